@@ -1,0 +1,84 @@
+//! The record of one attempt, kept on success and on failure.
+
+use std::time::Duration;
+
+use relaybench_clock::Instant;
+
+use super::error::ErrorKind;
+
+/// One HTTP exchange, as the client saw it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// From 1.
+    pub number: u32,
+    /// How long the client waited before it, after the one before had failed.
+    pub waited: Duration,
+    /// Whether that wait was what the server had asked for.
+    pub hint_obeyed: bool,
+    /// When it began, before it queued for a connection.
+    pub started: Instant,
+    /// When the whole response was there, or the failure.
+    pub ended: Instant,
+    /// How long it queued for a place in the pool.
+    pub queued: Duration,
+    /// How long its connection took to open, if it opened one and the transport tells.
+    pub connect: Option<Duration>,
+    /// When the request was handed to a connection, if it was.
+    pub sent: Option<Instant>,
+    /// When the response's head was there.
+    pub head: Option<Instant>,
+    /// The response's status, if there was one.
+    pub status: Option<u16>,
+    /// How far it came.
+    pub progress: Progress,
+    /// How it failed, if it did.
+    pub failure: Option<ErrorKind>,
+    /// What the server calls it: its `x-request-id` (or `request-id`), at most 128 bytes.
+    pub server_request_id: Option<Box<str>>,
+    /// On which connection, where the transport knows.
+    pub connection: Option<Connection>,
+}
+
+impl Attempt {
+    /// Whether the request may have reached the server: what a ledger on the other side can know of.
+    pub fn left_the_client(&self) -> bool {
+        self.progress > Progress::NeverSent
+    }
+}
+
+/// How far an attempt came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Progress {
+    /// No byte of it left the client.
+    NeverSent,
+    /// It was sent, and nothing came back. The server may have done the work, and may bill it.
+    NoResponse,
+    /// The response's head came.
+    Headers,
+    /// Some of the response's body came.
+    Content,
+}
+
+impl Progress {
+    /// Its name in reports. Stable.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NeverSent => "never-sent",
+            Self::NoResponse => "no-response",
+            Self::Headers => "headers",
+            Self::Content => "content",
+        }
+    }
+}
+
+/// The connection an attempt used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Connection {
+    /// Counted from 1 in the order the client opened them.
+    pub id: u64,
+    /// Whether an earlier attempt had used it.
+    pub reused: bool,
+}

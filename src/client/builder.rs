@@ -1,0 +1,246 @@
+//! From settings to a client: everything is checked here, once.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use hyper::HeaderMap;
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+
+use super::config::{ApiKey, BaseUrl};
+use super::connector::Connector;
+use super::error::Error;
+use super::exchange::Line;
+use super::models::Catalog;
+use super::policy::{Hints, Jitter, Policy, Retry};
+use super::pool::Cap;
+use super::transport::{HyperTransport, NetworkTransport, Transport};
+use super::{Client, Shared};
+
+/// Which code carries the requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransportKind {
+    /// reqwest. Uses the proxies of the environment, but not to this machine itself. The pool's cap bounds attempts in flight;
+    /// it may hold a few connections more than attempts.
+    #[default]
+    Network,
+    /// hyper-util's pooling client. The pool's cap on live connections is exact, every attempt tells its connection, and
+    /// connections may be in memory. No proxies.
+    Hyper,
+}
+
+/// What a client is to be. Made by [`Client::builder`]; only the base URL is needed.
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until build() is called"]
+pub struct ClientBuilder {
+    base_url: String,
+    api_key: Option<ApiKey>,
+    policy: Policy,
+    transport: TransportKind,
+    connector: Connector,
+    catalog: Option<Catalog>,
+    seed: Option<u64>,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            base_url: String::new(),
+            api_key: None,
+            policy: Policy::default(),
+            transport: TransportKind::default(),
+            connector: Connector::default(),
+            catalog: Some(Catalog::default()),
+            seed: None,
+        }
+    }
+
+    /// Where the API begins, like `https://host/v1`. A slash at the end is tolerated.
+    pub fn base_url(mut self, url: impl Into<String>) -> Self {
+        self.base_url = url.into();
+        self
+    }
+
+    /// The key, sent as `Authorization: Bearer KEY`. Default: no such header.
+    pub fn api_key(mut self, key: impl Into<ApiKey>) -> Self {
+        self.api_key = Some(key.into());
+        self
+    }
+
+    /// How to behave. Default: [`Policy::resilient`]. Replaces what the methods below have set.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The total timeout of a logical request; see [`Timeouts::total`](super::Timeouts::total).
+    pub fn total_timeout(mut self, timeout: Duration) -> Self {
+        self.policy.timeouts.total = timeout;
+        self
+    }
+
+    /// The connect timeout; see [`Timeouts::connect`](super::Timeouts::connect).
+    pub fn connect_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.policy.timeouts.connect = timeout.into();
+        self
+    }
+
+    /// The read timeout; see [`Timeouts::read`](super::Timeouts::read).
+    pub fn read_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.policy.timeouts.read = timeout.into();
+        self
+    }
+
+    /// The most connections in all; see [`Pool::max_connections`](super::Pool::max_connections).
+    pub fn max_connections(mut self, most: impl Into<Option<usize>>) -> Self {
+        self.policy.pool.max_connections = most.into();
+        self
+    }
+
+    /// The most connections to one host; see [`Pool::max_per_host`](super::Pool::max_per_host).
+    pub fn max_connections_per_host(mut self, most: impl Into<Option<usize>>) -> Self {
+        self.policy.pool.max_per_host = most.into();
+        self
+    }
+
+    /// How long an idle connection is kept; see [`Pool::idle_timeout`](super::Pool::idle_timeout).
+    pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.policy.pool.idle_timeout = timeout.into();
+        self
+    }
+
+    /// How long a looked-up name is trusted; see [`Pool::dns_ttl`](super::Pool::dns_ttl).
+    pub fn dns_ttl(mut self, ttl: Duration) -> Self {
+        self.policy.pool.dns_ttl = ttl;
+        self
+    }
+
+    /// Everything about retrying.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.policy.retry = retry;
+        self
+    }
+
+    /// Tries in all, the first counted; see [`Retry::attempts`].
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.policy.retry.attempts = attempts;
+        self
+    }
+
+    /// The waits between tries: `base` · `factor`ⁿ, no longer than `cap`; see [`Retry`].
+    pub fn backoff(mut self, base: Duration, factor: f64, cap: Duration) -> Self {
+        self.policy.retry = Retry { base, factor, cap, ..self.policy.retry };
+        self
+    }
+
+    /// How the waits are spread; see [`Jitter`].
+    pub fn jitter(mut self, jitter: Jitter) -> Self {
+        self.policy.retry.jitter = jitter;
+        self
+    }
+
+    /// Whether the server's word on retrying is obeyed; see [`Hints`].
+    pub fn hints(mut self, hints: Hints) -> Self {
+        self.policy.retry.hints = hints;
+        self
+    }
+
+    /// Which code carries the requests. Default: [`TransportKind::Network`].
+    pub fn transport(mut self, transport: TransportKind) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// How connections are opened; implies [`TransportKind::Hyper`].
+    pub fn connector(mut self, connector: Connector) -> Self {
+        self.connector = connector;
+        self.transport = TransportKind::Hyper;
+        self
+    }
+
+    /// The models there are. A request for another is refused before it is sent. Default: the tutorial's eight.
+    pub fn models(mut self, catalog: Catalog) -> Self {
+        self.catalog = Some(catalog);
+        self
+    }
+
+    /// Whether models are looked up in the catalog before sending. Default: true.
+    pub fn validate_models(mut self, validate: bool) -> Self {
+        self.catalog = validate.then(|| self.catalog.unwrap_or_default());
+        self
+    }
+
+    /// The seed of jitter and of request ids, for runs that repeat. Two clients of one seed make the same ids. Default: random.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Builds the client. Connects nowhere yet.
+    ///
+    /// # Errors
+    ///
+    /// Of kind [`Config`](super::ErrorKind::Config): a base URL, key or figure that cannot be right.
+    pub fn build(self) -> Result<Client, Error> {
+        let base = BaseUrl::parse(&self.base_url)?;
+        check(&self.policy)?;
+        let cap = self.policy.pool.cap();
+        let (transport, in_flight) = match self.transport {
+            TransportKind::Network => (Transport::Network(NetworkTransport::new(&base, &self.policy)?), Cap::new(cap)),
+            TransportKind::Hyper => (Transport::Hyper(HyperTransport::new(&base, &self.policy, self.connector)?), Cap::new(None)),
+        };
+        let read_timeout = self.policy.timeouts.read;
+        Ok(Client(Arc::new(Shared {
+            headers: headers(&base, self.api_key.as_ref())?,
+            line: Line { transport, in_flight, read_timeout },
+            policy: self.policy,
+            key: self.api_key,
+            catalog: self.catalog,
+            seed: self.seed.unwrap_or_else(rand::random),
+            asked: AtomicU64::new(0),
+        })))
+    }
+}
+
+/// The headers that all attempts have in common.
+fn headers(base: &BaseUrl, key: Option<&ApiKey>) -> Result<HeaderMap, Error> {
+    const NAME: HeaderValue = HeaderValue::from_static(concat!("relaybench/", env!("CARGO_PKG_VERSION")));
+    let mut headers = HeaderMap::with_capacity(8);
+    let host = HeaderValue::from_str(&base.authority);
+    headers.insert(HOST, host.map_err(|source| Error::config("the base URL's host is no header").with_source(source))?);
+    if let Some(key) = key {
+        headers.insert(AUTHORIZATION, key.header()?);
+    }
+    headers.insert(USER_AGENT, NAME);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    Ok(headers)
+}
+
+/// Refuses figures with which nothing could ever be sent, or sleeps could not be computed.
+fn check(policy: &Policy) -> Result<(), Error> {
+    let Policy { timeouts, pool, retry, .. } = policy;
+    let spread = match retry.hints {
+        Hints::Ignore => 0.0,
+        Hints::Obey { spread, .. } => spread,
+    };
+    // Beyond it instants cannot be computed.
+    const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    let durations =
+        [Some(timeouts.total), timeouts.connect, timeouts.read, pool.idle_timeout, Some(pool.dns_ttl), Some(retry.cap)];
+    let faults = [
+        (timeouts.total.is_zero(), "the total timeout must be above zero"),
+        (timeouts.connect.is_some_and(|timeout| timeout.is_zero()), "the connect timeout must be above zero"),
+        (timeouts.read.is_some_and(|timeout| timeout.is_zero()), "the read timeout must be above zero"),
+        (durations.iter().flatten().any(|duration| *duration > LONGEST), "a duration must be below a hundred years"),
+        (pool.cap() == Some(0), "the pool must allow at least one connection"),
+        (retry.attempts == 0, "attempts counts all tries and must be at least 1"),
+        (!(retry.factor.is_finite() && retry.factor >= 1.0), "the backoff factor must be at least 1"),
+        (!(0.0..=10.0).contains(&spread), "the spread of hints must be between 0 and 10"),
+    ];
+    match faults.into_iter().find(|(wrong, _)| *wrong) {
+        Some((_, what)) => Err(Error::config(what)),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,163 @@
+//! Where requests go and with which key: parsed once, valid afterwards.
+
+use std::fmt;
+
+use hyper::Uri;
+use hyper::header::HeaderValue;
+
+use super::error::{Error, ErrorKind};
+
+/// The key of an endpoint. Nothing prints it.
+#[derive(Clone)]
+pub struct ApiKey(Box<str>);
+
+impl ApiKey {
+    /// The `authorization` header, marked sensitive so that no table of headers shows it.
+    pub(crate) fn header(&self) -> Result<HeaderValue, Error> {
+        let mut header = HeaderValue::try_from(format!("Bearer {}", self.0))
+            .map_err(|_| Error::config("the API key holds characters that no HTTP header may hold, such as a line break"))?;
+        header.set_sensitive(true);
+        Ok(header)
+    }
+
+    /// `text` without the key, should a server have echoed it.
+    pub(crate) fn redact(&self, text: String) -> String {
+        // Shorter ones occur by chance, and are no secrets.
+        const SHORTEST: usize = 4;
+        if self.0.len() >= SHORTEST && text.contains(&*self.0) { text.replace(&*self.0, "***") } else { text }
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl<T: Into<String>> From<T> for ApiKey {
+    fn from(key: T) -> Self {
+        Self(key.into().into_boxed_str())
+    }
+}
+
+/// Where an OpenAI-compatible API begins, such as `https://host/v1`. No slash at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BaseUrl {
+    text: String,
+    pub(crate) is_tls: bool,
+    /// Without the brackets of an IPv6 address.
+    pub(crate) host: String,
+    /// As the `host` header has it.
+    pub(crate) authority: String,
+}
+
+impl BaseUrl {
+    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+        let wrong = |what: &str| Error::config(format!("base URL {what}; write it like https://host/v1"));
+        let trimmed = text.trim().trim_end_matches('/');
+        // An URL with a password in it must not be shown, so it is judged before any message quotes it.
+        if trimmed.contains('@') {
+            return Err(wrong("must not hold a user or password"));
+        }
+        if trimmed.is_empty() {
+            return Err(wrong("is missing"));
+        }
+        if !trimmed.contains("://") {
+            return Err(wrong(&format!("{text:?} has no scheme")));
+        }
+        let uri: Uri = trimmed.parse().map_err(|_| wrong(&format!("{text:?} is not a URL")))?;
+        let is_tls = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(wrong(&format!("{text:?} is neither http nor https"))),
+        };
+        let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else {
+            return Err(wrong(&format!("{text:?} has no host")));
+        };
+        if uri.query().is_some() || trimmed.contains('#') {
+            return Err(wrong(&format!("{text:?} must end with its path")));
+        }
+        if uri.path() == "/" {
+            return Err(wrong(&format!("{text:?} lacks the path of the API")));
+        }
+        if uri.path().ends_with("/chat/completions") {
+            return Err(wrong(&format!("{text:?} names one endpoint, not where the API begins")));
+        }
+        Ok(Self {
+            text: trimmed.to_owned(),
+            is_tls,
+            host: host.trim_matches(['[', ']']).to_owned(),
+            authority: authority.as_str().to_owned(),
+        })
+    }
+
+    /// The address of an endpoint below the base, such as `/chat/completions`.
+    pub(crate) fn join(&self, endpoint: &str) -> Result<Uri, Error> {
+        format!("{}{endpoint}", self.text)
+            .parse()
+            .map_err(|source| Error::of(ErrorKind::Config, format!("base URL {:?} is not a URL", self.text)).with_source(source))
+    }
+
+    /// Whether the host is this machine: no proxy stands between.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.host == "localhost" || self.host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trailing_slash_is_tolerated() {
+        let base = BaseUrl::parse("https://relay.example/v1/").unwrap();
+        assert_eq!(base.join("/models").unwrap(), "https://relay.example/v1/models");
+    }
+
+    #[test]
+    fn a_wrong_base_url_is_told_what_would_be_right() {
+        for (text, why) in [
+            ("api.example/v1", "has no scheme"),
+            ("localhost:8080/v1", "has no scheme"),
+            ("http://", "is not a URL"),
+            ("ftp://host/v1", "is neither http nor https"),
+            ("https://host", "lacks the path of the API"),
+            ("https://host/v1/chat/completions", "names one endpoint"),
+            ("https://host/v1?key=1", "must end with its path"),
+            ("", "is missing"),
+        ] {
+            let message = BaseUrl::parse(text).unwrap_err().to_string();
+            assert!(message.contains(why), "{text:?}: {message}");
+            assert!(message.ends_with("write it like https://host/v1"), "{text:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_the_base_url_is_refused_and_not_shown() {
+        let message = BaseUrl::parse("https://me:secret@host/v1").unwrap_err().to_string();
+        assert!(!message.contains("secret"), "{message}");
+    }
+
+    #[test]
+    fn loopback_hosts_are_known() {
+        for (text, expected) in [
+            ("http://127.0.0.1:1/v1", true),
+            ("http://[::1]:1/v1", true),
+            ("http://localhost/v1", true),
+            ("http://10.0.0.1/v1", false),
+        ] {
+            assert_eq!(BaseUrl::parse(text).unwrap().is_loopback(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn debug_does_not_show_the_key() {
+        assert_eq!(format!("{:?}", ApiKey::from("sk-secret")), "***");
+    }
+}

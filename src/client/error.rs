@@ -1,0 +1,277 @@
+//! What went wrong, as one opaque error, and the failure of one attempt that it is made of.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use super::attempt::Attempt;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Why a request failed. Its text is of its own level only: walk [`source`](std::error::Error::source) for what lies below.
+pub struct Error(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    failure: Failure,
+    attempts: Vec<Attempt>,
+    stop: Option<Stop>,
+}
+
+/// What kind of failure it was. [`as_str`](Self::as_str) names it in reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The client was built or called wrongly; nothing was sent.
+    Config,
+    /// The model is not in the catalog; nothing was sent.
+    UnknownModel,
+    /// The host's name was not found.
+    Dns,
+    /// The connection was refused, or could not be opened.
+    Connect,
+    /// Opening the connection took too long.
+    ConnectTimeout,
+    /// The TLS handshake failed.
+    Tls,
+    /// The logical request took too long, with all its attempts and waits.
+    TotalTimeout,
+    /// The server was silent for too long.
+    ReadTimeout,
+    /// The server reset the connection.
+    Reset,
+    /// The server closed the connection before it answered.
+    Closed,
+    /// The response ended before it was complete.
+    Truncated,
+    /// The response is not what it should be: not HTTP, not JSON, no choices, or larger than is sane.
+    Malformed,
+    /// A response with a status of success whose body says that it failed.
+    InBand,
+    /// Status 429.
+    RateLimited,
+    /// Status 429 or 402 because the quota or the credit is used up: no retry ever succeeds.
+    InsufficientQuota,
+    /// Any other status that is not a success.
+    Status(u16),
+}
+
+impl ErrorKind {
+    /// The name of the kind in reports, such as `read-timeout` or `status-503`. Stable.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::UnknownModel => "unknown-model",
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::ConnectTimeout => "connect-timeout",
+            Self::Tls => "tls",
+            Self::TotalTimeout => "total-timeout",
+            Self::ReadTimeout => "read-timeout",
+            Self::Reset => "reset",
+            Self::Closed => "closed",
+            Self::Truncated => "truncated",
+            Self::Malformed => "malformed",
+            Self::InBand => "in-band",
+            Self::RateLimited => "rate-limited",
+            Self::InsufficientQuota => "insufficient-quota",
+            Self::Status(code) => status_name(code),
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// `status-100` to `status-999`, so that the names of statuses cost no allocation.
+fn status_name(code: u16) -> &'static str {
+    static NAMES: [[u8; 10]; 1000] = {
+        let mut names = [*b"status-000"; 1000];
+        let mut code = 0;
+        while code < 1000 {
+            names[code][7] += (code / 100) as u8;
+            names[code][8] += (code / 10 % 10) as u8;
+            names[code][9] += (code % 10) as u8;
+            code += 1;
+        }
+        names
+    };
+    NAMES.get(usize::from(code)).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or("status-other")
+}
+
+/// Why no further attempt was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stop {
+    /// The policy does not retry such a failure.
+    Permanent,
+    /// The policy's tries are used up.
+    Attempts,
+    /// The wait before another try would have ended after the total timeout.
+    Deadline,
+    /// The server asked for a longer wait than the policy accepts.
+    HintTooLong,
+    /// The server said that retrying is pointless.
+    ServerSaidNo,
+    /// The stream broke after its first chunk: the caller may have used it.
+    ContentSeen,
+}
+
+impl Error {
+    pub(crate) fn new(failure: Failure, attempts: Vec<Attempt>, stop: Stop) -> Self {
+        Self(Box::new(Inner { failure, attempts, stop: Some(stop) }))
+    }
+
+    pub(crate) fn of(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Failure::new(kind, message).into()
+    }
+
+    pub(crate) fn config(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(ErrorKind::Config, message)
+    }
+
+    pub(crate) fn with_source(mut self, source: impl Into<Source>) -> Self {
+        self.0.failure.source = Some(source.into());
+        self
+    }
+
+    /// What kind of failure it was; of the last attempt, when there were several.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.failure.kind
+    }
+
+    /// The status of the response, if there was one.
+    pub fn status(&self) -> Option<u16> {
+        self.0.failure.status
+    }
+
+    /// The beginning of the response's body, if there was one: at most 4 KiB, the key blotted out.
+    pub fn body(&self) -> Option<&str> {
+        self.0.failure.body.as_deref()
+    }
+
+    /// Every attempt that was made, the first one first.
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.0.attempts
+    }
+
+    /// The attempts, when the error is no longer needed.
+    pub fn into_attempts(self) -> Vec<Attempt> {
+        self.0.attempts
+    }
+
+    /// Why no further attempt was made; `None` when nothing was to be sent at all.
+    pub fn stop(&self) -> Option<Stop> {
+        self.0.stop
+    }
+
+    /// How long the server asked to wait, counted from the end of the last attempt.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.failure.hint
+    }
+
+    /// Whether a timeout struck, whichever.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self.kind(), ErrorKind::ConnectTimeout | ErrorKind::TotalTimeout | ErrorKind::ReadTimeout)
+    }
+
+    /// Whether there was no connection, so that the request never left.
+    pub fn is_connect(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Dns | ErrorKind::Connect | ErrorKind::ConnectTimeout | ErrorKind::Tls)
+    }
+
+    /// Whether the server said 429 and waiting may help.
+    pub fn is_rate_limited(&self) -> bool {
+        self.kind() == ErrorKind::RateLimited
+    }
+
+    /// Whether the quota or the credit is used up.
+    pub fn is_quota(&self) -> bool {
+        self.kind() == ErrorKind::InsufficientQuota
+    }
+
+    /// Whether the key or its rights were refused (401, 403).
+    pub fn is_auth(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Status(401 | 403))
+    }
+
+    /// Whether the caller is at fault, and nothing was sent.
+    pub fn is_config(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Config | ErrorKind::UnknownModel)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self(Box::new(Inner { failure, attempts: Vec::new(), stop: None }))
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { failure, attempts, stop } = &*self.0;
+        f.debug_struct("Error").field("failure", failure).field("stop", stop).field("attempts", attempts).finish()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { failure, attempts, stop } = &*self.0;
+        f.write_str(&failure.message)?;
+        if attempts.len() > 1 {
+            write!(f, " (attempt {})", attempts.len())?;
+        }
+        match stop {
+            Some(Stop::Deadline) => f.write_str("; the wait before another try would pass the total timeout"),
+            Some(Stop::HintTooLong) => f.write_str("; the server asks for a longer wait than the policy accepts"),
+            Some(Stop::ServerSaidNo) => f.write_str("; the server says that retrying is pointless"),
+            Some(Stop::Permanent | Stop::Attempts | Stop::ContentSeen) | None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.failure.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// How one attempt failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: ErrorKind,
+    pub(crate) message: Cow<'static, str>,
+    pub(crate) status: Option<u16>,
+    pub(crate) body: Option<String>,
+    pub(crate) source: Option<Source>,
+    /// The wait the server asked for.
+    pub(crate) hint: Option<Duration>,
+    /// What `x-should-retry` said.
+    pub(crate) should_retry: Option<bool>,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, message: message.into(), status: None, body: None, source: None, hint: None, should_retry: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_have_names() {
+        assert_eq!(ErrorKind::Status(503).as_str(), "status-503");
+        assert_eq!(ErrorKind::Status(418).as_str(), "status-418");
+        assert_eq!(ErrorKind::Status(65_535).as_str(), "status-other");
+    }
+
+    #[test]
+    fn an_error_is_one_word_wide() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+    }
+}

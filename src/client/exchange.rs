@@ -1,0 +1,229 @@
+//! One attempt: from a place in the pool to the last byte of the response, under its clocks, and the record of it.
+
+use std::task::{Context, Poll, ready};
+
+use bytes::{Bytes, BytesMut};
+use hyper::HeaderMap;
+use relaybench_clock::{Instant, now, wall_now};
+
+use super::attempt::{Attempt, Progress};
+use super::classify;
+use super::error::{ErrorKind, Failure};
+use super::pool::{Cap, Permit};
+use super::retry::{Tried, Turn};
+use super::transport::{Outgoing, ReplyBody, Scope, Transport};
+use super::watchdog::{Deadline, Watchdog};
+
+/// The largest body that is read: far beyond any completion, and little enough for many at once.
+const LARGEST_BODY: usize = 32 * 1024 * 1024;
+
+/// How much of an error's body is read: what an error keeps is less.
+const LARGEST_ERROR_BODY: usize = 64 * 1024;
+
+/// What all attempts of a client share.
+pub(crate) struct Line {
+    pub(crate) transport: Transport,
+    /// Caps attempts where the transport cannot cap connections.
+    pub(crate) in_flight: Cap,
+    pub(crate) read_timeout: Option<std::time::Duration>,
+}
+
+/// An attempt whose response has begun.
+pub(crate) struct Exchange {
+    body: ReplyBody,
+    status: u16,
+    headers: HeaderMap,
+    watchdog: Watchdog,
+    scope: Scope,
+    record: Attempt,
+    _permit: Permit,
+}
+
+/// An attempt that failed, with its record so far.
+pub(crate) type Broken = Box<(Attempt, Failure)>;
+
+impl<T> From<Broken> for Tried<T> {
+    fn from(broken: Broken) -> Self {
+        let (record, failure) = *broken;
+        Self { record, result: Err(failure) }
+    }
+}
+
+impl Line {
+    /// Sends a request and parses its whole answer.
+    pub(crate) async fn whole<T>(
+        &self,
+        outgoing: Outgoing,
+        turn: Turn,
+        deadline: Deadline,
+        parse: impl FnOnce(&Bytes) -> Result<T, Failure>,
+    ) -> Tried<(T, Bytes)> {
+        let mut exchange = match self.open(outgoing, turn, deadline).await {
+            Ok(exchange) => exchange,
+            Err(broken) => return broken.into(),
+        };
+        let result = exchange.collect(LARGEST_BODY).await;
+        let result = result.and_then(|body| parse(&body).map(|value| (value, body)));
+        exchange.close(result)
+    }
+
+    /// Sends a request and waits for the head of a response with a status of success.
+    pub(crate) async fn open(&self, outgoing: Outgoing, turn: Turn, deadline: Deadline) -> Result<Exchange, Broken> {
+        let started = now();
+        let scope = Scope::default();
+        let mut watchdog = Watchdog::new(started, deadline, self.read_timeout, scope.clone());
+        let mut record = Attempt::begin(turn, started);
+        let reply = watchdog.guard(async {
+            let permit = self.permit(&scope, started).await;
+            self.transport.send(outgoing, &scope).await.map(|reply| (reply, permit))
+        });
+        let (reply, permit) = match reply.await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(fault)) => {
+                record.connection = fault.connection;
+                return Err(record.broken(&scope, fault.into()));
+            }
+            Err(expired) => return Err(record.broken(&scope, expired)),
+        };
+        let head = now();
+        watchdog.heard(head);
+        record.answered(&reply.headers, reply.status, head);
+        record.connection = reply.connection;
+        let (status, headers, body) = (reply.status, reply.headers, reply.body);
+        let exchange = Exchange { body, status, headers, watchdog, scope, record, _permit: permit };
+        if (200..300).contains(&status) { Ok(exchange) } else { Err(exchange.refused().await) }
+    }
+
+    async fn permit(&self, scope: &Scope, started: Instant) -> Permit {
+        match self.in_flight.try_acquire() {
+            Some(permit) => permit,
+            None => {
+                let permit = self.in_flight.acquire().await;
+                scope.record_queued(now() - started);
+                permit
+            }
+        }
+    }
+}
+
+impl Exchange {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The next piece of the body; `None` when it is complete.
+    pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {
+        let Poll::Ready(piece) = self.body.poll_piece(cx) else {
+            return Poll::Ready(Some(Err(ready!(self.watchdog.poll_expired(cx)))));
+        };
+        if let Some(Ok(piece)) = &piece {
+            self.watchdog.heard(now());
+            if !piece.is_empty() {
+                self.record.progress = Progress::Content;
+            }
+        }
+        Poll::Ready(piece.map(|piece| piece.map_err(Failure::from)))
+    }
+
+    pub(crate) async fn piece(&mut self) -> Option<Result<Bytes, Failure>> {
+        std::future::poll_fn(|cx| self.poll_piece(cx)).await
+    }
+
+    /// The whole body. Most come in one piece, which is then not copied.
+    pub(crate) async fn collect(&mut self, largest: usize) -> Result<Bytes, Failure> {
+        let Some(first) = self.piece().await.transpose()? else { return Ok(Bytes::new()) };
+        if self.body.is_complete() {
+            return Ok(first);
+        }
+        let mut whole = BytesMut::new();
+        let mut next = Some(first);
+        while let Some(piece) = next {
+            if whole.len() + piece.len() > largest {
+                return Err(Failure::new(ErrorKind::Malformed, format!("the response is larger than {largest} bytes")));
+            }
+            whole.extend_from_slice(&piece);
+            next = self.piece().await.transpose()?;
+        }
+        Ok(whole.freeze())
+    }
+
+    /// The failure that the response's status stands for. A body that breaks says less than the status.
+    async fn refused(mut self) -> Broken {
+        let body = self.collect(LARGEST_ERROR_BODY).await.unwrap_or_default();
+        let failure = classify::status(self.status, &self.headers, &body, wall_now());
+        self.break_off(failure)
+    }
+
+    /// Ends the attempt with this failure.
+    pub(crate) fn break_off(mut self, mut failure: Failure) -> Broken {
+        failure.status.get_or_insert(self.status);
+        self.record.end(&self.scope, Some(failure.kind));
+        Box::new((self.record, failure))
+    }
+
+    /// Ends the attempt.
+    fn close<T>(self, result: Result<T, Failure>) -> Tried<T> {
+        match result {
+            Ok(value) => Tried { record: self.record_of_success(), result: Ok(value) },
+            Err(failure) => self.break_off(failure).into(),
+        }
+    }
+
+    /// The record of the attempt, should it end well just now.
+    pub(crate) fn record_of_success(&self) -> Attempt {
+        let mut record = self.record.clone();
+        record.end(&self.scope, None);
+        record
+    }
+
+    /// Whether nothing of the body is to come any more.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.body.is_complete()
+    }
+}
+
+impl Attempt {
+    fn begin(turn: Turn, started: Instant) -> Self {
+        Self {
+            number: turn.number,
+            waited: turn.waited,
+            hint_obeyed: turn.hint_obeyed,
+            started,
+            ended: started,
+            queued: std::time::Duration::ZERO,
+            connect: None,
+            sent: None,
+            head: None,
+            status: None,
+            progress: Progress::NeverSent,
+            failure: None,
+            server_request_id: None,
+            connection: None,
+        }
+    }
+
+    fn answered(&mut self, headers: &HeaderMap, status: u16, at: Instant) {
+        const LONGEST_ID: usize = 128;
+        self.status = Some(status);
+        self.head = Some(at);
+        self.progress = Progress::Headers;
+        let id = headers.get("x-request-id").or_else(|| headers.get("request-id")).and_then(|id| id.to_str().ok());
+        self.server_request_id = id.filter(|id| id.len() <= LONGEST_ID).map(Into::into);
+    }
+
+    fn end(&mut self, scope: &Scope, failure: Option<ErrorKind>) {
+        self.ended = now();
+        self.failure = failure;
+        self.queued = scope.queued();
+        self.connect = scope.connect();
+        self.sent = scope.sent();
+        if self.sent.is_some() {
+            self.progress = self.progress.max(Progress::NoResponse);
+        }
+    }
+
+    fn broken(mut self, scope: &Scope, failure: Failure) -> Broken {
+        self.end(scope, Some(failure.kind));
+        Box::new((self, failure))
+    }
+}

@@ -1,0 +1,411 @@
+//! How the client behaves, as data: presets by name, every figure open to change.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+/// How a [`Client`](crate::Client) behaves. A preset, or a preset with some figures changed.
+///
+/// | preset | tries | total | connect | read | connections | retries |
+/// |---|---|---|---|---|---|---|
+/// | `resilient` | 4 | 30 s | 5 s | 25 s | 512 | 408, 409, 429, 5xx, connection failures, read timeouts, broken and malformed answers |
+/// | `tutorial-bench` | 1 | 30 s | – | – | 100 | nothing |
+/// | `tutorial-pool` | 1 | 30 s | – | – | 200, 100 a host | nothing |
+/// | `tutorial-retry` | 5 | 30 s | 10 s | 25 s | 100 | 429 |
+/// | `openai-sdk` | 3 | 1,820 s | 5 s | 600 s | 1,000 | 408, 409, 429, 5xx, connection failures, read timeouts, broken answers |
+/// | `none` | 1 | 600 s | – | – | – | nothing |
+///
+/// ```
+/// use relaybench::client::Policy;
+/// # fn main() -> Result<(), relaybench::client::UnknownPolicy> {
+/// let mut policy = Policy::named("resilient")?;
+/// policy.retry.attempts = 6;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Policy {
+    /// What reports call it.
+    pub name: String,
+    /// When to stop waiting.
+    pub timeouts: Timeouts,
+    /// How many connections, and for how long.
+    pub pool: Pool,
+    /// What is tried again, and when.
+    pub retry: Retry,
+}
+
+/// When the client stops waiting. In JSON in seconds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// For a logical request: all its attempts, the waits between them, waiting for a connection, and the whole body. Counted
+    /// from the call. There is always one, since every request must end; choose it from what your own caller will wait.
+    #[serde(rename = "total_s", serialize_with = "seconds")]
+    pub total: Duration,
+    /// For opening a connection, from the look-up of the name to the end of the TLS handshake; waiting for a place in the pool
+    /// does not count. `None`: no limit but the total. A lost SYN is sent again after 1 s and after 3 s, so that less than
+    /// about 4 s makes a failure of what TCP would have mended.
+    #[serde(rename = "connect_s", serialize_with = "seconds_or_null")]
+    pub connect: Option<Duration>,
+    /// For the gap between two pieces of a response, the first counted from when the request was sent. `None`: no limit but the
+    /// total. A response that is not streamed is silent until it is complete: less than the longest answer takes cuts it.
+    #[serde(rename = "read_s", serialize_with = "seconds_or_null")]
+    pub read: Option<Duration>,
+}
+
+/// How many connections the client may hold, and for how long. Over `hyper` the caps are exact, on live connections; over
+/// `network` they bound the attempts in flight.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Pool {
+    /// In all. `None`: no cap.
+    pub max_connections: Option<usize>,
+    /// For one host. A client talks to one host, so that the smaller of the two caps rules. `None`: no cap.
+    pub max_per_host: Option<usize>,
+    /// How long an idle connection is kept. `None`: until the server closes it. Keep it below the server's own limit, or
+    /// requests are sent into connections that are just being closed.
+    #[serde(rename = "idle_timeout_s", serialize_with = "seconds_or_null")]
+    pub idle_timeout: Option<Duration>,
+    /// How long a looked-up name is trusted; zero asks each time.
+    #[serde(rename = "dns_ttl_s", serialize_with = "seconds")]
+    pub dns_ttl: Duration,
+}
+
+impl Pool {
+    /// The cap that rules: the smaller one, since a client has one host.
+    pub(crate) fn cap(&self) -> Option<usize> {
+        match (self.max_connections, self.max_per_host) {
+            (Some(all), Some(host)) => Some(all.min(host)),
+            (all, host) => all.or(host),
+        }
+    }
+}
+
+/// What is tried again, and when.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Retry {
+    /// Tries in all, the first counted: 1 never retries.
+    pub attempts: u32,
+    /// The wait before the first retry.
+    #[serde(rename = "base_s", serialize_with = "seconds")]
+    pub base: Duration,
+    /// What each further wait is multiplied with.
+    pub factor: f64,
+    /// The longest wait, before jitter.
+    #[serde(rename = "cap_s", serialize_with = "seconds")]
+    pub cap: Duration,
+    /// How the wait is spread, so that clients which failed together do not come back together.
+    pub jitter: Jitter,
+    /// Whether `retry-after-ms`, `retry-after` and `x-should-retry` are obeyed.
+    pub hints: Hints,
+    /// Which failures are worth another try.
+    pub on: RetryOn,
+}
+
+/// How a wait is spread.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Jitter {
+    /// Exactly the wait.
+    None,
+    /// Uniform between nothing and the wait.
+    Full,
+    /// Uniform between half the wait and the wait.
+    Equal,
+    /// Uniform between three quarters of the wait and the wait, as the official SDKs do.
+    Quarter,
+}
+
+/// What the client makes of the server's own word on retrying.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Hints {
+    /// Nothing: the client's own waits rule.
+    Ignore,
+    /// Waits as long as the server says.
+    Obey {
+        /// Who is told to wait longer than this gives up at once.
+        #[serde(rename = "limit_s", serialize_with = "seconds")]
+        limit: Duration,
+        /// How much is added, uniform from nothing to this share of the wait (1 s at most): clients that were told the same
+        /// wait would otherwise come back together.
+        spread: f64,
+    },
+}
+
+/// Which failures are worth another try.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct RetryOn {
+    /// These statuses.
+    pub statuses: Vec<u16>,
+    /// 500 to 599.
+    pub server_errors: bool,
+    /// No connection: name look-up, refused, TLS handshake, connect timeout. The request never left.
+    pub connect: bool,
+    /// The connection broke: reset, closed before the response, truncated response.
+    pub broken: bool,
+    /// The read timeout.
+    pub read_timeout: bool,
+    /// A 200 that is no answer: malformed, or an error in the body.
+    pub malformed: bool,
+    /// A 429 that says the quota is used up. It never succeeds, but clients that look at the status alone retry it.
+    pub quota: bool,
+}
+
+/// In order of resilience.
+const PRESETS: [(&str, fn() -> Policy); 6] = [
+    ("resilient", Policy::resilient),
+    ("tutorial-bench", Policy::tutorial_bench),
+    ("tutorial-pool", Policy::tutorial_pool),
+    ("tutorial-retry", Policy::tutorial_retry),
+    ("openai-sdk", Policy::openai_sdk),
+    ("none", Policy::none),
+];
+
+impl Policy {
+    /// The names of the presets.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        PRESETS.iter().map(|(name, _)| *name)
+    }
+
+    /// The preset of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownPolicy`], which lists the names.
+    pub fn named(name: &str) -> Result<Self, UnknownPolicy> {
+        let preset = PRESETS.iter().find(|(known, _)| *known == name);
+        preset.map(|(_, preset)| preset()).ok_or_else(|| UnknownPolicy { name: name.to_owned() })
+    }
+
+    /// The default: four tries with full jitter from 0.5 s to 8 s, the server's word obeyed, all within 30 s.
+    pub fn resilient() -> Self {
+        Self {
+            name: "resilient".to_owned(),
+            timeouts: Timeouts {
+                total: Duration::from_secs(30),
+                // Room for two lost SYNs, and for another try within the total.
+                connect: Some(Duration::from_secs(5)),
+                read: Some(Duration::from_secs(25)),
+            },
+            pool: Pool {
+                // Half of the 1,024 open files that a process usually may have.
+                max_connections: Some(512),
+                max_per_host: None,
+                // Common servers close idle connections after 5 s to 60 s; below the shortest none is caught closing.
+                idle_timeout: Some(Duration::from_secs(4)),
+                dns_ttl: Duration::from_secs(60),
+            },
+            retry: Retry {
+                attempts: 4,
+                base: Duration::from_millis(500),
+                factor: 2.0,
+                cap: Duration::from_secs(8),
+                jitter: Jitter::Full,
+                hints: Hints::Obey { limit: HINT_LIMIT, spread: 0.1 },
+                on: RetryOn {
+                    statuses: vec![408, 409, 429],
+                    server_errors: true,
+                    connect: true,
+                    broken: true,
+                    read_timeout: true,
+                    malformed: true,
+                    quota: false,
+                },
+            },
+        }
+    }
+
+    /// What the tutorial's benchmark does: one try, 30 s in all, aiohttp's own pool (100 connections, kept 15 s).
+    pub fn tutorial_bench() -> Self {
+        Self {
+            name: "tutorial-bench".to_owned(),
+            timeouts: Timeouts { total: Duration::from_secs(30), connect: None, read: None },
+            pool: Pool {
+                max_connections: Some(100),
+                max_per_host: Some(100),
+                idle_timeout: Some(Duration::from_secs(15)),
+                dns_ttl: Duration::from_secs(10),
+            },
+            retry: Retry::never(),
+        }
+    }
+
+    /// What the tutorial's pooled client does: one try, 30 s in all, 200 connections of which 100 a host, kept 30 s, names
+    /// trusted 300 s.
+    pub fn tutorial_pool() -> Self {
+        Self {
+            name: "tutorial-pool".to_owned(),
+            pool: Pool {
+                max_connections: Some(200),
+                max_per_host: Some(100),
+                idle_timeout: Some(Duration::from_secs(30)),
+                dns_ttl: Duration::from_secs(300),
+            },
+            ..Self::tutorial_bench()
+        }
+    }
+
+    /// What the tutorial's retry code does, with the timeouts it recommends: 429 only, five tries, 1 s · 2ⁿ, no jitter, the
+    /// server's word ignored.
+    pub fn tutorial_retry() -> Self {
+        Self {
+            name: "tutorial-retry".to_owned(),
+            timeouts: Timeouts {
+                total: Duration::from_secs(30),
+                connect: Some(Duration::from_secs(10)),
+                read: Some(Duration::from_secs(25)),
+            },
+            retry: Retry {
+                attempts: 5,
+                base: Duration::from_secs(1),
+                factor: 2.0,
+                cap: Duration::from_secs(16),
+                jitter: Jitter::None,
+                hints: Hints::Ignore,
+                on: RetryOn { statuses: vec![429], quota: true, ..RetryOn::default() },
+            },
+            ..Self::tutorial_bench()
+        }
+    }
+
+    /// What the official SDKs do: two retries, min(0.5 s · 2ⁿ, 8 s) less up to a quarter, the server's word obeyed up to 120 s,
+    /// 600 s for each wait for bytes and no total; ours is where three such waits and the longest backoffs end.
+    pub fn openai_sdk() -> Self {
+        Self {
+            name: "openai-sdk".to_owned(),
+            timeouts: Timeouts {
+                total: Duration::from_secs(1820),
+                connect: Some(Duration::from_secs(5)),
+                read: Some(Duration::from_secs(600)),
+            },
+            pool: Pool {
+                max_connections: Some(1000),
+                max_per_host: None,
+                idle_timeout: Some(Duration::from_secs(5)),
+                dns_ttl: Duration::ZERO,
+            },
+            retry: Retry {
+                attempts: 3,
+                base: Duration::from_millis(500),
+                factor: 2.0,
+                cap: Duration::from_secs(8),
+                jitter: Jitter::Quarter,
+                hints: Hints::Obey { limit: HINT_LIMIT, spread: 0.0 },
+                on: RetryOn {
+                    statuses: vec![408, 409, 429],
+                    server_errors: true,
+                    connect: true,
+                    broken: true,
+                    read_timeout: true,
+                    malformed: false,
+                    quota: true,
+                },
+            },
+        }
+    }
+
+    /// One try, no limits but a backstop of ten minutes, so that a hang ends too.
+    pub fn none() -> Self {
+        Self {
+            name: "none".to_owned(),
+            timeouts: Timeouts { total: Duration::from_secs(600), connect: None, read: None },
+            pool: Pool {
+                max_connections: None,
+                max_per_host: None,
+                idle_timeout: Some(Duration::from_secs(90)),
+                dns_ttl: Duration::from_secs(60),
+            },
+            retry: Retry::never(),
+        }
+    }
+}
+
+/// A server that asks for more than two minutes is out of order, not busy.
+const HINT_LIMIT: Duration = Duration::from_secs(120);
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::resilient()
+    }
+}
+
+impl Retry {
+    /// One try.
+    pub fn never() -> Self {
+        Self {
+            attempts: 1,
+            base: Duration::ZERO,
+            factor: 1.0,
+            cap: Duration::ZERO,
+            jitter: Jitter::None,
+            hints: Hints::Ignore,
+            on: RetryOn::default(),
+        }
+    }
+}
+
+/// There is no preset of that name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownPolicy {
+    name: String,
+}
+
+impl fmt::Display for UnknownPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = Policy::names().collect();
+        write!(f, "unknown policy {:?}; the policies are {}", self.name, names.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownPolicy {}
+
+fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+fn seconds_or_null<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    duration.map(|duration| duration.as_secs_f64()).serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_found_by_its_own_name() {
+        for name in Policy::names() {
+            assert_eq!(Policy::named(name).unwrap().name, name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_known_ones() {
+        let error = Policy::named("tutorial").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "unknown policy \"tutorial\"; the policies are resilient, tutorial-bench, tutorial-pool, tutorial-retry, openai-sdk, none"
+        );
+    }
+
+    #[test]
+    fn the_smaller_cap_rules() {
+        assert_eq!(Policy::tutorial_pool().pool.cap(), Some(100));
+        assert_eq!(Policy::resilient().pool.cap(), Some(512));
+        assert_eq!(Policy::none().pool.cap(), None);
+    }
+
+    #[test]
+    fn reports_show_a_policy_in_seconds() {
+        let json = serde_json::to_value(Policy::resilient()).unwrap();
+        assert_eq!(json["timeouts"], serde_json::json!({"total_s": 30.0, "connect_s": 5.0, "read_s": 25.0}));
+        assert_eq!(json["retry"]["hints"], serde_json::json!({"obey": {"limit_s": 120.0, "spread": 0.1}}));
+    }
+}

@@ -1,0 +1,162 @@
+//! What a transport's error means.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use crate::client::attempt::Connection;
+use crate::client::error::{ErrorKind, Failure};
+
+/// Why an exchange broke.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) kind: ErrorKind,
+    pub(crate) source: Box<dyn StdError + Send + Sync>,
+    pub(crate) connection: Option<Connection>,
+}
+
+/// Where in the exchange it broke, which tells a response that never came from one that was cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// While the connection was opened.
+    Connect,
+    /// Before the response's head.
+    Head,
+    /// Within the response's body.
+    Body,
+}
+
+impl Fault {
+    pub(crate) fn new(source: impl Into<Box<dyn StdError + Send + Sync>>, stage: Stage) -> Self {
+        let source = source.into();
+        Self { kind: kind_of(&*source, stage), source, connection: None }
+    }
+
+    pub(crate) fn on(mut self, connection: Option<Connection>) -> Self {
+        self.connection = connection;
+        self
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        let mut failure = Self::new(fault.kind, message(fault.kind));
+        failure.source = Some(fault.source);
+        failure
+    }
+}
+
+fn message(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Dns => "the host's name was not found",
+        ErrorKind::Connect => "the connection could not be opened",
+        ErrorKind::ConnectTimeout => "the connection was not open within the connect timeout",
+        ErrorKind::Tls => "the TLS handshake failed",
+        ErrorKind::Reset => "the connection was reset",
+        ErrorKind::Closed => "the connection was closed before a response came",
+        ErrorKind::Truncated => "the response ended before it was complete",
+        ErrorKind::Malformed => "the response is not HTTP",
+        _ => "the exchange failed",
+    }
+}
+
+/// An error that already knows its kind, wherever in a chain of sources it stands.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) kind: ErrorKind,
+    source: Box<dyn StdError + Send + Sync>,
+}
+
+impl Known {
+    pub(crate) fn new(kind: ErrorKind, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind, source: source.into() }
+    }
+
+    /// What opening a TCP connection failed with.
+    pub(crate) fn connecting(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let source = source.into();
+        Self { kind: kind_of(&*source, Stage::Connect), source }
+    }
+}
+
+impl fmt::Display for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(message(self.kind))
+    }
+}
+
+impl StdError for Known {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+/// The first error of the chain that tells its kind.
+fn kind_of(error: &(dyn StdError + 'static), stage: Stage) -> ErrorKind {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(kind) = kind_of_one(error, stage) {
+            return kind;
+        }
+        next = below(error);
+    }
+    match stage {
+        Stage::Connect => ErrorKind::Connect,
+        Stage::Head => ErrorKind::Closed,
+        Stage::Body => ErrorKind::Truncated,
+    }
+}
+
+/// The source of an error. An I/O error that wraps another skips it as a source, so it is asked for what it wraps.
+fn below<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    wrapped.map(|wrapped| wrapped as _).or_else(|| error.source())
+}
+
+fn kind_of_one(error: &(dyn StdError + 'static), stage: Stage) -> Option<ErrorKind> {
+    if let Some(known) = error.downcast_ref::<Known>() {
+        return Some(known.kind);
+    }
+    if error.is::<rustls::Error>() {
+        return Some(ErrorKind::Tls);
+    }
+    if let Some(error) = error.downcast_ref::<hyper::Error>() {
+        return (error.is_parse()).then_some(ErrorKind::Malformed);
+    }
+    match error.downcast_ref::<io::Error>()?.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
+            if stage != Stage::Connect =>
+        {
+            Some(ErrorKind::Reset)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_is_told_from_an_end() {
+        let reset = || io::Error::from(io::ErrorKind::ConnectionReset);
+        let end = || io::Error::from(io::ErrorKind::UnexpectedEof);
+        for (error, stage, expected) in [
+            (reset(), Stage::Connect, ErrorKind::Connect),
+            (reset(), Stage::Head, ErrorKind::Reset),
+            (reset(), Stage::Body, ErrorKind::Reset),
+            (end(), Stage::Head, ErrorKind::Closed),
+            (end(), Stage::Body, ErrorKind::Truncated),
+        ] {
+            assert_eq!(kind_of(&error, stage), expected, "{error:?} {stage:?}");
+        }
+    }
+
+    #[test]
+    fn what_an_io_error_wraps_is_seen() {
+        let wrapped = io::Error::other(rustls::Error::DecryptError);
+        assert_eq!(kind_of(&wrapped, Stage::Connect), ErrorKind::Tls);
+        let wrapped = io::Error::other(Known::new(ErrorKind::Dns, "no such host"));
+        assert_eq!(kind_of(&wrapped, Stage::Connect), ErrorKind::Dns);
+    }
+}

@@ -1,0 +1,3 @@
+//! Servers and clients for the promises about the client.
+
+pub(crate) mod raw_relay;
