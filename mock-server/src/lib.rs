@@ -1,1 +1,25 @@
-//! x
+//! A mock LLM relay: what a client of an OpenAI-compatible gateway goes through, on demand and the same every time.
+//!
+//! - [`Profile`]: what the relay is like, read from TOML. See [`profile`] for all keys.
+//! - [`MockRelay`]: a relay on a thread and a port of its own.
+//! - [`MockServer`]: a relay without sockets, which serves whatever connections it is handed, also in virtual time.
+//! - [`Ledger`]: what was planned for every attempt, and what happened.
+//!
+//! Inside, [`relay`] decides in a machine without I/O, and the HTTP side plays what was decided.
+
+pub mod cli;
+pub mod config;
+pub mod dist;
+pub mod draw;
+mod embedded;
+mod http;
+pub mod ledger;
+pub mod profile;
+pub mod relay;
+mod server;
+mod wire;
+
+pub use embedded::MockRelay;
+pub use ledger::{Ending, Entry, Ledger};
+pub use profile::Profile;
+pub use server::MockServer;

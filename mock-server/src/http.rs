@@ -1,0 +1,97 @@
+//! HTTP: one connection served, each request answered as the relay decided.
+
+mod attempt;
+mod body;
+mod chat;
+pub(crate) mod listen;
+mod response;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::CONTENT_TYPE;
+use hyper::http::HeaderValue;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use relaybench_clock::{HyperTimer, is_virtual};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use self::attempt::Attempt;
+use self::body::AnswerBody;
+use crate::relay::Refusal;
+use crate::server::Shared;
+
+/// Ends the connection without an answer.
+#[derive(Debug)]
+pub(crate) struct Cut;
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection is cut")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+pub(crate) fn serve_connection<IO>(server: Arc<Shared>, io: IO) -> impl Future<Output = ()> + Send + use<IO> + 'static
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let open = server.ledger.connection_opened();
+    async move {
+        let connection = open.number();
+        let service = service_fn(move |request| answer(Arc::clone(&server), connection, request));
+        let served = http1::Builder::new()
+            .timer(HyperTimer)
+            // It would set a timer for each request, and close connections that clients mean to reuse.
+            .header_read_timeout(None)
+            .pipeline_flush(true)
+            // The day is not the same in two runs.
+            .auto_date_header(!is_virtual())
+            .serve_connection(TokioIo::new(io), service)
+            .await;
+        // What goes wrong here is the caller's doing, or the plan's; the ledger has what it did to each attempt.
+        drop((served, open));
+    }
+}
+
+async fn answer(server: Arc<Shared>, connection: u32, request: Request<Incoming>) -> Result<Response<AnswerBody>, Cut> {
+    let arrived = server.elapsed();
+    let (head, body) = request.into_parts();
+    match route(&head.method, head.uri.path()) {
+        Ok(Route::Chat) => chat::answer(Attempt::new(server, connection, arrived, &head.headers), &head, body).await,
+        Ok(Route::Models) => {
+            let attempt = Attempt::new(server, connection, arrived, &head.headers);
+            Ok(response::models(attempt, &head))
+        }
+        Ok(Route::Health) => {
+            let mut healthy = Response::new(AnswerBody::unrecorded(b"ok\n".to_vec()));
+            healthy.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+            Ok(healthy)
+        }
+        Err(refusal) => Ok(response::unrouted(&server, refusal, &head)),
+    }
+}
+
+enum Route {
+    Chat,
+    Models,
+    Health,
+}
+
+fn route(method: &Method, path: &str) -> Result<Route, Refusal> {
+    let (allowed, route) = match path {
+        "/v1/chat/completions" => (Method::POST, Route::Chat),
+        "/v1/models" => (Method::GET, Route::Models),
+        "/healthz" => (Method::GET, Route::Health),
+        _ => return Err(Refusal::RouteUnknown),
+    };
+    match *method == allowed {
+        true => Ok(route),
+        false => Err(Refusal::MethodWrong { allowed: if allowed == Method::POST { "POST" } else { "GET" } }),
+    }
+}

@@ -1,0 +1,98 @@
+//! Responses: status and headers around a body.
+
+use std::time::Duration;
+
+use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use hyper::http::HeaderValue;
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Response, StatusCode};
+
+use super::attempt::Attempt;
+use super::body::AnswerBody;
+use crate::draw::{self, Draws};
+use crate::relay::Refusal;
+use crate::server::Shared;
+use crate::wire::openai::error::{Subject, WireError};
+use crate::wire::openai::{Identity, VERSION, models};
+
+pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(super) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const PROCESSING_MS: HeaderName = HeaderName::from_static("openai-processing-ms");
+const OPENAI_VERSION: HeaderName = HeaderName::from_static("openai-version");
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+
+/// A good answer, for which the relay took this long.
+pub(super) fn success(body: AnswerBody, identity: &Identity, took: Duration, content_type: HeaderValue) -> Response<AnswerBody> {
+    let mut response = Response::new(body);
+    *response.headers_mut() = headers(&identity.request_id(), took, content_type);
+    response
+}
+
+/// The list of models, or why the caller may not see it.
+pub(super) fn models(mut attempt: Attempt, head: &Parts) -> Response<AnswerBody> {
+    let identity = Identity::new(attempt.draws(&[]));
+    if let Err(refusal) = attempt.authorize(&head.headers) {
+        return error(attempt, head, &identity, refusal, Duration::ZERO);
+    }
+    attempt.answered_at_once(200);
+    let body = models::body(&attempt.server().profile);
+    success(AnswerBody::whole(attempt, body), &identity, Duration::ZERO, JSON)
+}
+
+/// An error in answer to an attempt, for which the relay took this long.
+pub(super) fn error(
+    mut attempt: Attempt,
+    head: &Parts,
+    identity: &Identity,
+    refusal: Refusal,
+    took: Duration,
+) -> Response<AnswerBody> {
+    let is_at_once = !matches!(refusal, Refusal::Overloaded);
+    let request_id = identity.request_id();
+    let error = WireError::new(refusal, subject(head, attempt.model(), &request_id));
+    if is_at_once {
+        attempt.answered_at_once(error.status);
+    }
+    with_error(&error, AnswerBody::whole(attempt, error.body()), &request_id, took)
+}
+
+/// An error in answer to what reached no route.
+pub(super) fn unrouted(server: &Shared, refusal: Refusal, head: &Parts) -> Response<AnswerBody> {
+    let path = draw::hash(head.uri.path().as_bytes());
+    let identity = Identity::new(Draws::new(server.profile.seed, path, server.occurrence(path)));
+    let request_id = identity.request_id();
+    let error = WireError::new(refusal, subject(head, "", &request_id));
+    with_error(&error, AnswerBody::unrecorded(error.body()), &request_id, Duration::ZERO)
+}
+
+fn subject<'a>(head: &'a Parts, model: &'a str, request_id: &'a str) -> Subject<'a> {
+    Subject { method: head.method.as_str(), path: head.uri.path(), model, request_id }
+}
+
+fn with_error(error: &WireError, body: AnswerBody, request_id: &str, took: Duration) -> Response<AnswerBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    *headers = self::headers(request_id, took, JSON);
+    if let Some(wait) = error.retry_after {
+        // Rounded up, so that a caller who waits as long is not turned away again.
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        headers.insert(RETRY_AFTER, seconds.into());
+        headers.insert(RETRY_AFTER_MS, (wait.as_nanos().div_ceil(1_000_000) as u64).into());
+    }
+    if let Some(method) = error.allow {
+        headers.insert(ALLOW, HeaderValue::from_static(method));
+    }
+    response
+}
+
+fn headers(request_id: &str, took: Duration, content_type: HeaderValue) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(CONTENT_TYPE, content_type);
+    headers.insert(REQUEST_ID, HeaderValue::from_str(request_id).expect("letters, digits and an underscore"));
+    headers.insert(PROCESSING_MS, (took.as_millis() as u64).into());
+    headers.insert(OPENAI_VERSION, HeaderValue::from_static(VERSION));
+    headers
+}

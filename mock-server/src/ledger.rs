@@ -1,0 +1,160 @@
+//! What was planned for every attempt, and what happened: the ground truth that a run is reconciled with.
+
+mod entry;
+
+pub use entry::{Ending, Entry};
+
+use std::fmt;
+use std::io::{self, Write};
+use std::mem;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The record of a mock relay, shared by all its clones. An attempt is written when it has ended, however it ended; its
+/// [`sequence`](Entry::sequence) tells when it arrived.
+#[derive(Clone)]
+pub struct Ledger(Arc<Inner>);
+
+struct Inner {
+    store: Mutex<Store>,
+    arrived: AtomicU64,
+    connections_opened: AtomicU64,
+    connections_live: AtomicU64,
+    connections_live_peak: AtomicU64,
+}
+
+enum Store {
+    Memory(Vec<Entry>),
+    Lines { writer: Box<dyn Write + Send>, failure: Option<io::Error> },
+    Nowhere,
+}
+
+impl Ledger {
+    /// Keeps all entries, some 200 bytes each.
+    pub fn in_memory() -> Self {
+        Self::new(Store::Memory(Vec::new()))
+    }
+
+    /// Writes each entry as a line of JSON. The writer should be buffered: [`flush`](Self::flush) is called each second.
+    pub fn to_writer(writer: impl Write + Send + 'static) -> Self {
+        Self::new(Store::Lines { writer: Box::new(writer), failure: None })
+    }
+
+    /// Counts connections, and keeps no entries.
+    pub fn discarding() -> Self {
+        Self::new(Store::Nowhere)
+    }
+
+    fn new(store: Store) -> Self {
+        let zero = || AtomicU64::new(0);
+        Self(Arc::new(Inner {
+            store: Mutex::new(store),
+            arrived: zero(),
+            connections_opened: zero(),
+            connections_live: zero(),
+            connections_live_peak: zero(),
+        }))
+    }
+
+    /// A copy of the entries in memory, in order of arrival.
+    pub fn entries(&self) -> Vec<Entry> {
+        match &*self.store() {
+            Store::Memory(entries) => in_order(entries.clone()),
+            Store::Lines { .. } | Store::Nowhere => Vec::new(),
+        }
+    }
+
+    /// Takes the entries out of memory, in order of arrival.
+    pub fn drain(&self) -> Vec<Entry> {
+        match &mut *self.store() {
+            Store::Memory(entries) => in_order(mem::take(entries)),
+            Store::Lines { .. } | Store::Nowhere => Vec::new(),
+        }
+    }
+
+    /// How many connections were opened so far.
+    pub fn connections_opened(&self) -> u64 {
+        self.0.connections_opened.load(Relaxed)
+    }
+
+    /// How many connections were open at one time, at most.
+    pub fn connections_live_peak(&self) -> u64 {
+        self.0.connections_live_peak.load(Relaxed)
+    }
+
+    /// Hands what was written to the operating system.
+    ///
+    /// # Errors
+    ///
+    /// The first failure of the writer since the last call; what was written after it may be lost.
+    pub fn flush(&self) -> io::Result<()> {
+        match &mut *self.store() {
+            Store::Lines { writer, failure } => match failure.take() {
+                Some(failure) => Err(failure),
+                None => writer.flush(),
+            },
+            Store::Memory(_) | Store::Nowhere => Ok(()),
+        }
+    }
+
+    pub(crate) fn next_sequence(&self) -> u64 {
+        self.0.arrived.fetch_add(1, Relaxed)
+    }
+
+    pub(crate) fn record(&self, entry: Entry) {
+        match &mut *self.store() {
+            Store::Memory(entries) => entries.push(entry),
+            Store::Lines { writer, failure } => {
+                let written = serde_json::to_writer(&mut *writer, &entry).map_err(io::Error::from);
+                if let Err(error) = written.and_then(|()| writer.write_all(b"\n")) {
+                    failure.get_or_insert(error);
+                }
+            }
+            Store::Nowhere => {}
+        }
+    }
+
+    pub(crate) fn connection_opened(&self) -> OpenConnection {
+        let number = self.0.connections_opened.fetch_add(1, Relaxed);
+        let live = self.0.connections_live.fetch_add(1, Relaxed) + 1;
+        self.0.connections_live_peak.fetch_max(live, Relaxed);
+        OpenConnection { ledger: self.clone(), number }
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        // An entry is pushed whole or not at all, so that a panic elsewhere leaves nothing half done.
+        self.0.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn in_order(mut entries: Vec<Entry>) -> Vec<Entry> {
+    entries.sort_unstable_by_key(|entry| entry.sequence);
+    entries
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger").field("connections_opened", &self.connections_opened()).finish_non_exhaustive()
+    }
+}
+
+/// A connection counts as live until this is dropped.
+#[derive(Debug)]
+pub(crate) struct OpenConnection {
+    ledger: Ledger,
+    number: u64,
+}
+
+impl OpenConnection {
+    /// Counted from 0, in the order of opening.
+    pub(crate) fn number(&self) -> u32 {
+        // Four billion connections later numbers repeat.
+        self.number as u32
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.ledger.0.connections_live.fetch_sub(1, Relaxed);
+    }
+}

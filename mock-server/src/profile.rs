@@ -1,0 +1,185 @@
+//! What the mock relay is like.
+//!
+//! A profile is a TOML file; every key has a default, and whatever is wrong is refused with its line. Durations are written with
+//! their unit, such as `"250ms"`, `"1.5s"` or `"90us"`.
+//!
+//! | key | meaning | default |
+//! |---|---|---|
+//! | `name` | how the profile is called in reports | `"unnamed"` |
+//! | `dialect` | whose errors, headers and bodies are spoken; so far only `"openai"` | `"openai"` |
+//! | `seed` | what all randomness starts from: a whole number from 0 | `1` |
+//! | `models` | names that exist; others are answered 404 | the [catalog](CATALOG) |
+//! | `auth.keys` | bearer tokens that are accepted | any but none |
+//! | `latency.total` | [distribution](#distributions) of the time to the whole answer; a stream spreads its tokens evenly over it | 0 s |
+//! | `latency.first_token` | distribution of the time to the first token, with `inter_token` and instead of `total` | |
+//! | `latency.inter_token` | distribution of the gap before every further token | |
+//! | `completion.tokens` | distribution of the completion's length, in whole tokens from 1; `max_tokens` cuts it | uniform, 20 to 80 |
+//! | `capacity.model` | `"none"`: load changes nothing · `"curve"`: latency and failures follow the requests in flight | `"none"` |
+//! | `capacity.point` | array of tables: the points of the curve, at least one | |
+//! | `….in_flight` | how many requests are in flight, the arriving one included: a whole number that rises from point to point | |
+//! | `….latency` | quantiles of the total latency there, as in `dist = "quantiles"` | |
+//! | `….failure_share` | share (0 to 1) of requests that end as 503 `server_is_overloaded`, after the latency they drew | `0.0` |
+//! | `limits.body_bytes` | longest request body; beyond it the answer is 413 | `1048576` |
+//! | `burst` | array of tables: times at which callers are turned away with 429, at once | none |
+//! | `….every` | from the beginning of one burst to that of the next | |
+//! | `….for` | how long each lasts, at most `every` | |
+//! | `….from` | when the first begins, counted from the profile's start | `"0s"` |
+//! | `….share` | share (0 to 1) of the attempts that are turned away | `1.0` |
+//! | `….retry_after` | the wait that the answer names | what is left of the burst |
+//! | `fault` | array of tables: what befalls single attempts; of several the first that strikes | none |
+//! | `….fault` | `"hang"`: no answer, ever · `"status=503"` (400 to 599): that answer at once | |
+//! | `….probability` | share (0 to 1) of the attempts | |
+//!
+//! Latency counts from the instant at which the request's headers were read. Between two points of a curve every quantile and
+//! the failure share are interpolated linearly; outside them the nearest point holds. With a curve there is no `[latency]`.
+//!
+//! # Distributions
+//!
+//! | `dist` | keys |
+//! |---|---|
+//! | `"fixed"` | `value` |
+//! | `"uniform"` | `min`, `max`, both included |
+//! | `"lognormal"` | `median` (above 0), `sigma` (from 0; the standard deviation of the logarithm) |
+//! | `"quantiles"` | `p50`, `p95`, `p99`, `p999` (99.9 %), any others; linear between them, the outermost segments go on to p0 and p100 unless these are given |
+
+mod builtin;
+mod distribution;
+mod raw;
+
+pub use builtin::LoadError;
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{self, ConfigError};
+use crate::dist::{Distribution, QuantileTable};
+
+/// The models of a profile that names none.
+pub const CATALOG: [&str; 8] = [
+    "gpt-4.1",
+    "gpt-4o",
+    "gpt-4o-mini",
+    "claude-sonnet-4-20250514",
+    "claude-3-5-sonnet-20241022",
+    "gemini-2.5-flash",
+    "deepseek-v3.2",
+    "deepseek-chat",
+];
+
+/// A valid profile: what the mock relay is like. Made by [`load`](Self::load), [`builtin`](Self::builtin) or
+/// [`parse`](Self::parse).
+#[derive(Clone, Debug)]
+pub struct Profile {
+    pub(crate) name: String,
+    pub(crate) seed: u64,
+    pub(crate) models: Vec<Arc<str>>,
+    pub(crate) keys: Keys,
+    pub(crate) latency: Latency,
+    pub(crate) completion_tokens: Distribution,
+    pub(crate) body_limit: usize,
+    pub(crate) bursts: Vec<Burst>,
+    pub(crate) faults: Vec<Fault>,
+}
+
+impl Profile {
+    /// Reads a profile from TOML. `origin` is what errors call it: the file's name.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong, with its line.
+    pub fn parse(toml: &str, origin: &str) -> Result<Self, ConfigError> {
+        config::parse_valid(toml, origin, raw::RawProfile::valid)
+    }
+
+    /// What the profile calls itself.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The models that exist, in the profile's order.
+    pub fn models(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.models.iter().map(|model| &**model)
+    }
+
+    /// What all randomness starts from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The same profile with other randomness.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+}
+
+impl FromStr for Profile {
+    type Err = ConfigError;
+
+    fn from_str(toml: &str) -> Result<Self, ConfigError> {
+        Self::parse(toml, "profile")
+    }
+}
+
+/// Which bearer tokens are accepted.
+#[derive(Clone)]
+pub(crate) enum Keys {
+    Any,
+    Only(Vec<String>),
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("Any"),
+            Self::Only(keys) => write!(f, "Only({} keys)", keys.len()),
+        }
+    }
+}
+
+/// How long answers take.
+#[derive(Clone, Debug)]
+pub(crate) enum Latency {
+    Total(Distribution),
+    Tokens { first: Distribution, gap: Arc<Distribution> },
+    Curve(Arc<Curve>),
+}
+
+/// Latency and failures by requests in flight. At least one point; `in_flight` rises.
+#[derive(Clone, Debug)]
+pub(crate) struct Curve {
+    pub(crate) points: Vec<CurvePoint>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct CurvePoint {
+    pub(crate) in_flight: u32,
+    pub(crate) latency: QuantileTable,
+    pub(crate) failure_share: f64,
+}
+
+/// Times at which callers are turned away.
+#[derive(Clone, Debug)]
+pub(crate) struct Burst {
+    pub(crate) from: Duration,
+    pub(crate) every: Duration,
+    pub(crate) length: Duration,
+    pub(crate) share: f64,
+    /// None: what is left of the burst.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// What befalls single attempts.
+#[derive(Clone, Debug)]
+pub(crate) struct Fault {
+    pub(crate) kind: FaultKind,
+    pub(crate) probability: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FaultKind {
+    Hang,
+    Status(u16),
+}

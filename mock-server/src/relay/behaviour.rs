@@ -1,0 +1,103 @@
+//! What befalls one attempt, whoever else is there: a pure function.
+
+use std::time::Duration;
+
+use super::pace::Pace;
+use super::refusal::Refusal;
+use crate::draw::{Draws, Purpose};
+use crate::profile::{FaultKind, Latency, Profile};
+
+/// What matters about a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The caller's limit to the completion, in tokens.
+    pub max_tokens: Option<u32>,
+}
+
+/// The first step: turned away at once, or served with a demand.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// Answered at once; it never counts as in flight.
+    Refuse(Refusal),
+    /// To be taken to [`Relay::arrive`](super::Relay::arrive).
+    Serve(Demand),
+}
+
+/// What an attempt asks of the relay.
+#[derive(Clone, Debug)]
+pub enum Demand {
+    /// A completion.
+    Completion {
+        /// How long it is, at least 1.
+        tokens: u32,
+        /// Why it ends there.
+        finish: Finish,
+        /// How long it takes.
+        delay: Delay,
+    },
+    /// To be held for ever.
+    Hang,
+}
+
+/// How long an answer takes.
+#[derive(Clone, Debug)]
+pub enum Delay {
+    /// As long as was drawn.
+    Known(Pace),
+    /// As long as the load makes it: two uniform numbers that the load gives a meaning.
+    OfLoad {
+        /// Which quantile of the latency.
+        latency: f64,
+        /// It fails when this is below the failure share.
+        failure: f64,
+    },
+}
+
+/// Why a completion ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// It is complete.
+    Stop,
+    /// The caller's limit cut it.
+    Length,
+}
+
+/// Decides what an attempt gets that arrives `now`, after the profile's start.
+pub fn decide(profile: &Profile, request: Request, draws: Draws, now: Duration) -> Decision {
+    if let Some(refusal) = turned_away(profile, draws, now) {
+        return Decision::Refuse(refusal);
+    }
+    match fault(profile, draws) {
+        Some(FaultKind::Status(status)) => Decision::Refuse(Refusal::Injected(status)),
+        Some(FaultKind::Hang) => Decision::Serve(Demand::Hang),
+        None => Decision::Serve(completion(profile, request, draws)),
+    }
+}
+
+fn turned_away(profile: &Profile, draws: Draws, now: Duration) -> Option<Refusal> {
+    profile.bursts.iter().zip(0..).find_map(|(burst, which)| {
+        let remaining = burst.remaining(now)?;
+        let strikes = draws.uniform(Purpose::Burst(which)) < burst.share;
+        strikes.then(|| Refusal::RateLimited { retry_after: burst.retry_after.unwrap_or(remaining) })
+    })
+}
+
+fn fault(profile: &Profile, draws: Draws) -> Option<FaultKind> {
+    let struck = profile.faults.iter().zip(0..).find(|(fault, which)| draws.uniform(Purpose::Fault(*which)) < fault.probability);
+    struck.map(|(fault, _)| fault.kind)
+}
+
+fn completion(profile: &Profile, request: Request, draws: Draws) -> Demand {
+    let wanted = profile.completion_tokens.draw_count(draws.uniform(Purpose::Tokens)).max(1);
+    let tokens = request.max_tokens.map_or(wanted, |max| wanted.min(max.max(1)));
+    let finish = if tokens < wanted { Finish::Length } else { Finish::Stop };
+    let latency = || draws.uniform(Purpose::Latency);
+    let delay = match &profile.latency {
+        Latency::Total(total) => Delay::Known(Pace::even(total.draw_duration(latency()), tokens)),
+        Latency::Tokens { first, gap } => {
+            Delay::Known(Pace::drawn(first.draw_duration(latency()), gap, draws.stream(Purpose::Gaps), tokens))
+        }
+        Latency::Curve(_) => Delay::OfLoad { latency: latency(), failure: draws.uniform(Purpose::Failure) },
+    };
+    Demand::Completion { tokens, finish, delay }
+}

@@ -1,0 +1,59 @@
+//! Why an attempt gets an error. What it then reads is the dialect's affair.
+
+use std::time::Duration;
+
+/// Why an attempt gets an error. No variant holds a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no bearer token.
+    KeyMissing,
+    /// The bearer token is not one of the profile's.
+    KeyWrong {
+        /// As much of it as may be shown.
+        masked: String,
+    },
+    /// The route does not exist.
+    RouteUnknown,
+    /// The route exists, for another method.
+    MethodWrong {
+        /// The method that it takes.
+        allowed: &'static str,
+    },
+    /// The body is longer than the profile allows.
+    BodyTooLarge {
+        /// What it allows, in bytes.
+        limit: usize,
+    },
+    /// The body is not JSON.
+    Malformed {
+        /// What is wrong with it, and where.
+        reason: String,
+    },
+    /// A parameter is missing or wrong.
+    Invalid(Invalid),
+    /// The profile has no such model.
+    ModelUnknown {
+        /// What was asked for.
+        model: String,
+    },
+    /// Turned away for now.
+    RateLimited {
+        /// How long to stay away.
+        retry_after: Duration,
+    },
+    /// A failure under load.
+    Overloaded,
+    /// A status that the profile injects.
+    Injected(u16),
+}
+
+/// A parameter that is missing or wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// Which one.
+    pub param: String,
+    /// What kind of mistake it is, as a word.
+    pub code: &'static str,
+    /// What is wrong, and what would be right.
+    pub message: String,
+}

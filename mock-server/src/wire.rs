@@ -1,0 +1,4 @@
+//! What goes over the wire: one file a dialect.
+
+pub(crate) mod content;
+pub(crate) mod openai;

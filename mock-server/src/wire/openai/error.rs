@@ -1,0 +1,173 @@
+//! Errors: status, body and headers.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::relay::Refusal;
+
+/// An error as it goes over the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WireError {
+    pub(crate) status: u16,
+    /// How long to stay away, in the two forms that there are.
+    pub(crate) retry_after: Option<Duration>,
+    /// The method that would have been right.
+    pub(crate) allow: Option<&'static str>,
+    kind: &'static str,
+    code: Option<&'static str>,
+    param: Option<String>,
+    message: Cow<'static, str>,
+}
+
+/// Whom an error is about, for its message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    /// Empty where none was read.
+    pub(crate) model: &'a str,
+    pub(crate) request_id: &'a str,
+}
+
+impl WireError {
+    pub(crate) fn new(refusal: Refusal, subject: Subject<'_>) -> Self {
+        let Subject { method, path, model, request_id } = subject;
+        match refusal {
+            Refusal::KeyMissing => Self::unauthorized(
+                "You did not provide an API key. Send it in the header \"Authorization: Bearer YOUR_KEY\".".into(),
+            ),
+            Refusal::KeyWrong { masked } => Self::unauthorized(format!("Incorrect API key provided: {masked}.").into()),
+            Refusal::RouteUnknown => Self::invalid(
+                404,
+                "unknown_url",
+                format!(
+                    "Invalid URL ({method} {path}). The routes are POST /v1/chat/completions, GET /v1/models and GET /healthz."
+                ),
+            ),
+            Refusal::MethodWrong { allowed } => {
+                let message = format!("Not allowed to {method} on {path}; the method is {allowed}.");
+                Self { allow: Some(allowed), ..Self::invalid(405, "method_not_supported", message) }
+            }
+            Refusal::BodyTooLarge { limit } => {
+                Self::invalid(413, "request_too_large", format!("The request body is longer than the limit of {limit} bytes."))
+            }
+            Refusal::Malformed { reason } => Self {
+                code: None,
+                ..Self::invalid(400, "", format!("We could not parse the JSON body of your request: {reason}."))
+            },
+            Refusal::Invalid(invalid) => Self { param: Some(invalid.param), ..Self::invalid(400, invalid.code, invalid.message) },
+            Refusal::ModelUnknown { model } => Self::invalid(
+                404,
+                "model_not_found",
+                format!("The model `{model}` does not exist or you do not have access to it."),
+            ),
+            Refusal::RateLimited { retry_after } => {
+                let wait = go_duration(retry_after);
+                let message = format!("Rate limit reached for {model} on requests per min (RPM). Please try again in {wait}.");
+                Self { retry_after: Some(retry_after), ..Self::other(429, "requests", Some("rate_limit_exceeded"), message) }
+            }
+            Refusal::Overloaded | Refusal::Injected(503) => Self::other(
+                503,
+                "service_unavailable_error",
+                Some("server_is_overloaded"),
+                format!("The server is overloaded or not ready yet (request {request_id})."),
+            ),
+            Refusal::Injected(401) => Self::unauthorized("Incorrect API key provided: ****.".into()),
+            Refusal::Injected(404) => Self::invalid(
+                404,
+                "model_not_found",
+                format!("The model `{model}` does not exist or you do not have access to it."),
+            ),
+            Refusal::Injected(429) => {
+                let message = format!("Rate limit reached for {model} on requests per min (RPM).");
+                Self::other(429, "requests", Some("rate_limit_exceeded"), message)
+            }
+            Refusal::Injected(status @ 500..) => {
+                let message = format!("The server had an error while processing your request (request {request_id}).");
+                Self::other(status, "server_error", None, message)
+            }
+            Refusal::Injected(status) => {
+                let message = format!("The request was answered {status}.");
+                Self::other(status, "invalid_request_error", None, message)
+            }
+        }
+    }
+
+    fn unauthorized(message: Cow<'static, str>) -> Self {
+        Self::invalid(401, "invalid_api_key", message)
+    }
+
+    fn invalid(status: u16, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::other(status, "invalid_request_error", Some(code), message)
+    }
+
+    fn other(status: u16, kind: &'static str, code: Option<&'static str>, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, retry_after: None, allow: None, kind, code, param: None, message: message.into() }
+    }
+
+    pub(crate) fn body(&self) -> Vec<u8> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            error: Error<'a>,
+        }
+        #[derive(Serialize)]
+        struct Error<'a> {
+            message: &'a str,
+            r#type: &'a str,
+            param: Option<&'a str>,
+            code: Option<&'a str>,
+        }
+        let error = Error { message: &self.message, r#type: self.kind, param: self.param.as_deref(), code: self.code };
+        serde_json::to_vec(&Body { error }).expect("strings are always JSON")
+    }
+}
+
+/// As much of a key as an error may show: what every key begins with.
+pub(crate) fn masked(key: &str) -> String {
+    if key.starts_with("sk-") { "sk-****".to_owned() } else { "****".to_owned() }
+}
+
+/// A wait as Go prints durations: `644ms`, `1s`, `1.5s`, `6m0s`, `1h0m0s`. Rounded up to the millisecond, so that waiting is enough.
+fn go_duration(wait: Duration) -> String {
+    let ms = wait.as_nanos().div_ceil(1_000_000);
+    let seconds = |ms: u128| match ms % 1_000 {
+        0 => format!("{}s", ms / 1_000),
+        fraction => format!("{}.{}s", ms / 1_000, format!("{fraction:03}").trim_end_matches('0')),
+    };
+    match ms {
+        0 => "0s".to_owned(),
+        1..1_000 => format!("{ms}ms"),
+        1_000..60_000 => seconds(ms),
+        60_000..3_600_000 => format!("{}m{}", ms / 60_000, seconds(ms % 60_000)),
+        _ => format!("{}h{}m{}", ms / 3_600_000, ms / 60_000 % 60, seconds(ms % 60_000)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_written_as_go_writes_them() {
+        let cases = [
+            (0, "0s"),
+            (644_000, "644ms"),
+            (644_001, "645ms"),
+            (1_000_000, "1s"),
+            (1_500_000, "1.5s"),
+            (360_000_000, "6m0s"),
+            (179_560_000, "2m59.56s"),
+            (3_600_000_000, "1h0m0s"),
+        ];
+        for (us, expected) in cases {
+            assert_eq!(go_duration(Duration::from_micros(us)), expected);
+        }
+    }
+
+    #[test]
+    fn a_masked_key_shows_nothing_of_its_own() {
+        assert_eq!([masked("sk-secret"), masked("secret"), masked("")], ["sk-****", "****", "****"]);
+    }
+}

@@ -1,0 +1,227 @@
+//! A chat request: what matters of it, borrowed from the body, and what is wrong with it.
+
+mod diagnosis;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::relay::Refusal;
+
+/// What matters of a request. Keys that are not named here are accepted, whatever they hold.
+#[derive(Debug, serde::Deserialize)]
+pub(crate) struct ChatRequest<'a> {
+    #[serde(borrow)]
+    pub(crate) model: Cow<'a, str>,
+    pub(crate) messages: Messages,
+    #[serde(default)]
+    pub(crate) stream: Option<bool>,
+    #[serde(default)]
+    stream_options: Option<StreamOptions>,
+    #[serde(default)]
+    max_tokens: Option<Tokens>,
+    #[serde(default)]
+    max_completion_tokens: Option<Tokens>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "read to be checked")]
+    temperature: Option<f64>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "read to be checked")]
+    top_p: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, serde::Deserialize)]
+struct StreamOptions {
+    #[serde(default)]
+    include_usage: Option<bool>,
+}
+
+impl<'a> ChatRequest<'a> {
+    /// Reads a request body.
+    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, Refusal> {
+        // The fast path says whether a body is good, the slow one what is wrong with one that is not.
+        serde_json::from_slice(body).map_err(|error| diagnosis::refusal(body, &error))
+    }
+
+    /// The lower of the two limits to the completion.
+    pub(crate) fn max_tokens(&self) -> Option<u32> {
+        let limits = [self.max_tokens, self.max_completion_tokens];
+        limits.into_iter().flatten().map(|Tokens(limit)| limit).min()
+    }
+
+    /// Whether a stream ends with its usage.
+    pub(crate) fn wants_usage(&self) -> bool {
+        self.stream_options.and_then(|options| options.include_usage).unwrap_or(false)
+    }
+}
+
+/// A limit in tokens, at least 1.
+#[derive(Clone, Copy, Debug)]
+struct Tokens(u32);
+
+impl<'de> Deserialize<'de> for Tokens {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u64::deserialize(deserializer)? {
+            0 => Err(de::Error::custom("at least 1 token")),
+            limit => Ok(Self(u32::try_from(limit).unwrap_or(u32::MAX))),
+        }
+    }
+}
+
+/// The conversation: at least one message, each an object with a role. Only its length matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Messages {
+    count: u32,
+    /// Of all text in all messages.
+    text_bytes: u64,
+}
+
+impl Messages {
+    /// An approximation to what a tokenizer would count: a token for every four bytes of text, three more for each message and
+    /// three for the answer's own beginning.
+    pub(crate) fn tokens(self) -> u32 {
+        let tokens = self.text_bytes.div_ceil(4) + 3 * u64::from(self.count) + 3;
+        u32::try_from(tokens).unwrap_or(u32::MAX)
+    }
+}
+
+impl<'de> Deserialize<'de> for Messages {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(MessagesVisitor)
+    }
+}
+
+struct MessagesVisitor;
+
+impl<'de> Visitor<'de> for MessagesVisitor {
+    type Value = Messages;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of messages")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Messages, A::Error> {
+        let mut messages = Messages { count: 0, text_bytes: 0 };
+        while let Some(Message { text_bytes }) = sequence.next_element()? {
+            messages.count += 1;
+            messages.text_bytes += text_bytes;
+        }
+        if messages.count == 0 { Err(de::Error::custom("at least one message")) } else { Ok(messages) }
+    }
+}
+
+struct Message {
+    text_bytes: u64,
+}
+
+impl<'de> Deserialize<'de> for Message {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MessageVisitor)
+    }
+}
+
+struct MessageVisitor;
+
+impl<'de> Visitor<'de> for MessageVisitor {
+    type Value = Message;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a message")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Message, A::Error> {
+        let mut text_bytes = 0;
+        let mut has_role = false;
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            match key.as_ref() {
+                "role" => {
+                    map.next_value::<Cow<'de, str>>()?;
+                    has_role = true;
+                }
+                "content" => text_bytes += map.next_value::<Text>()?.bytes,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if has_role { Ok(Message { text_bytes }) } else { Err(de::Error::missing_field("role")) }
+    }
+}
+
+/// The length of a message's content: a string, nothing, or an array of parts of which some have a text.
+struct Text {
+    bytes: u64,
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or an array of parts")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
+        Ok(Text { bytes: text.len() as u64 })
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Text, E> {
+        Ok(Text { bytes: 0 })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Text, A::Error> {
+        #[derive(serde::Deserialize)]
+        struct Part<'a> {
+            #[serde(borrow, default)]
+            text: Option<Cow<'a, str>>,
+        }
+        let mut bytes = 0;
+        while let Some(part) = sequence.next_element::<Part<'de>>()? {
+            bytes += part.text.map_or(0, |text| text.len() as u64);
+        }
+        Ok(Text { bytes })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(body: &str) -> ChatRequest<'_> {
+        ChatRequest::parse(body.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_model_without_escapes_is_borrowed() {
+        let request = parse(r#"{"model":"gpt-4.1","messages":[{"role":"user","content":"hi"}]}"#);
+        assert!(matches!(request.model, Cow::Borrowed("gpt-4.1")));
+        assert_eq!((request.stream, request.max_tokens(), request.wants_usage()), (None, None, false));
+    }
+
+    #[test]
+    fn prompt_tokens_count_text_in_every_form_of_content() {
+        let tokens = |messages: &str| parse(&format!(r#"{{"model":"m","messages":{messages}}}"#)).messages.tokens();
+        assert_eq!(tokens(r#"[{"role":"user","content":"12345678"}]"#), 2 + 3 + 3);
+        assert_eq!(tokens(r#"[{"role":"user","content":[{"type":"text","text":"12345678"},{"type":"image_url"}]}]"#), 8);
+        assert_eq!(tokens(r#"[{"role":"assistant","content":null,"tool_calls":[]},{"role":"tool","content":"1"}]"#), 1 + 6 + 3);
+    }
+
+    #[test]
+    fn the_lower_limit_holds() {
+        let body = r#"{"model":"m","messages":[{"role":"user","content":""}],"max_tokens":500,"max_completion_tokens":20}"#;
+        assert_eq!(parse(body).max_tokens(), Some(20));
+    }
+
+    #[test]
+    fn unknown_keys_are_accepted() {
+        parse(r#"{"model":"m","tools":[{"a":[1,2]}],"messages":[{"role":"user","content":"","name":"x"}],"n":1}"#);
+    }
+}
