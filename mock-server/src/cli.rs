@@ -11,9 +11,10 @@ use clap::Args;
 use thiserror::Error;
 use tokio::runtime::Builder;
 
+use crate::config::LoadError;
 use crate::http::listen;
 use crate::ledger::Ledger;
-use crate::profile::{LoadError, Profile};
+use crate::profile::Profile;
 use crate::server::MockServer;
 
 /// How often the ledger's file is brought up to date.
@@ -89,7 +90,7 @@ pub fn run(args: &MockArgs) -> Result<(), MockError> {
         return Ok(print(&names.join("\n"))?);
     }
     if let Some(name) = &args.show {
-        let toml = Profile::builtin_toml(name).ok_or_else(|| LoadError::unknown(name))?;
+        let toml = Profile::builtin_toml(name).ok_or_else(|| LoadError::unknown("profile", name, Profile::builtin_names()))?;
         return Ok(print(toml.trim_end())?);
     }
     let profile = Profile::load(&args.profile)?;

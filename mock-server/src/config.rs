@@ -26,6 +26,7 @@
 //! ```
 
 mod locate;
+mod named;
 mod nearest;
 mod time;
 
@@ -34,6 +35,7 @@ use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 
+pub use named::{LoadError, load};
 pub use nearest::nearest;
 pub use time::Time;
 pub use toml::Spanned;

@@ -7,7 +7,10 @@ pub use entry::{Ending, Entry};
 use std::fmt;
 use std::io::{self, Write};
 use std::mem;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The record of a mock relay, shared by all its clones. An attempt is written when it has ended, however it ended; its
@@ -18,6 +21,7 @@ pub struct Ledger(Arc<Inner>);
 struct Inner {
     store: Mutex<Store>,
     arrived: AtomicU64,
+    ended: AtomicU64,
     connections_opened: AtomicU64,
     connections_live: AtomicU64,
     connections_live_peak: AtomicU64,
@@ -50,6 +54,7 @@ impl Ledger {
         Self(Arc::new(Inner {
             store: Mutex::new(store),
             arrived: zero(),
+            ended: zero(),
             connections_opened: zero(),
             connections_live: zero(),
             connections_live_peak: zero(),
@@ -70,6 +75,13 @@ impl Ledger {
             Store::Memory(entries) => in_order(mem::take(entries)),
             Store::Lines { .. } | Store::Nowhere => Vec::new(),
         }
+    }
+
+    /// How many attempts have arrived and not ended yet.
+    pub fn open(&self) -> u64 {
+        // Ended first: what ends in between makes the difference too large for a moment, never too small.
+        let ended = self.0.ended.load(Acquire);
+        self.0.arrived.load(Relaxed).saturating_sub(ended)
     }
 
     /// How many connections were opened so far.
@@ -112,6 +124,7 @@ impl Ledger {
             }
             Store::Nowhere => {}
         }
+        self.0.ended.fetch_add(1, Release);
     }
 
     pub(crate) fn connection_opened(&self) -> OpenConnection {

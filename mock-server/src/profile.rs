@@ -46,8 +46,6 @@ mod builtin;
 mod distribution;
 mod raw;
 
-pub use builtin::LoadError;
-
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;

@@ -1,12 +1,7 @@
 //! Profiles by name, and from files.
 
-use std::path::Path;
-use std::{fs, io};
-
-use thiserror::Error;
-
 use super::Profile;
-use crate::config::{ConfigError, nearest};
+use crate::config::{self, LoadError};
 
 /// The profiles that are compiled in, with their TOML.
 const BUILTIN: [(&str, &str); 3] = [
@@ -15,37 +10,6 @@ const BUILTIN: [(&str, &str); 3] = [
     ("flaky", include_str!("../../../fixtures/profiles/flaky.toml")),
 ];
 
-/// A profile that could not be had.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum LoadError {
-    /// No built-in profile is called this.
-    #[error("there is no built-in profile \"{name}\", {hint}; a file needs a \"/\" in its path or ends in .toml")]
-    UnknownName {
-        /// What was asked for.
-        name: String,
-        /// What may have been meant, or all names.
-        hint: String,
-    },
-    /// The file could not be read.
-    #[error("cannot read the profile {path}: {source}")]
-    Unreadable {
-        /// The file.
-        path: String,
-        /// Why not.
-        source: io::Error,
-    },
-    /// The file says something wrong.
-    #[error(transparent)]
-    Wrong(#[from] ConfigError),
-}
-
-impl LoadError {
-    pub(crate) fn unknown(name: &str) -> Self {
-        Self::UnknownName { name: name.to_owned(), hint: nearest(name, Profile::builtin_names()) }
-    }
-}
-
 impl Profile {
     /// A built-in profile by its name, or the file at a path: whatever contains a `/` or ends in `.toml`.
     ///
@@ -53,17 +17,7 @@ impl Profile {
     ///
     /// When there is none, when the file cannot be read, and when it is wrong.
     pub fn load(name_or_path: &str) -> Result<Self, LoadError> {
-        let path = Path::new(name_or_path);
-        let is_path = name_or_path.contains(['/', std::path::MAIN_SEPARATOR]) || path.extension().is_some_and(|e| e == "toml");
-        if is_path {
-            let text =
-                fs::read_to_string(path).map_err(|source| LoadError::Unreadable { path: name_or_path.to_owned(), source })?;
-            return Ok(Self::parse(&text, name_or_path)?);
-        }
-        match Self::builtin_toml(name_or_path) {
-            Some(toml) => Ok(Self::parse(toml, name_or_path)?),
-            None => Err(LoadError::unknown(name_or_path)),
-        }
+        config::load("profile", name_or_path, &BUILTIN, Self::parse)
     }
 
     /// The names of the profiles that are compiled in.
