@@ -1,5 +1,24 @@
 //! Find out how an LLM relay, and your own client, behave before production tells you.
+//!
+//! - [`client`]: a client for OpenAI-compatible relays, with retries, timeouts and a pool that survive a bad day.
+//! - [`load`]: scenarios, schedules, and the one loop that plays them.
+//! - [`report`]: what came of it, as a table, JSON or CSV.
+//! - [`target`]: the embedded mock relay, the same in virtual time, or a live one.
 
 pub mod client;
+#[cfg(feature = "bench")]
+mod endpoint;
+#[cfg(feature = "bench")]
+pub mod load;
+#[cfg(feature = "bench")]
+pub mod pricing;
+#[cfg(feature = "bench")]
+pub mod report;
+#[cfg(feature = "bench")]
+pub mod stats;
+#[cfg(feature = "bench")]
+pub mod target;
+#[cfg(feature = "bench")]
+mod virtual_time;
 
 pub use client::{ChatRequest, ChatResponse, ChatStream, Client, Error, Policy};

@@ -1,0 +1,11 @@
+//! From records to a report, and from a report to what people and programs read.
+
+mod csv;
+mod stage;
+mod summary;
+mod table;
+
+pub use csv::csv;
+pub use stage::{RequestCounts, StageReport, ThroughputOver, Usage, WindowCounts};
+pub use summary::{Collector, Report, RunInfo, Verdict};
+pub use table::table;

@@ -1,0 +1,57 @@
+//! A report as CSV: a row a stage, for a spreadsheet.
+
+use super::stage::StageReport;
+use super::summary::Report;
+
+/// A column's name, with its unit, and what it says of a stage.
+type Column = (&'static str, fn(&StageReport) -> String);
+
+const COLUMNS: [Column; 20] = [
+    ("stage", |stage| quoted(&stage.name)),
+    ("load", |stage| stage.load.kind().to_owned()),
+    ("concurrency", |stage| stage.load.concurrency().to_string()),
+    ("scheduled", |stage| stage.requests.scheduled.to_string()),
+    ("sent", |stage| stage.requests.sent.to_string()),
+    ("succeeded", |stage| stage.requests.succeeded.to_string()),
+    ("failed", |stage| stage.requests.failed.to_string()),
+    ("attempts", |stage| stage.attempts.to_string()),
+    ("latency_mean_ms", |stage| number(stage.latency_ms.mean)),
+    ("latency_p50_ms", |stage| number(stage.latency_ms.p50)),
+    ("latency_p90_ms", |stage| number(stage.latency_ms.p90)),
+    ("latency_p95_ms", |stage| number(stage.latency_ms.p95)),
+    ("latency_p99_ms", |stage| number(stage.latency_ms.p99)),
+    ("latency_p999_ms", |stage| number(stage.latency_ms.p999)),
+    ("latency_max_ms", |stage| number(stage.latency_ms.max)),
+    ("ttft_mean_ms", |stage| number(stage.ttft_ms.mean)),
+    ("throughput_rps", |stage| number(stage.throughput_rps)),
+    ("success_rate", |stage| number(stage.success_rate)),
+    ("duration_s", |stage| stage.duration_s.to_string()),
+    ("cost_usd", |stage| number(stage.cost_usd)),
+];
+
+/// The report as CSV by RFC 4180, with a header. What too few samples support is empty.
+pub fn csv(report: &Report) -> String {
+    let line = |cells: Vec<String>| cells.join(",") + "\r\n";
+    let header = line(COLUMNS.iter().map(|(name, _)| (*name).to_owned()).collect());
+    let rows = report.stages.iter().map(|stage| line(COLUMNS.iter().map(|(_, cell)| cell(stage)).collect()));
+    std::iter::once(header).chain(rows).collect()
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_name_with_a_comma_or_quote_stays_one_cell() {
+        assert_eq!(quoted("closed-50"), "closed-50");
+        assert_eq!(quoted("a,\"b\""), "\"a,\"\"b\"\"\"");
+    }
+}

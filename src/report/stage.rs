@@ -1,0 +1,319 @@
+//! One row of a report.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::load::{LedgerBalance, Load, Outcome, Published, Sample, StageEnd, StageHeader, Unsent, Window};
+use crate::pricing::Price;
+use crate::stats::{Histogram, LittlesLaw, Summary, samples_needed};
+
+/// The steady window must last so many mean latencies before its throughput is more than an accident of its edges.
+const STEADY_MEAN_LATENCIES: f64 = 5.0;
+
+/// The share of scheduled requests that must have been sent, unless a cap forbade it.
+const SENT_SHARE: f64 = 0.99;
+
+/// One load level of a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StageReport {
+    /// Unique in the run.
+    pub name: String,
+    /// The load offered.
+    pub load: Load,
+    /// Logical requests by how they ended: scheduled = sent + unsent, sent = succeeded + failed.
+    pub requests: RequestCounts,
+    /// HTTP exchanges that left the client.
+    pub attempts: u64,
+    /// Attempts for each logical request sent.
+    pub amplification: Option<f64>,
+    /// From the send to the last byte of the last attempt, of succeeded steady requests.
+    pub latency_ms: Summary,
+    /// From the send to the last byte of the attempt that answered, of the same.
+    pub service_ms: Summary,
+    /// From the send to the first content, of the same when streamed.
+    pub ttft_ms: Summary,
+    /// From one chunk with content to the next, of the same.
+    pub inter_token_ms: Summary,
+    /// From the intended to the actual send; null where the load has no intended times.
+    pub send_lateness_ms: Summary,
+    /// From the first send to the last end, with the drain.
+    pub duration_s: f64,
+    /// Requests sent in each window.
+    pub windows: WindowCounts,
+    /// Succeeded requests a second.
+    pub throughput_rps: Option<f64>,
+    /// What the throughput was counted over.
+    pub throughput_over: ThroughputOver,
+    /// Requests within the SLO a second; null without an SLO.
+    pub goodput_rps: Option<f64>,
+    /// Succeeded / sent, 0 to 1.
+    pub success_rate: Option<f64>,
+    /// Failed requests by kind.
+    pub errors: BTreeMap<String, u64>,
+    /// Requests that were not sent, by reason.
+    pub unsent: BTreeMap<&'static str, u64>,
+    /// Tokens used, by the answers' own account.
+    pub usage: Usage,
+    /// What that usage costs at list price; null when the model's price is not known.
+    pub cost_usd: Option<f64>,
+    /// Both sides of Little's law.
+    pub littles_law: Option<LittlesLaw>,
+    /// Attempts matched with the mock's ledger; null where there is none.
+    pub ledger: Option<LedgerBalance>,
+    /// What somebody published for this load.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<Published>,
+}
+
+/// Logical requests by how they ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RequestCounts {
+    /// All of the schedule.
+    pub scheduled: u64,
+    /// Given to the client.
+    pub sent: u64,
+    /// Not given to the client.
+    pub unsent: u64,
+    /// A success by the scenario's rule.
+    pub succeeded: u64,
+    /// Sent without success.
+    pub failed: u64,
+}
+
+/// Requests sent in each window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct WindowCounts {
+    /// In the ramp.
+    pub ramp: u64,
+    /// In the steady window.
+    pub steady: u64,
+}
+
+/// What a throughput was counted over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ThroughputOver {
+    /// From the end of the ramp to the last send.
+    Steady,
+    /// The whole stage with its drain, since the steady window was too short.
+    Stage,
+}
+
+/// Tokens used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// Of the prompts.
+    pub prompt_tokens: u64,
+    /// Of the answers.
+    pub completion_tokens: u64,
+}
+
+/// Collects the samples of one stage.
+#[derive(Debug)]
+pub(super) struct Accumulator {
+    header: StageHeader,
+    price: Option<Price>,
+    end: Option<StageEnd>,
+    requests: RequestCounts,
+    attempts: u64,
+    windows: WindowCounts,
+    errors: BTreeMap<String, u64>,
+    unsent: BTreeMap<Unsent, u64>,
+    usage: Usage,
+    latency: Histogram,
+    service: Histogram,
+    time_to_first_token: Histogram,
+    inter_token: Histogram,
+    sum_of_latencies: Duration,
+    ramp_end: Duration,
+    last_send: Duration,
+    last_end: Duration,
+    /// When each success ended, in nanoseconds: eight bytes a request buy a throughput over any window.
+    succeeded_at_ns: Vec<u64>,
+}
+
+impl Accumulator {
+    pub(super) fn new(header: StageHeader, model: &str) -> Self {
+        Self {
+            header,
+            price: Price::of(model),
+            end: None,
+            requests: RequestCounts::default(),
+            attempts: 0,
+            windows: WindowCounts::default(),
+            errors: BTreeMap::new(),
+            unsent: BTreeMap::new(),
+            usage: Usage::default(),
+            latency: Histogram::default(),
+            service: Histogram::default(),
+            time_to_first_token: Histogram::default(),
+            inter_token: Histogram::default(),
+            sum_of_latencies: Duration::ZERO,
+            ramp_end: Duration::ZERO,
+            last_send: Duration::ZERO,
+            last_end: Duration::ZERO,
+            succeeded_at_ns: Vec::new(),
+        }
+    }
+
+    pub(super) fn add(&mut self, sample: &Sample) {
+        self.requests.scheduled += 1;
+        if let Outcome::Unsent { reason } = sample.outcome {
+            self.requests.unsent += 1;
+            *self.unsent.entry(reason).or_default() += 1;
+            return;
+        }
+        self.requests.sent += 1;
+        self.attempts += u64::from(sample.attempts);
+        self.usage.prompt_tokens += sample.prompt_tokens.unwrap_or(0);
+        self.usage.completion_tokens += sample.completion_tokens.unwrap_or(0);
+        self.place(sample);
+        match &sample.outcome {
+            Outcome::Succeeded => self.succeeded(sample),
+            Outcome::Failed { error } => {
+                self.requests.failed += 1;
+                *self.errors.entry(error.clone()).or_default() += 1;
+            }
+            Outcome::Unsent { .. } => {}
+        }
+    }
+
+    fn place(&mut self, sample: &Sample) {
+        let (sent, ended) = (sample.sent.unwrap_or_default(), sample.ended.unwrap_or_default());
+        self.sum_of_latencies += ended.saturating_sub(sent);
+        self.last_send = self.last_send.max(sent);
+        self.last_end = self.last_end.max(ended);
+        match sample.window {
+            Some(Window::Ramp) => {
+                self.windows.ramp += 1;
+                self.ramp_end = self.ramp_end.max(ended);
+            }
+            Some(Window::Steady) => self.windows.steady += 1,
+            None => {}
+        }
+    }
+
+    fn succeeded(&mut self, sample: &Sample) {
+        self.requests.succeeded += 1;
+        self.succeeded_at_ns.push(u64::try_from(sample.ended.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX));
+        if sample.window != Some(Window::Steady) {
+            return;
+        }
+        sample.latency().into_iter().for_each(|latency| self.latency.record(latency));
+        sample.service.into_iter().for_each(|service| self.service.record(service));
+        sample.time_to_first_token().into_iter().for_each(|ttft| self.time_to_first_token.record(ttft));
+        sample.gaps_ns.iter().for_each(|gap_ns| self.inter_token.record(Duration::from_nanos(*gap_ns)));
+    }
+
+    pub(super) fn end(&mut self, end: &StageEnd) {
+        self.end = Some(end.clone());
+    }
+
+    /// The row, the reasons why it may not be quoted, and what else a reader should know.
+    pub(super) fn finish(self) -> (StageReport, Vec<String>, Vec<String>) {
+        let (throughput_rps, throughput_over) = self.throughput();
+        let requests = self.requests;
+        let ratio = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
+        let report = StageReport {
+            name: self.header.name.clone(),
+            load: self.header.load,
+            requests,
+            attempts: self.attempts,
+            amplification: ratio(self.attempts, requests.sent),
+            latency_ms: self.latency.summary(),
+            service_ms: self.service.summary(),
+            ttft_ms: self.time_to_first_token.summary(),
+            inter_token_ms: self.inter_token.summary(),
+            send_lateness_ms: Summary::default(),
+            duration_s: self.duration().as_secs_f64(),
+            windows: self.windows,
+            throughput_rps,
+            throughput_over,
+            goodput_rps: None,
+            success_rate: ratio(requests.succeeded, requests.sent),
+            errors: self.errors.clone(),
+            unsent: self.unsent.iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
+            usage: self.usage,
+            cost_usd: self.price.map(|price| price.cost_usd(self.usage.prompt_tokens, self.usage.completion_tokens)),
+            littles_law: self.littles_law(),
+            ledger: self.end.as_ref().and_then(|end| end.ledger),
+            published: self.header.published,
+        };
+        (report, self.reasons(), self.warnings(throughput_over))
+    }
+
+    fn duration(&self) -> Duration {
+        self.end.as_ref().map_or(self.last_end, |end| end.duration)
+    }
+
+    fn littles_law(&self) -> Option<LittlesLaw> {
+        self.end.as_ref()?.littles_law(self.sum_of_latencies)
+    }
+
+    fn throughput(&self) -> (Option<f64>, ThroughputOver) {
+        let steady = self.last_send.saturating_sub(self.ramp_end);
+        let mean = self.latency.mean().unwrap_or_default();
+        let (count, over, which) = if !mean.is_zero() && steady >= mean.mul_f64(STEADY_MEAN_LATENCIES) {
+            let window = self.ramp_end.as_nanos()..self.last_send.as_nanos();
+            let completed = self.succeeded_at_ns.iter().filter(|at_ns| window.contains(&u128::from(**at_ns))).count();
+            (completed, steady, ThroughputOver::Steady)
+        } else {
+            (self.succeeded_at_ns.len(), self.duration(), ThroughputOver::Stage)
+        };
+        ((!over.is_zero()).then(|| count as f64 / over.as_secs_f64()), which)
+    }
+
+    fn reasons(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        let Some(end) = &self.end else {
+            return vec!["the stage did not end: these are the samples of a run that was cut off".to_owned()];
+        };
+        if end.scheduled != self.requests.scheduled {
+            reasons.push(format!("{} requests were scheduled, but {} samples exist", end.scheduled, self.requests.scheduled));
+        }
+        let interrupted = self.unsent.get(&Unsent::Interrupted).copied().unwrap_or(0);
+        if interrupted as f64 > (1.0 - SENT_SHARE) * self.requests.scheduled as f64 {
+            reasons.push(format!("interrupted: {interrupted} of {} scheduled requests were not sent", self.requests.scheduled));
+        }
+        if let Some(ledger) = end.ledger.filter(|ledger| !ledger.balances()) {
+            let LedgerBalance { missing, unknown, .. } = ledger;
+            reasons.push(format!("attempts and ledger differ: {missing} missing in the ledger, {unknown} unknown to the client"));
+        }
+        if let Some(law) = self.littles_law().filter(|law| !law.holds()) {
+            let LittlesLaw { mean_in_flight, throughput_times_latency } = law;
+            reasons.push(format!(
+                "Little's law: {mean_in_flight:.1} in flight by count, {throughput_times_latency:.1} by throughput × latency"
+            ));
+        }
+        let clipped: u64 = [&self.latency, &self.service, &self.time_to_first_token].map(Histogram::clipped).iter().sum();
+        if clipped > 0 {
+            reasons.push(format!("{clipped} values are longer than the histogram's hour"));
+        }
+        reasons
+    }
+
+    fn warnings(&self, throughput_over: ThroughputOver) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let samples = self.latency.len();
+        let beyond = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)];
+        let first_missing = beyond.iter().find(|(_, quantile)| samples < samples_needed(*quantile));
+        // p99.9 is rarely affordable and its absence no surprise.
+        if let Some((name, quantile)) = first_missing.filter(|(name, _)| *name != "p99.9") {
+            let needed = samples_needed(*quantile);
+            warnings.push(format!("{name} and beyond need {needed} succeeded steady requests, there are {samples}"));
+        }
+        if throughput_over == ThroughputOver::Stage && self.requests.sent > 0 {
+            warnings.push("throughput is over the whole stage: the steady window is shorter than five mean latencies".to_owned());
+        }
+        for (reason, count) in self.unsent.iter().filter(|(reason, _)| **reason != Unsent::Interrupted) {
+            warnings.push(format!("{count} requests were not sent: {}", reason.as_str()));
+        }
+        let concurrency = self.header.load.concurrency() as u64;
+        if self.requests.sent > 0 && self.requests.sent < concurrency {
+            warnings.push(format!("only {} requests were sent, so {concurrency} were never in flight", self.requests.sent));
+        }
+        warnings
+    }
+}

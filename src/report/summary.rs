@@ -1,0 +1,112 @@
+//! The report of a run: a pure function of its records.
+
+use std::io;
+
+use serde::Serialize;
+
+use super::stage::{Accumulator, StageReport};
+use crate::load::{Record, RunHeader, Sink};
+
+/// What report.json holds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// [`Report::SCHEMA`].
+    pub schema: &'static str,
+    /// What was run.
+    pub run: RunInfo,
+    /// Whether the numbers may be quoted.
+    pub verdict: Verdict,
+    /// What a reader should know that does not make the run invalid.
+    pub warnings: Vec<String>,
+    /// One row for each load level.
+    pub stages: Vec<StageReport>,
+}
+
+impl Report {
+    /// The schema of report.json.
+    pub const SCHEMA: &str = "relaybench.report/1";
+
+    /// The report as it is written to report.json, with a newline at its end.
+    pub fn to_json(&self) -> String {
+        let mut json = serde_json::to_string_pretty(self).expect("a report has only string keys and finite numbers");
+        json.push('\n');
+        json
+    }
+}
+
+/// What was run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RunInfo {
+    /// The scenario's name.
+    pub scenario: String,
+    /// `mock`, or the base URL.
+    pub target: String,
+    /// The mock's profile; null for a live target.
+    pub profile: Option<String>,
+    /// The client's policy.
+    pub policy: String,
+    /// The scenario's seed.
+    pub seed: u64,
+    /// Whether it ran in virtual time.
+    pub r#virtual: bool,
+    /// The version of relaybench that ran it.
+    pub version: String,
+}
+
+/// Whether the run kept its promises and its numbers may be quoted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// True when there is no reason against it.
+    pub valid: bool,
+    /// What is wrong, each with its figure.
+    pub reasons: Vec<String>,
+}
+
+/// Makes a report of records as they come, keeping eight bytes of each request and not the records themselves.
+#[derive(Debug, Default)]
+pub struct Collector {
+    header: Option<RunHeader>,
+    stages: Vec<Accumulator>,
+}
+
+impl Sink for Collector {
+    /// Adds a record. What belongs to no stage of the first header says nothing and is passed over.
+    fn record(&mut self, record: &Record) -> io::Result<()> {
+        match record {
+            Record::Run(header) if self.header.is_none() => {
+                self.stages = header.stages.iter().map(|stage| Accumulator::new(stage.clone(), &header.model)).collect();
+                self.header = Some(header.clone());
+            }
+            Record::Run(_) => {}
+            Record::Sample(sample) => self.stage(sample.stage).into_iter().for_each(|stage| stage.add(sample)),
+            Record::Stage(end) => self.stage(end.stage).into_iter().for_each(|stage| stage.end(end)),
+        }
+        Ok(())
+    }
+}
+
+impl Collector {
+    fn stage(&mut self, stage: u32) -> Option<&mut Accumulator> {
+        self.stages.get_mut(stage as usize)
+    }
+
+    /// The report of what was added so far; none where no run began.
+    pub fn report(self) -> Option<Report> {
+        let header = self.header?;
+        let (mut reasons, mut warnings, mut stages) = (Vec::new(), Vec::new(), Vec::new());
+        for accumulator in self.stages {
+            let (stage, stage_reasons, stage_warnings) = accumulator.finish();
+            reasons.extend(stage_reasons.into_iter().map(|reason| format!("{}: {reason}", stage.name)));
+            warnings.extend(stage_warnings.into_iter().map(|warning| format!("{}: {warning}", stage.name)));
+            stages.push(stage);
+        }
+        let RunHeader { scenario, target, profile, policy, seed, r#virtual, version, .. } = header;
+        Some(Report {
+            schema: Report::SCHEMA,
+            run: RunInfo { scenario, target, profile, policy, seed, r#virtual, version },
+            verdict: Verdict { valid: reasons.is_empty(), reasons },
+            warnings,
+            stages,
+        })
+    }
+}

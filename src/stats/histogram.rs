@@ -1,0 +1,145 @@
+//! A latency histogram and the figures read from it.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::support::supports;
+
+/// The finest difference kept: below a microsecond a socket measures only itself.
+const LOWEST: Duration = Duration::from_micros(1);
+/// The longest latency kept apart. Anything beyond is clipped, and a report with clipped values is invalid.
+const HIGHEST: Duration = Duration::from_secs(3600);
+/// Three digits: a percentile is at most 0.1 % above the true one.
+const SIGNIFICANT_DIGITS: u8 = 3;
+
+/// Durations from 1 µs to 1 h in an HDR histogram of three digits, with the exact sum beside it for the mean.
+#[derive(Clone, Debug)]
+pub struct Histogram {
+    counts: hdrhistogram::Histogram<u64>,
+    sum_ns: u128,
+    max: Duration,
+    clipped: u64,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        let counts = hdrhistogram::Histogram::new_with_bounds(nanos(LOWEST), nanos(HIGHEST), SIGNIFICANT_DIGITS);
+        Self { counts: counts.expect("the bounds are constants that make sense"), sum_ns: 0, max: Duration::ZERO, clipped: 0 }
+    }
+}
+
+impl Histogram {
+    /// Adds one duration.
+    pub fn record(&mut self, value: Duration) {
+        self.sum_ns += value.as_nanos();
+        self.max = self.max.max(value);
+        self.clipped += u64::from(value > HIGHEST);
+        self.counts.saturating_record(nanos(value));
+    }
+
+    /// How many durations were added.
+    pub fn len(&self) -> u64 {
+        self.counts.len()
+    }
+
+    /// Whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.counts.is_empty()
+    }
+
+    /// How many durations were longer than the histogram can tell apart.
+    pub fn clipped(&self) -> u64 {
+        self.clipped
+    }
+
+    /// The exact mean, from the sum and not from the buckets.
+    pub fn mean(&self) -> Option<Duration> {
+        let mean_ns = self.sum_ns.checked_div(u128::from(self.len()))?;
+        Some(Duration::from_nanos(u64::try_from(mean_ns).unwrap_or(u64::MAX)))
+    }
+
+    /// The value at a quantile from 0 to 1, or none where too few samples support it.
+    pub fn quantile(&self, quantile: f64) -> Option<Duration> {
+        supports(self.len(), quantile).then(|| Duration::from_nanos(self.counts.value_at_quantile(quantile)).min(self.max))
+    }
+
+    /// The figures a report shows.
+    pub fn summary(&self) -> Summary {
+        Summary {
+            mean: self.mean().map(milliseconds),
+            p50: self.quantile(0.5).map(milliseconds),
+            p90: self.quantile(0.9).map(milliseconds),
+            p95: self.quantile(0.95).map(milliseconds),
+            p99: self.quantile(0.99).map(milliseconds),
+            p999: self.quantile(0.999).map(milliseconds),
+            max: (!self.is_empty()).then(|| milliseconds(self.max)),
+        }
+    }
+}
+
+/// A distribution in milliseconds, null where too few samples support a figure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// The arithmetic mean, exact.
+    pub mean: Option<f64>,
+    /// The median.
+    pub p50: Option<f64>,
+    /// The 90th percentile.
+    pub p90: Option<f64>,
+    /// The 95th percentile.
+    pub p95: Option<f64>,
+    /// The 99th percentile.
+    pub p99: Option<f64>,
+    /// The 99.9th percentile.
+    pub p999: Option<f64>,
+    /// The longest, exact.
+    pub max: Option<f64>,
+}
+
+fn nanos(value: Duration) -> u64 {
+    u64::try_from(value.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn milliseconds(value: Duration) -> f64 {
+    value.as_nanos() as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(values: impl IntoIterator<Item = u64>) -> Histogram {
+        let mut histogram = Histogram::default();
+        values.into_iter().for_each(|ms| histogram.record(Duration::from_millis(ms)));
+        histogram
+    }
+
+    #[test]
+    fn the_mean_is_exact_and_percentiles_are_within_a_thousandth() {
+        let summary = of(1..=10_000).summary();
+        assert_eq!(summary.mean, Some(5000.5));
+        assert_eq!(summary.max, Some(10_000.0));
+        for (found, expected) in [(summary.p50, 5_000.0), (summary.p95, 9_500.0), (summary.p99, 9_900.0), (summary.p999, 9_990.0)]
+        {
+            let found = found.unwrap();
+            assert!(found >= expected && found <= expected * 1.001, "{found} for {expected}");
+        }
+    }
+
+    #[test]
+    fn a_percentile_too_few_samples_support_is_absent() {
+        let summary = of(1..=661).summary();
+        assert!(summary.p95.is_some());
+        assert_eq!(summary.p99, None);
+        assert!(of(1..=662).summary().p99.is_some());
+        assert_eq!(of([]).summary(), Summary::default());
+    }
+
+    #[test]
+    fn what_is_longer_than_an_hour_is_counted_as_clipped() {
+        let mut histogram = of([1, 2]);
+        histogram.record(Duration::from_secs(3601));
+        assert_eq!((histogram.clipped(), histogram.len()), (1, 3));
+    }
+}

@@ -1,0 +1,213 @@
+//! Where a run's requests go: the embedded mock, or a live relay named by the environment.
+
+use std::fmt;
+
+use relaybench_mock::Profile;
+
+use crate::client::{ApiKey, Catalog, Policy};
+use crate::load::{Allowance, Scenario};
+use crate::pricing::{Price, most_prompt_tokens};
+
+/// Where `run`, `cargo bench` and the live test send their requests; unset: to the embedded mock.
+pub const BASE_URL: &str = "RELAYBENCH_BASE_URL";
+/// The key of that endpoint.
+pub const API_KEY: &str = "RELAYBENCH_API_KEY";
+/// The model to ask there.
+pub const MODEL: &str = "RELAYBENCH_MODEL";
+/// The most requests a live run sends, shared out evenly over its stages.
+pub const MAX_REQUESTS: &str = "RELAYBENCH_MAX_REQUESTS";
+/// The most a live run may cost, in US dollars.
+pub const MAX_COST_USD: &str = "RELAYBENCH_MAX_COST_USD";
+
+const DEFAULT_MAX_REQUESTS: u64 = 200;
+const DEFAULT_MAX_COST_USD: f64 = 1.0;
+
+/// Where requests go.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// A mock relay of our own over real sockets, started for the run.
+    Mock(Profile),
+    /// The same mock in memory and in virtual time.
+    Virtual(Profile),
+    /// An endpoint that is there already.
+    Live(Live),
+}
+
+impl Target {
+    /// `mock`, or the base URL.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Mock(_) | Self::Virtual(_) => "mock",
+            Self::Live(live) => &live.base_url,
+        }
+    }
+
+    /// The embedded mock's profile.
+    pub fn profile(&self) -> Option<&Profile> {
+        match self {
+            Self::Mock(profile) | Self::Virtual(profile) => Some(profile),
+            Self::Live(_) => None,
+        }
+    }
+
+    /// The models that exist there, as far as is known.
+    pub fn catalog(&self) -> Catalog {
+        match self {
+            Self::Mock(profile) | Self::Virtual(profile) => Catalog::new(profile.models()),
+            Self::Live(_) => Catalog::default(),
+        }
+    }
+
+    /// What a run of this scenario may send: everything to a mock, and within the caps to a live endpoint.
+    pub fn allowance(&self, scenario: &Scenario, policy: &Policy) -> Allowance {
+        match self {
+            Self::Mock(_) | Self::Virtual(_) => Allowance::unlimited(),
+            Self::Live(live) => {
+                let worst_case_usd = worst_case_usd(scenario, policy);
+                Allowance::new(live.requests_per_stage(scenario.stages.len()), live.max_cost_usd, worst_case_usd)
+            }
+        }
+    }
+}
+
+/// What a live run may send and spend, to be read before it begins.
+pub fn spending(live: &Live, scenario: &Scenario, policy: &Policy) -> String {
+    let worst_usd = worst_case_usd(scenario, policy);
+    let per_stage = live.requests_per_stage(scenario.stages.len());
+    let requests = per_stage * scenario.stages.len() as u64;
+    let model = &scenario.request.model;
+    let price = if Price::of(model).is_some() { "list price" } else { "price unknown, the dearest of the catalog assumed" };
+    format!(
+        "live: at most {requests} requests ({per_stage} a stage, {MAX_REQUESTS}), each at most ${worst_usd:.4} ({model}, {price}); \
+         at most ${:.2} in all ({MAX_COST_USD})",
+        (worst_usd * requests as f64).min(live.max_cost_usd)
+    )
+}
+
+/// The most that one logical request can cost: the longest prompt and answer, and every attempt billed.
+pub fn worst_case_usd(scenario: &Scenario, policy: &Policy) -> f64 {
+    let request = &scenario.request;
+    let price = Price::of(&request.model).unwrap_or_else(Price::dearest);
+    price.cost_usd(most_prompt_tokens(&request.prompt), request.max_tokens.into()) * f64::from(policy.retry.attempts)
+}
+
+/// A live endpoint with its key and the caps of the run.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// Like `https://host/v1`.
+    pub base_url: String,
+    /// Never printed.
+    pub key: ApiKey,
+    /// The model to ask instead of the scenario's.
+    pub model: Option<String>,
+    /// The most requests, over all stages.
+    pub max_requests: u64,
+    /// The most the run may cost.
+    pub max_cost_usd: f64,
+}
+
+impl Live {
+    /// The live endpoint that the command line (`flag`) or the environment names, if one does. `variable` reads the environment.
+    ///
+    /// # Errors
+    ///
+    /// A base URL without a key, and a cap that is no number.
+    pub fn from_environment(flag: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, TargetError> {
+        let set = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let Some(base_url) = flag.map(str::to_owned).or_else(|| set(BASE_URL)) else { return Ok(None) };
+        let key = set(API_KEY).ok_or_else(|| TargetError::NoKey { base_url: base_url.clone() })?;
+        Ok(Some(Self {
+            base_url,
+            key: ApiKey::from(key),
+            model: set(MODEL),
+            max_requests: cap(set, MAX_REQUESTS, "a whole number such as 200", DEFAULT_MAX_REQUESTS, |_| true)?,
+            max_cost_usd: cap(set, MAX_COST_USD, "US dollars such as 1.5", DEFAULT_MAX_COST_USD, |usd: &f64| {
+                usd.is_finite() && *usd >= 0.0
+            })?,
+        }))
+    }
+}
+
+impl Live {
+    /// The request cap, shared out evenly.
+    pub fn requests_per_stage(&self, stages: usize) -> u64 {
+        self.max_requests / (stages.max(1) as u64)
+    }
+}
+
+fn cap<T: std::str::FromStr>(
+    set: impl Fn(&str) -> Option<String>,
+    name: &'static str,
+    right: &'static str,
+    default: T,
+    makes_sense: impl Fn(&T) -> bool,
+) -> Result<T, TargetError> {
+    let Some(value) = set(name) else { return Ok(default) };
+    value.parse().ok().filter(makes_sense).ok_or(TargetError::Cap { name, value, right })
+}
+
+/// Why there is no target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TargetError {
+    /// A base URL without a key.
+    NoKey {
+        /// The endpoint that needs one.
+        base_url: String,
+    },
+    /// A cap that is no number.
+    Cap {
+        /// The variable.
+        name: &'static str,
+        /// What it says.
+        value: String,
+        /// What would be right.
+        right: &'static str,
+    },
+}
+
+impl fmt::Display for TargetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoKey { base_url } => {
+                write!(f, "no key for {base_url}: set {API_KEY} (for a local mock without keys any text will do)")
+            }
+            Self::Cap { name, value, right } => write!(f, "{name}: \"{value}\" is not {right}"),
+        }
+    }
+}
+
+impl std::error::Error for TargetError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn live(flag: Option<&str>, variables: &[(&str, &str)]) -> Result<Option<Live>, TargetError> {
+        let find = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        Live::from_environment(flag, find)
+    }
+
+    #[test]
+    fn nothing_set_means_the_embedded_mock() {
+        assert!(live(None, &[]).unwrap().is_none());
+        assert!(live(None, &[(BASE_URL, ""), (API_KEY, "sk-secret")]).unwrap().is_none());
+    }
+
+    #[test]
+    fn the_flag_wins_over_the_environment_and_the_caps_have_defaults() {
+        let found = live(Some("https://a/v1"), &[(BASE_URL, "https://b/v1"), (API_KEY, "sk-secret")]).unwrap().unwrap();
+        assert_eq!((found.base_url.as_str(), found.max_requests, found.max_cost_usd), ("https://a/v1", 200, 1.0));
+        assert!(!format!("{found:?}").contains("sk-secret"));
+    }
+
+    #[test]
+    fn a_missing_key_and_a_cap_that_is_no_number_are_refused_by_name() {
+        let error = live(None, &[(BASE_URL, "https://a/v1")]).unwrap_err().to_string();
+        assert!(error.contains("https://a/v1") && error.contains(API_KEY), "{error}");
+        for (name, value) in [(MAX_REQUESTS, "many"), (MAX_COST_USD, "-1"), (MAX_COST_USD, "NaN")] {
+            let error = live(None, &[(BASE_URL, "https://a/v1"), (API_KEY, "k"), (name, value)]).unwrap_err().to_string();
+            assert!(error.contains(name) && error.contains(value), "{error}");
+        }
+    }
+}
