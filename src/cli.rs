@@ -1,0 +1,63 @@
+//! Subcommands, a file each: flags → typed config → library → renderer. Only here is anything printed.
+
+mod interrupt;
+mod mock;
+mod output;
+mod progress;
+mod provenance;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Done.
+const DONE: u8 = 0;
+/// It could not run: a file, a name, the environment, the network.
+const COULD_NOT_RUN: u8 = 1;
+/// The run is invalid: its numbers may not be quoted.
+const INVALID: u8 = 4;
+
+/// Find out how an LLM relay, and your own client, behave before production tells you.
+#[derive(Debug, Parser)]
+#[command(name = "relaybench", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done · 1 could not run · 2 wrong command line · 3 a gate failed · 4 the run is invalid
+
+Examples:
+  relaybench run                     the tutorial's four levels against the embedded mock, over real sockets
+  relaybench run --virtual           the same in virtual time: a second, and the same figures on every machine
+  relaybench mock --profile flaky    the mock alone, for any OpenAI client";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::RunArgs),
+    /// Serve the mock relay alone, for any OpenAI client: what the relaybench-mock binary does
+    #[command(after_help = relaybench_mock::cli::EXAMPLES)]
+    Mock(relaybench_mock::cli::MockArgs),
+}
+
+pub(crate) fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Run(args) => run::run(args),
+        Command::Mock(args) => mock::run(&args),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            complain(&error);
+            ExitCode::from(COULD_NOT_RUN)
+        }
+    }
+}
+
+/// One line on stderr, whatever the error wraps.
+#[expect(clippy::print_stderr, reason = "the one place that reports an error")]
+fn complain(error: &anyhow::Error) {
+    eprintln!("error: {}", format!("{error:#}").replace('\n', " "));
+}

@@ -1,0 +1,63 @@
+//! What a person sees while a run goes on; nothing when stderr is not a terminal.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use relaybench::load::{InFlight, Outcome, Record, Scenario, Schedule};
+
+/// How many samples share one text.
+const LINES: u64 = 8;
+
+/// A bar for the stage that is running: done, rate, errors and time left.
+#[derive(Debug)]
+pub(super) struct Progress {
+    stages: Vec<(String, Option<u64>)>,
+    in_flight: InFlight,
+    bar: ProgressBar,
+    errors: u64,
+    is_hidden: bool,
+}
+
+impl Progress {
+    pub(super) fn new(scenario: &Scenario, in_flight: &InFlight, is_quiet: bool) -> Self {
+        let stages = scenario.stages.iter().map(|stage| (stage.name.clone(), Schedule::new(stage).scheduled())).collect();
+        let is_hidden = is_quiet || !std::io::stderr().is_terminal();
+        let mut progress = Self { stages, in_flight: in_flight.clone(), bar: ProgressBar::hidden(), errors: 0, is_hidden };
+        progress.begin(0);
+        progress
+    }
+
+    /// Follows the records of the run.
+    pub(super) fn show(&mut self, record: &Record) {
+        if self.is_hidden {
+            return;
+        }
+        match record {
+            Record::Run(_) => {}
+            Record::Sample(sample) => {
+                self.errors += u64::from(matches!(sample.outcome, Outcome::Failed { .. }));
+                self.bar.inc(1);
+                // Making a line costs more than taking a sample does; a few hundred a second are as many as anyone sees.
+                if self.bar.position().is_multiple_of(LINES) {
+                    self.bar.set_message(format!("{} in flight, {} errors", self.in_flight.count(), self.errors));
+                }
+            }
+            Record::Stage(end) => {
+                self.bar.finish_and_clear();
+                self.begin(end.stage as usize + 1);
+            }
+        }
+    }
+
+    fn begin(&mut self, stage: usize) {
+        let Some((name, scheduled)) = self.stages.get(stage).filter(|_| !self.is_hidden) else { return };
+        self.errors = 0;
+        let template = match scheduled {
+            Some(_) => "{prefix:>12} {wide_bar} {pos}/{len} {per_sec} {msg} {eta}",
+            None => "{prefix:>12} {spinner} {pos} {per_sec} {msg} {elapsed}",
+        };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        self.bar =
+            ProgressBar::with_draw_target(*scheduled, ProgressDrawTarget::stderr()).with_style(style).with_prefix(name.clone());
+    }
+}

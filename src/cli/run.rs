@@ -1,0 +1,249 @@
+//! `relaybench run`: offer a scenario's load to a target and report what came of it.
+
+use std::io;
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use relaybench::client::{self, ErrorKind, Policy, TransportKind};
+use relaybench::load::{Extent, InFlight, Record, Run, Scenario, Sink, Stage, Stop};
+use relaybench::report::{Collector, Report, Verdict, csv, table};
+use relaybench::target::{BASE_URL, Live, Target, spending};
+use relaybench_clock::wall_now;
+use relaybench_mock::Profile;
+use relaybench_mock::config::Time;
+
+use super::interrupt;
+use super::output::Output;
+use super::progress::Progress;
+use super::provenance::Provenance;
+
+/// Offer a scenario's load to the embedded mock, or to a live relay, and report latency, throughput and errors at each level
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct RunArgs {
+    /// A built-in scenario (tutorial, tutorial-waves) or a TOML file
+    #[arg(default_value = "tutorial")]
+    scenario: String,
+    /// The base URL of a live relay, like https://host/v1, instead of the embedded mock; its key in RELAYBENCH_API_KEY
+    /// [env: RELAYBENCH_BASE_URL]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["profile", "virtual"])]
+    target: Option<String>,
+    /// What the embedded mock is like: a built-in profile or a TOML file [default: the scenario's]
+    #[arg(long, value_name = "NAME|FILE")]
+    profile: Option<String>,
+    /// How the client behaves: resilient, tutorial-bench, tutorial-pool, tutorial-retry, openai-sdk, none
+    /// [default: the scenario's]
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// Run in virtual time: exact to the nanosecond, the same on every machine, and as fast as it computes
+    #[arg(long)]
+    r#virtual: bool,
+    /// Which HTTP client sends: network (reqwest) or hyper (hyper-util, an exact cap on connections); virtual time uses hyper
+    #[arg(long, value_enum, default_value_t = TransportArg::Network)]
+    transport: TransportArg,
+    /// Ask for streamed answers, and report the time to the first token and the gaps between tokens
+    #[arg(long)]
+    stream: bool,
+    /// Requests in flight, one stage for each number, instead of the scenario's stages
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    concurrency: Vec<NonZeroUsize>,
+    /// Requests in each stage
+    #[arg(long, value_name = "N", conflicts_with = "duration")]
+    requests: Option<NonZeroU64>,
+    /// How long each stage sends, like 30s
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    duration: Option<Time>,
+    /// The model to ask [default: RELAYBENCH_MODEL for a live relay, else the scenario's]
+    #[arg(long)]
+    model: Option<String>,
+    /// Ask for a model that is not in the catalog
+    #[arg(long, requires = "model")]
+    any_model: bool,
+    /// Keys the request ids, and by them all that the mock draws [default: the scenario's]
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Where report.json, run.json and samples.jsonl go [default: relaybench-out/SCENARIO-TIME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// What is printed
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// No progress, no note where the files are
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  relaybench run                                       the tutorial's levels: 50, 100, 200, 500 in flight
+  relaybench run --virtual --requests 20000            enough for every percentile, in seconds
+  relaybench run tutorial-waves --virtual              the way the tutorial measured
+  relaybench run --profile flaky --policy resilient    what retries cost and save
+  relaybench run my-scenario.toml --out results --format json
+
+A live relay (at most RELAYBENCH_MAX_REQUESTS=200 requests and RELAYBENCH_MAX_COST_USD=1):
+  RELAYBENCH_BASE_URL=https://host/v1 RELAYBENCH_API_KEY=… relaybench run";
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Csv,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum TransportArg {
+    Network,
+    Hyper,
+}
+
+impl From<TransportArg> for TransportKind {
+    fn from(arg: TransportArg) -> Self {
+        match arg {
+            TransportArg::Network => Self::Network,
+            TransportArg::Hyper => Self::Hyper,
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<Time, String> {
+    match Time::parse(text)? {
+        time if time.0.is_zero() => Err("a stage of no time sends nothing".to_owned()),
+        time => Ok(time),
+    }
+}
+
+pub(super) fn run(args: RunArgs) -> anyhow::Result<u8> {
+    let run = plan(&args)?;
+    run.check().map_err(|error| refused(error, &args))?;
+    let output = Output::create(args.out.clone().unwrap_or_else(|| default_directory(&run.scenario)))?;
+    let stop = Stop::default();
+    interrupt::ends(&stop)?;
+    if !args.quiet {
+        announce(&run, output.directory());
+    }
+
+    let (provenance, in_flight) = (Provenance::begin(), InFlight::default());
+    let recorder =
+        Recorder { progress: Progress::new(&run.scenario, &in_flight, args.quiet), output, collector: Collector::default() };
+    let (recorder, played) = run.play(&stop, &in_flight, recorder);
+    let Recorder { output, collector, .. } = recorder;
+    // A run that broke off still has what it measured until then.
+    let verdict = match collector.report() {
+        Some(report) => {
+            print(&report, args.format);
+            output.finish(&report, &provenance.end())?;
+            report.verdict
+        }
+        None => Verdict { valid: false, reasons: Vec::new() },
+    };
+    played?;
+    Ok(if verdict.valid { super::DONE } else { super::INVALID })
+}
+
+/// What becomes of the records: kept, counted, shown.
+struct Recorder {
+    output: Output,
+    collector: Collector,
+    progress: Progress,
+}
+
+impl Sink for Recorder {
+    fn record(&mut self, record: &Record) -> io::Result<()> {
+        self.output.write(record)?;
+        self.collector.record(record)?;
+        self.progress.show(record);
+        Ok(())
+    }
+}
+
+/// Flags, environment and files become one valid run.
+fn plan(args: &RunArgs) -> anyhow::Result<Run> {
+    let mut scenario = Scenario::load(&args.scenario)?;
+    let live = Live::from_environment(args.target.as_deref(), |name| std::env::var(name).ok())?;
+    if let (Some(live), true) = (&live, args.r#virtual || args.profile.is_some()) {
+        bail!(
+            "{} is set, but --virtual and --profile are for the embedded mock: unset it or drop them ({})",
+            BASE_URL,
+            live.base_url
+        );
+    }
+    override_scenario(&mut scenario, args, live.as_ref());
+    let policy = Policy::named(args.policy.as_deref().unwrap_or(&scenario.policy))?;
+    let target = match live {
+        Some(live) => Target::Live(live),
+        None => {
+            let profile = Profile::load(args.profile.as_deref().unwrap_or(&scenario.profile))?;
+            if args.r#virtual { Target::Virtual(profile) } else { Target::Mock(profile) }
+        }
+    };
+    let catalog = (!args.any_model).then(|| target.catalog());
+    Ok(Run { scenario, policy, target, transport: args.transport.into(), catalog })
+}
+
+fn override_scenario(scenario: &mut Scenario, args: &RunArgs, live: Option<&Live>) {
+    if let Some(model) = args.model.clone().or_else(|| live.and_then(|live| live.model.clone())) {
+        scenario.request.model = model;
+    }
+    scenario.request.stream |= args.stream;
+    scenario.seed = args.seed.unwrap_or(scenario.seed);
+    if let (Some(first), false) = (scenario.stages.first().cloned(), args.concurrency.is_empty()) {
+        scenario.stages = args.concurrency.iter().map(|concurrency| at(&scenario.stages, &first, *concurrency)).collect();
+    }
+    for stage in &mut scenario.stages {
+        if let Some(requests) = args.requests {
+            stage.extent = Extent::Requests(requests.get());
+        }
+        if let Some(duration) = args.duration {
+            stage.extent = Extent::Duration(duration.into());
+        }
+    }
+}
+
+/// The scenario's stage at that level, with what was published for it, or else its first stage at another level.
+fn at(stages: &[Stage], first: &Stage, concurrency: NonZeroUsize) -> Stage {
+    let load = first.load.at(concurrency);
+    let known = stages.iter().find(|stage| stage.load == load);
+    known.cloned().unwrap_or_else(|| Stage { name: load.stage_name(), load, published: None, ..first.clone() })
+}
+
+/// The client's refusal, with the flag that lifts it.
+fn refused(error: client::Error, args: &RunArgs) -> anyhow::Error {
+    let is_unknown = error.kind() == ErrorKind::UnknownModel && !args.any_model;
+    let hint = if is_unknown { "; --any-model asks for it all the same" } else { "" };
+    anyhow::anyhow!("{error}{hint}")
+}
+
+fn default_directory(scenario: &Scenario) -> PathBuf {
+    let stamp = Timestamp::try_from(wall_now()).map(|time| time.strftime("%Y%m%dT%H%M%S%.3fZ").to_string());
+    PathBuf::from("relaybench-out").join(format!("{}-{}", scenario.name, stamp.unwrap_or_else(|_| "undated".to_owned())))
+}
+
+/// What is about to happen, and what it may cost.
+#[expect(clippy::print_stderr, reason = "stdout is for the report")]
+fn announce(run: &Run, directory: &Path) {
+    let Scenario { name, stages, request, .. } = &run.scenario;
+    eprintln!(
+        "{name}: {} stages, model {}, target {}; files in {}",
+        stages.len(),
+        request.model,
+        run.target.name(),
+        directory.display()
+    );
+    if let Target::Live(live) = &run.target {
+        eprintln!("{}", spending(live, &run.scenario, &run.policy));
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the report is what was asked for")]
+fn print(report: &Report, format: Format) {
+    let text = match format {
+        Format::Table => table(report),
+        Format::Json => report.to_json(),
+        Format::Csv => csv(report),
+    };
+    print!("{text}");
+}
