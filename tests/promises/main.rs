@@ -1,4 +1,12 @@
 //! The resilience regression: a file a promise, a test a sentence of it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod books;
+mod bursts;
 mod client_retry;
+mod command;
+mod determinism;
+mod live;
 mod support;
+mod tutorial;

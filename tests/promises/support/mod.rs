@@ -1,3 +1,5 @@
-//! Servers and clients for the promises about the client.
+//! Servers, clients, runs and processes for the promises.
 
+pub(crate) mod process;
 pub(crate) mod raw_relay;
+pub(crate) mod runs;
