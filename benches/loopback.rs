@@ -21,6 +21,8 @@ const PROMPT: &str = "Explain quantum computing in 2 sentences.";
 fn loopback(criterion: &mut Criterion) {
     let profile = Profile::load("instant").expect("it is compiled in");
     let relay = MockRelay::start(profile).expect("a free port on loopback");
+    // The client brings its own; a bare reqwest built like this workspace's takes the process's.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let mut group = criterion.benchmark_group("loopback");
     group
