@@ -62,7 +62,7 @@ impl BaseUrl {
         if trimmed.is_empty() {
             return Err(wrong("is missing"));
         }
-        if !trimmed.contains("://") {
+        if !text.contains("://") {
             return Err(wrong(&format!("{text:?} has no scheme")));
         }
         let uri: Uri = trimmed.parse().map_err(|_| wrong(&format!("{text:?} is not a URL")))?;
@@ -125,7 +125,7 @@ mod tests {
         for (text, why) in [
             ("api.example/v1", "has no scheme"),
             ("localhost:8080/v1", "has no scheme"),
-            ("http://", "is not a URL"),
+            ("http://a b/v1", "is not a URL"),
             ("ftp://host/v1", "is neither http nor https"),
             ("https://host", "lacks the path of the API"),
             ("https://host/v1/chat/completions", "names one endpoint"),
