@@ -20,11 +20,16 @@ impl ApiKey {
         Ok(header)
     }
 
-    /// `text` without the key, should a server have echoed it.
-    pub(crate) fn redact(&self, text: String) -> String {
+    /// Whether a server's text echoes the key.
+    pub(crate) fn is_in(&self, text: &str) -> bool {
         // Shorter ones occur by chance, and are no secrets.
         const SHORTEST: usize = 4;
-        if self.0.len() >= SHORTEST && text.contains(&*self.0) { text.replace(&*self.0, "***") } else { text }
+        self.0.len() >= SHORTEST && text.contains(&*self.0)
+    }
+
+    /// `text` without the key.
+    pub(crate) fn redact(&self, text: String) -> String {
+        if self.is_in(&text) { text.replace(&*self.0, "***") } else { text }
     }
 }
 

@@ -1,4 +1,8 @@
 //! The resilience regression: a file a promise, a test a sentence of it.
 
+mod client_answers;
+mod client_pool;
 mod client_retry;
+mod client_stream;
+mod client_timeouts;
 mod support;
