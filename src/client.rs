@@ -40,7 +40,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream as streams};
 use hyper::HeaderMap;
-use hyper::header::{ACCEPT, HeaderName, HeaderValue};
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use relaybench_clock::{now, sleep_until};
@@ -60,11 +59,8 @@ use self::exchange::Line;
 use self::response::ModelList;
 use self::retry::{Outcome, Tried, Turn};
 use self::stream::Source;
-use self::transport::{Endpoint, Outgoing};
+use self::transport::{Accept, Endpoint, Outgoing};
 use self::watchdog::Deadline;
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
-const RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
 
 /// A client of one endpoint. Clones are cheap and share its connections, its caps and its settings.
 #[derive(Clone)]
@@ -75,7 +71,6 @@ pub(crate) struct Shared {
     line: Line,
     headers: HeaderMap,
     policy: Policy,
-    key: Option<ApiKey>,
     catalog: Option<Catalog>,
     seed: u64,
     asked: AtomicU64,
@@ -169,7 +164,7 @@ impl Client {
     async fn stream(&self, body: Bytes, id: RequestId) -> Result<ChatStream, Error> {
         let shared = &*self.0;
         let outcome = shared.retrying(&id, |turn, deadline| {
-            let outgoing = shared.outgoing(Endpoint::Chat, body.clone(), &id, turn, EVENT_STREAM);
+            let outgoing = shared.outgoing(Endpoint::Chat, &body, &id, turn, Accept::EventStream);
             async move {
                 let source = match shared.line.open(outgoing, turn, deadline).await {
                     Ok(exchange) => Source::open(exchange).await,
@@ -182,9 +177,6 @@ impl Client {
         Ok(ChatStream::new(Arc::clone(&self.0), id, attempts, source))
     }
 }
-
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 
 impl Shared {
     fn check_model(&self, request: &ChatRequest) -> Result<(), Error> {
@@ -214,7 +206,7 @@ impl Shared {
         parse: impl Fn(&Bytes) -> Result<T, Failure> + Copy,
     ) -> Result<(T, Bytes, Vec<Attempt>), Error> {
         let outcome = self.retrying(id, |turn, deadline| {
-            let outgoing = self.outgoing(endpoint, body.clone(), id, turn, JSON);
+            let outgoing = self.outgoing(endpoint, &body, id, turn, Accept::Json);
             self.line.whole(outgoing, turn, deadline, parse)
         });
         let ((value, raw), attempts) = self.conclude(outcome.await)?;
@@ -237,15 +229,18 @@ impl Shared {
     }
 
     fn redact(&self, failure: Failure) -> Failure {
-        classify::redact(failure, self.key.as_ref())
+        classify::redact(failure, self.line.key.as_ref())
     }
 
-    fn outgoing(&self, endpoint: Endpoint, body: Bytes, id: &RequestId, turn: Turn, accept: HeaderValue) -> Outgoing {
-        let mut headers = self.headers.clone();
-        headers.insert(ACCEPT, accept);
-        headers.insert(REQUEST_ID, id.header());
-        headers.insert(RETRY_COUNT, HeaderValue::from(turn.number - 1));
-        Outgoing { endpoint, headers, body }
+    fn outgoing<'a>(
+        &'a self,
+        endpoint: Endpoint,
+        body: &'a Bytes,
+        id: &'a RequestId,
+        turn: Turn,
+        accept: Accept,
+    ) -> Outgoing<'a> {
+        Outgoing { endpoint, headers: &self.headers, accept, id, retry: turn.number - 1, body }
     }
 }
 

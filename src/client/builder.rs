@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use hyper::HeaderMap;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 
 use super::config::{ApiKey, BaseUrl};
 use super::connector::Connector;
@@ -188,14 +188,15 @@ impl ClientBuilder {
         let cap = self.policy.pool.cap();
         let (transport, in_flight) = match self.transport {
             TransportKind::Network => (Transport::Network(NetworkTransport::new(&base, &self.policy)?), Cap::new(cap)),
-            TransportKind::Hyper => (Transport::Hyper(HyperTransport::new(&base, &self.policy, self.connector)?), Cap::new(None)),
+            TransportKind::Hyper => {
+                (Transport::Hyper(Box::new(HyperTransport::new(&base, &self.policy, self.connector)?)), Cap::new(None))
+            }
         };
         let read_timeout = self.policy.timeouts.read;
         Ok(Client(Arc::new(Shared {
             headers: headers(&base, self.api_key.as_ref())?,
-            line: Line { transport, in_flight, read_timeout },
+            line: Line { transport, in_flight, read_timeout, key: self.api_key },
             policy: self.policy,
-            key: self.api_key,
             catalog: self.catalog,
             seed: self.seed.unwrap_or_else(rand::random),
             asked: AtomicU64::new(0),
@@ -214,7 +215,6 @@ fn headers(base: &BaseUrl, key: Option<&ApiKey>) -> Result<HeaderMap, Error> {
     }
     headers.insert(USER_AGENT, NAME);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     Ok(headers)
 }
 

@@ -20,11 +20,16 @@ impl ApiKey {
         Ok(header)
     }
 
-    /// `text` without the key, should a server have echoed it.
-    pub(crate) fn redact(&self, text: String) -> String {
+    /// Whether a server's text echoes the key.
+    pub(crate) fn is_in(&self, text: &str) -> bool {
         // Shorter ones occur by chance, and are no secrets.
         const SHORTEST: usize = 4;
-        if self.0.len() >= SHORTEST && text.contains(&*self.0) { text.replace(&*self.0, "***") } else { text }
+        self.0.len() >= SHORTEST && text.contains(&*self.0)
+    }
+
+    /// `text` without the key.
+    pub(crate) fn redact(&self, text: String) -> String {
+        if self.is_in(&text) { text.replace(&*self.0, "***") } else { text }
     }
 }
 
@@ -62,7 +67,7 @@ impl BaseUrl {
         if trimmed.is_empty() {
             return Err(wrong("is missing"));
         }
-        if !trimmed.contains("://") {
+        if !text.contains("://") {
             return Err(wrong(&format!("{text:?} has no scheme")));
         }
         let uri: Uri = trimmed.parse().map_err(|_| wrong(&format!("{text:?} is not a URL")))?;
@@ -125,7 +130,7 @@ mod tests {
         for (text, why) in [
             ("api.example/v1", "has no scheme"),
             ("localhost:8080/v1", "has no scheme"),
-            ("http://", "is not a URL"),
+            ("http://a b/v1", "is not a URL"),
             ("ftp://host/v1", "is neither http nor https"),
             ("https://host", "lacks the path of the API"),
             ("https://host/v1/chat/completions", "names one endpoint"),

@@ -78,6 +78,10 @@ impl ErrorKind {
             Self::Status(code) => status_name(code),
         }
     }
+
+    pub(crate) fn is_connect(self) -> bool {
+        matches!(self, Self::Dns | Self::Connect | Self::ConnectTimeout | Self::Tls)
+    }
 }
 
 impl fmt::Display for ErrorKind {
@@ -180,7 +184,7 @@ impl Error {
 
     /// Whether there was no connection, so that the request never left.
     pub fn is_connect(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Dns | ErrorKind::Connect | ErrorKind::ConnectTimeout | ErrorKind::Tls)
+        self.kind().is_connect()
     }
 
     /// Whether the server said 429 and waiting may help.

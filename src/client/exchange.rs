@@ -1,6 +1,7 @@
 //! One attempt: from a place in the pool to the last byte of the response, under its clocks, and the record of it.
 
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hyper::HeaderMap;
@@ -8,10 +9,11 @@ use relaybench_clock::{Instant, now, wall_now};
 
 use super::attempt::{Attempt, Progress};
 use super::classify;
+use super::config::ApiKey;
 use super::error::{ErrorKind, Failure};
 use super::pool::{Cap, Permit};
 use super::retry::{Tried, Turn};
-use super::transport::{Outgoing, ReplyBody, Scope, Transport};
+use super::transport::{Outgoing, Reply, ReplyBody, Scope, Transport};
 use super::watchdog::{Deadline, Watchdog};
 
 /// The largest body that is read: far beyond any completion, and little enough for many at once.
@@ -25,7 +27,9 @@ pub(crate) struct Line {
     pub(crate) transport: Transport,
     /// Caps attempts where the transport cannot cap connections.
     pub(crate) in_flight: Cap,
-    pub(crate) read_timeout: Option<std::time::Duration>,
+    pub(crate) read_timeout: Option<Duration>,
+    /// Blotted out of what the server says.
+    pub(crate) key: Option<ApiKey>,
 }
 
 /// An attempt whose response has begun.
@@ -53,7 +57,7 @@ impl Line {
     /// Sends a request and parses its whole answer.
     pub(crate) async fn whole<T>(
         &self,
-        outgoing: Outgoing,
+        outgoing: Outgoing<'_>,
         turn: Turn,
         deadline: Deadline,
         parse: impl FnOnce(&Bytes) -> Result<T, Failure>,
@@ -68,7 +72,7 @@ impl Line {
     }
 
     /// Sends a request and waits for the head of a response with a status of success.
-    pub(crate) async fn open(&self, outgoing: Outgoing, turn: Turn, deadline: Deadline) -> Result<Exchange, Broken> {
+    pub(crate) async fn open(&self, outgoing: Outgoing<'_>, turn: Turn, deadline: Deadline) -> Result<Exchange, Broken> {
         let started = now();
         let scope = Scope::default();
         let mut watchdog = Watchdog::new(started, deadline, self.read_timeout, scope.clone());
@@ -87,8 +91,7 @@ impl Line {
         };
         let head = now();
         watchdog.heard(head);
-        record.answered(&reply.headers, reply.status, head);
-        record.connection = reply.connection;
+        record.answered(&reply, head, self.key.as_ref());
         let (status, headers, body) = (reply.status, reply.headers, reply.body);
         let exchange = Exchange { body, status, headers, watchdog, scope, record, _permit: permit };
         if (200..300).contains(&status) { Ok(exchange) } else { Err(exchange.refused().await) }
@@ -183,14 +186,14 @@ impl Exchange {
 }
 
 impl Attempt {
-    fn begin(turn: Turn, started: Instant) -> Self {
+    pub(crate) fn begin(turn: Turn, started: Instant) -> Self {
         Self {
             number: turn.number,
             waited: turn.waited,
             hint_obeyed: turn.hint_obeyed,
             started,
             ended: started,
-            queued: std::time::Duration::ZERO,
+            queued: Duration::ZERO,
             connect: None,
             sent: None,
             head: None,
@@ -202,13 +205,15 @@ impl Attempt {
         }
     }
 
-    fn answered(&mut self, headers: &HeaderMap, status: u16, at: Instant) {
+    fn answered(&mut self, reply: &Reply, at: Instant, key: Option<&ApiKey>) {
         const LONGEST_ID: usize = 128;
-        self.status = Some(status);
+        self.status = Some(reply.status);
         self.head = Some(at);
         self.progress = Progress::Headers;
-        let id = headers.get("x-request-id").or_else(|| headers.get("request-id")).and_then(|id| id.to_str().ok());
-        self.server_request_id = id.filter(|id| id.len() <= LONGEST_ID).map(Into::into);
+        self.connection = reply.connection;
+        let id = reply.headers.get("x-request-id").or_else(|| reply.headers.get("request-id"));
+        let id = id.and_then(|id| id.to_str().ok()).filter(|id| id.len() <= LONGEST_ID);
+        self.server_request_id = id.filter(|id| !key.is_some_and(|key| key.is_in(id))).map(Into::into);
     }
 
     fn end(&mut self, scope: &Scope, failure: Option<ErrorKind>) {
@@ -224,6 +229,10 @@ impl Attempt {
 
     fn broken(mut self, scope: &Scope, failure: Failure) -> Broken {
         self.end(scope, Some(failure.kind));
+        if failure.kind.is_connect() {
+            self.sent = None;
+            self.progress = Progress::NeverSent;
+        }
         Box::new((self, failure))
     }
 }

@@ -159,8 +159,9 @@ pub struct RetryOn {
     pub quota: bool,
 }
 
-/// In order of resilience.
-const PRESETS: [(&str, fn() -> Policy); 6] = [
+type Preset = fn() -> Policy;
+
+const PRESETS: [(&str, Preset); 6] = [
     ("resilient", Policy::resilient),
     ("tutorial-bench", Policy::tutorial_bench),
     ("tutorial-pool", Policy::tutorial_pool),

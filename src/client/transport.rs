@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use ::hyper::body::{Body as _, Bytes, Incoming};
+use ::hyper::header::{ACCEPT, HeaderName, HeaderValue};
 use ::hyper::{HeaderMap, Method};
 
 pub(crate) use self::dns::Resolver;
@@ -20,12 +21,14 @@ pub(crate) use self::hyper::HyperTransport;
 pub(crate) use self::network::NetworkTransport;
 pub(crate) use self::scope::Scope;
 
+use self::body::RequestBody;
 use super::attempt::Connection;
+use super::request::RequestId;
 
 /// A transport, running.
 pub(crate) enum Transport {
     Network(NetworkTransport),
-    Hyper(HyperTransport),
+    Hyper(Box<HyperTransport>),
 }
 
 /// One of the places below the base URL.
@@ -62,11 +65,44 @@ impl Endpoint {
     }
 }
 
-/// A request that is ready to leave.
-pub(crate) struct Outgoing {
+/// One attempt's request. It borrows what attempts and requests share: futures that hold it are moved about.
+#[derive(Clone, Copy)]
+pub(crate) struct Outgoing<'a> {
     pub(crate) endpoint: Endpoint,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+    /// What all requests of the client have in common.
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) accept: Accept,
+    pub(crate) id: &'a RequestId,
+    /// From 0.
+    pub(crate) retry: u32,
+    pub(crate) body: &'a Bytes,
+}
+
+/// What kind of response is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Accept {
+    Json,
+    EventStream,
+}
+
+impl Outgoing<'_> {
+    fn headers(&self) -> HeaderMap {
+        const REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
+        const RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
+        let accept = match self.accept {
+            Accept::Json => HeaderValue::from_static("application/json"),
+            Accept::EventStream => HeaderValue::from_static("text/event-stream"),
+        };
+        let mut headers = self.headers.clone();
+        headers.insert(ACCEPT, accept);
+        headers.insert(REQUEST_ID, self.id.header());
+        headers.insert(RETRY_COUNT, HeaderValue::from(self.retry));
+        headers
+    }
+
+    fn body(&self, scope: &Scope) -> RequestBody {
+        RequestBody::new(self.body.clone(), scope.clone())
+    }
 }
 
 /// The head of a response, and its body to come.
@@ -79,7 +115,7 @@ pub(crate) struct Reply {
 
 impl Transport {
     /// Sends the request and waits for the response's head. `scope` learns what happens meanwhile.
-    pub(crate) async fn send(&self, outgoing: Outgoing, scope: &Scope) -> Result<Reply, Fault> {
+    pub(crate) async fn send(&self, outgoing: Outgoing<'_>, scope: &Scope) -> Result<Reply, Fault> {
         match self {
             Self::Network(transport) => transport.send(outgoing, scope).await,
             Self::Hyper(transport) => transport.send(outgoing, scope).await,

@@ -4,7 +4,11 @@
 
 mod books;
 mod bursts;
+mod client_answers;
+mod client_pool;
 mod client_retry;
+mod client_stream;
+mod client_timeouts;
 mod command;
 mod determinism;
 mod live;

@@ -17,6 +17,10 @@ pub(crate) struct RequestBody {
 
 impl RequestBody {
     pub(crate) fn new(bytes: Bytes, scope: Scope) -> Self {
+        if bytes.is_empty() {
+            // Nobody will ask for it, so it counts as sent unless the connection fails.
+            scope.record_sent();
+        }
         Self { bytes: (!bytes.is_empty()).then_some(bytes), scope }
     }
 }

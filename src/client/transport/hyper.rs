@@ -36,11 +36,11 @@ impl HyperTransport {
         Ok(Self { client, uris })
     }
 
-    pub(crate) async fn send(&self, outgoing: Outgoing, scope: &Scope) -> Result<Reply, Fault> {
-        let mut request = hyper::Request::new(RequestBody::new(outgoing.body, scope.clone()));
+    pub(crate) async fn send(&self, outgoing: Outgoing<'_>, scope: &Scope) -> Result<Reply, Fault> {
+        let mut request = hyper::Request::new(outgoing.body(scope));
         *request.method_mut() = outgoing.endpoint.method();
         *request.uri_mut() = self.uris.of(outgoing.endpoint).clone();
-        *request.headers_mut() = outgoing.headers;
+        *request.headers_mut() = outgoing.headers();
         let response = scope.wrap(self.client.request(request)).await.map_err(fault)?;
         let (head, body) = response.into_parts();
         let connection = head.extensions.get::<Identity>().map(Identity::take);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 
-use super::body::RequestBody;
 use super::dns::Resolver;
 use super::fault::{Fault, Stage};
 use super::scope::Scope;
@@ -47,10 +46,10 @@ impl NetworkTransport {
         Ok(Self { client, urls: Addresses { chat: url(Endpoint::CHAT_PATH)?, models: url(Endpoint::MODELS_PATH)? } })
     }
 
-    pub(crate) async fn send(&self, outgoing: Outgoing, scope: &Scope) -> Result<Reply, Fault> {
+    pub(crate) async fn send(&self, outgoing: Outgoing<'_>, scope: &Scope) -> Result<Reply, Fault> {
         let mut request = reqwest::Request::new(outgoing.endpoint.method(), self.urls.of(outgoing.endpoint).clone());
-        *request.headers_mut() = outgoing.headers;
-        *request.body_mut() = Some(reqwest::Body::wrap(RequestBody::new(outgoing.body, scope.clone())));
+        *request.headers_mut() = outgoing.headers();
+        *request.body_mut() = Some(reqwest::Body::wrap(outgoing.body(scope)));
         let response = self.client.execute(request).await.map_err(fault)?;
         let (head, body) = hyper::Response::<reqwest::Body>::from(response).into_parts();
         Ok(Reply { status: head.status.as_u16(), headers: head.headers, body: ReplyBody::Network(body), connection: None })
