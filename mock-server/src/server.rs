@@ -66,6 +66,11 @@ impl MockServer {
         &self.0.profile
     }
 
+    /// How many attempts are in flight.
+    pub fn in_flight(&self) -> u32 {
+        self.0.relay().in_flight()
+    }
+
     /// Attempts that end from now on without an answer ended because of this, not of their callers.
     pub(crate) fn stopping(&self) {
         self.0.stopping.store(true, Relaxed);
