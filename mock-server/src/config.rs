@@ -143,8 +143,22 @@ fn message(original: &str) -> String {
             format!("\"{unknown}\" is not known, {}", nearest(unknown, known.iter().copied()))
         }
         Some((missing, _)) if original.starts_with("missing field") => format!("the key \"{missing}\" is missing"),
-        _ => original.replace('\n', "; "),
+        _ => in_plain_words(original).replace('\n', "; "),
     }
+}
+
+/// Serde ends what it refuses with the Rust type that it expected.
+fn in_plain_words(original: &str) -> String {
+    let Some((found, expected)) = original.rsplit_once(", expected ") else { return original.to_owned() };
+    let plain = match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",
+        "f32" | "f64" => "a number",
+        "a sequence" => "an array",
+        "a map" => "a table",
+        _ if expected.starts_with("struct ") => "a table",
+        other => other,
+    };
+    format!("{found}, expected {plain}")
 }
 
 #[cfg(test)]
@@ -198,7 +212,7 @@ mod tests {
     #[test]
     fn a_key_of_a_later_table_in_an_array_has_its_own_line() {
         let text = "[[burst]]\nevery = \"1s\"\nshare = 0.1\n\n[[burst]]\nevery = \"2s\"\nshare = true\n";
-        assert_eq!(refusal(text), "x.toml:7: burst.share: invalid type: boolean `true`, expected f64");
+        assert_eq!(refusal(text), "x.toml:7: burst.share: invalid type: boolean `true`, expected a number");
         let text = "[[burst]]\nevery = \"1s\"\n[[burst]]\nevry = \"2s\"\n";
         assert_eq!(refusal(text), "x.toml:4: burst.evry: unknown key, did you mean \"every\"?");
     }

@@ -66,8 +66,7 @@ pub const CATALOG: [&str; 8] = [
     "deepseek-chat",
 ];
 
-/// A valid profile: what the mock relay is like. Made by [`load`](Self::load), [`builtin`](Self::builtin) or
-/// [`parse`](Self::parse).
+/// A valid profile: what the mock relay is like. Made by [`load`](Self::load) or [`parse`](Self::parse).
 #[derive(Clone, Debug)]
 pub struct Profile {
     pub(crate) name: String,
@@ -145,9 +144,10 @@ pub(crate) enum Latency {
     Curve(Arc<Curve>),
 }
 
-/// Latency and failures by requests in flight. At least one point; `in_flight` rises.
+/// Latency and failures by requests in flight.
 #[derive(Clone, Debug)]
-pub(crate) struct Curve {
+pub struct Curve {
+    /// At least one; `in_flight` rises.
     pub(crate) points: Vec<CurvePoint>,
 }
 

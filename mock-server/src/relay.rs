@@ -17,15 +17,11 @@ pub use behaviour::{Decision, Delay, Demand, Finish, Request, decide};
 pub use pace::Pace;
 pub use refusal::{Invalid, Refusal};
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::profile::{Curve, Latency, Profile};
-
 /// Everything about the relay that changes as attempts come and go.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Relay {
-    curve: Option<Arc<Curve>>,
     in_flight: u32,
 }
 
@@ -80,15 +76,6 @@ pub enum Outcome {
 }
 
 impl Relay {
-    /// An idle relay.
-    pub fn new(profile: &Profile) -> Self {
-        let curve = match &profile.latency {
-            Latency::Curve(curve) => Some(Arc::clone(curve)),
-            Latency::Total(_) | Latency::Tokens { .. } => None,
-        };
-        Self { curve, in_flight: 0 }
-    }
-
     /// Takes in an attempt with its demand.
     pub fn arrive(&mut self, demand: Demand, now: Duration) -> Arrival {
         self.in_flight += 1;
@@ -117,14 +104,13 @@ impl Relay {
             return Plan { outcome: Outcome::Hang, pace: Pace::even(Duration::ZERO, 1) };
         };
         let completion = Outcome::Completion { tokens, finish };
-        match (delay, &self.curve) {
-            (Delay::Known(pace), _) => Plan { outcome: completion, pace },
-            (Delay::OfLoad { latency, failure }, Some(curve)) => {
-                let fails = failure < capacity::failure_share(curve, self.in_flight);
+        match delay {
+            Delay::Known(pace) => Plan { outcome: completion, pace },
+            Delay::OfLoad { curve, latency, failure } => {
+                let fails = failure < capacity::failure_share(&curve, self.in_flight);
                 let outcome = if fails { Outcome::Overloaded } else { completion };
-                Plan { outcome, pace: Pace::even(capacity::latency(curve, self.in_flight, latency), tokens) }
+                Plan { outcome, pace: Pace::even(capacity::latency(&curve, self.in_flight, latency), tokens) }
             }
-            (Delay::OfLoad { .. }, None) => unreachable!("the same profile decides and plans"),
         }
     }
 }

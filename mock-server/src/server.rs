@@ -39,7 +39,7 @@ impl MockServer {
     /// Starts the profile now, with a ledger of one's own.
     pub fn with_ledger(profile: Profile, ledger: Ledger) -> Self {
         Self(Arc::new(Shared {
-            relay: Mutex::new(Relay::new(&profile)),
+            relay: Mutex::default(),
             profile,
             ledger,
             start: relaybench_clock::now(),
@@ -64,6 +64,11 @@ impl MockServer {
     /// The profile as it was started.
     pub fn profile(&self) -> &Profile {
         &self.0.profile
+    }
+
+    /// How many attempts are in flight.
+    pub fn in_flight(&self) -> u32 {
+        self.0.relay().in_flight()
     }
 
     /// Attempts that end from now on without an answer ended because of this, not of their callers.

@@ -3,6 +3,8 @@
 //! M. J. Wichura, "Algorithm AS 241: The Percentage Points of the Normal Distribution", Applied Statistics 37 (1988), pages 477
 //! to 484, routine PPND16: rational approximations with a relative error of about 1e-16, so that no refinement is needed.
 
+#![expect(clippy::excessive_precision, reason = "the coefficients as they were published")]
+
 /// Within this distance of the median one rational function of the square is enough.
 const CENTRAL: f64 = 0.425;
 /// `CENTRAL` squared.

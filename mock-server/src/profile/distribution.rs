@@ -54,10 +54,9 @@ pub(super) fn valid(raw: &RawDistribution, unit: Unit) -> Result<Distribution, P
 
 /// A table of quantiles alone; `dist` may be left out where nothing else is possible.
 pub(super) fn quantiles(raw: &RawDistribution, unit: Unit) -> Result<QuantileTable, Problem> {
-    if let Some((key, dist)) = raw.get_ref().iter().find(|(key, _)| key.get_ref() == "dist") {
-        if dist.get_ref().as_str() != Some("quantiles") {
-            return Err(Problem::at(key, format!("{} is not possible here; only \"quantiles\" is", dist.get_ref())));
-        }
+    let other = |dist: &Spanned<Value>| dist.get_ref().as_str() != Some("quantiles");
+    if let Some((_, dist)) = raw.get_ref().iter().find(|(key, dist)| key.get_ref() == "dist" && other(dist)) {
+        return Err(Problem::at(dist, format!("{} is not possible here; only \"quantiles\" is", dist.get_ref())));
     }
     let mut points = Vec::new();
     for (key, value) in raw.get_ref().iter().filter(|(key, _)| key.get_ref() != "dist") {

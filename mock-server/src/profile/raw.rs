@@ -52,7 +52,7 @@ struct RawCompletion {
     tokens: Option<RawDistribution>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawCapacity {
     model: Option<Spanned<String>>,
@@ -145,26 +145,23 @@ fn keys(auth: Option<RawAuth>) -> Result<Keys, Problem> {
 }
 
 fn latency(latency: Option<Spanned<RawLatency>>, capacity: Option<RawCapacity>) -> Result<Latency, Problem> {
-    let (model, points) = match capacity {
-        Some(RawCapacity { model, point }) => (model, point),
-        None => (None, Vec::new()),
-    };
-    match (model.as_ref().map(|model| model.get_ref().as_str()), latency) {
-        (Some("curve"), None) => match model.filter(|_| points.is_empty()) {
-            Some(model) => Err(Problem::at(&model, "a curve needs at least one [[capacity.point]]")),
-            None => curve(points),
+    let RawCapacity { model, point: points } = capacity.unwrap_or_default();
+    match model {
+        Some(model) if model.get_ref() == "curve" => match (latency, points.is_empty()) {
+            (None, false) => curve(points),
+            (None, true) => Err(Problem::at(&model, "a curve needs at least one [[capacity.point]]")),
+            (Some(latency), _) => {
+                Err(Problem::at(&latency, "with a curve the latency is that of its points; leave this table out"))
+            }
         },
-        (Some("curve"), Some(latency)) => {
-            Err(Problem::at(&latency, "with a curve the latency is that of its points; leave this table out"))
+        Some(model) if model.get_ref() != "none" => {
+            let hint = nearest(model.get_ref(), ["none", "curve"].into_iter());
+            Err(Problem::at(&model, format!("\"{}\" is no capacity model, {hint}", model.get_ref())))
         }
-        (None | Some("none"), latency) => match points.first() {
+        Some(_) | None => match points.first() {
             Some(point) => Err(Problem::at(point, "only a curve has points; write model = \"curve\" in [capacity]")),
             None => latency.map_or(Ok(Latency::Total(Distribution::Fixed(0.0))), without_load),
         },
-        (Some(unknown), _) => {
-            let message = format!("\"{unknown}\" is no capacity model, {}", nearest(unknown, ["none", "curve"].into_iter()));
-            Err(model.map_or_else(|| unreachable!("it was just read"), |model| Problem::at(&model, message)))
-        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! What befalls one attempt, whoever else is there: a pure function.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::pace::Pace;
 use super::refusal::Refusal;
 use crate::draw::{Draws, Purpose};
-use crate::profile::{FaultKind, Latency, Profile};
+use crate::profile::{Curve, FaultKind, Latency, Profile};
 
 /// What matters about a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,8 +45,10 @@ pub enum Demand {
 pub enum Delay {
     /// As long as was drawn.
     Known(Pace),
-    /// As long as the load makes it: two uniform numbers that the load gives a meaning.
+    /// As long as the load makes it: two uniform numbers that the curve gives a meaning.
     OfLoad {
+        /// What the load does.
+        curve: Arc<Curve>,
         /// Which quantile of the latency.
         latency: f64,
         /// It fails when this is below the failure share.
@@ -97,7 +100,9 @@ fn completion(profile: &Profile, request: Request, draws: Draws) -> Demand {
         Latency::Tokens { first, gap } => {
             Delay::Known(Pace::drawn(first.draw_duration(latency()), gap, draws.stream(Purpose::Gaps), tokens))
         }
-        Latency::Curve(_) => Delay::OfLoad { latency: latency(), failure: draws.uniform(Purpose::Failure) },
+        Latency::Curve(curve) => {
+            Delay::OfLoad { curve: Arc::clone(curve), latency: latency(), failure: draws.uniform(Purpose::Failure) }
+        }
     };
     Demand::Completion { tokens, finish, delay }
 }

@@ -50,8 +50,8 @@ pub enum Refusal {
 /// A parameter that is missing or wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid {
-    /// Which one.
-    pub param: String,
+    /// Which one, where that can be told.
+    pub param: Option<String>,
     /// What kind of mistake it is, as a word.
     pub code: &'static str,
     /// What is wrong, and what would be right.

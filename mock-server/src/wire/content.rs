@@ -4,11 +4,32 @@ use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::Rng;
 
 /// A power of two of them, so that a word costs five bits of randomness.
-const WORDS: [&str; 32] = [
+static WORDS: [Word; 32] = words([
     "the", "a", "state", "of", "each", "particle", "is", "in", "several", "places", "at", "once", "until", "measured", "and",
     "result", "then", "holds", "for", "every", "other", "one", "that", "was", "with", "it", "before", "light", "waves", "become",
     "numbers", "here",
-];
+]);
+
+/// A word with the blank before it, padded: copying a constant number of bytes and cutting the rest off takes half the time.
+#[derive(Clone, Copy)]
+struct Word {
+    padded: [u8; 12],
+    length: usize,
+}
+
+const fn words<const N: usize>(texts: [&str; N]) -> [Word; N] {
+    let mut words = [Word { padded: [b' '; 12], length: 1 }; N];
+    let mut i = 0;
+    while i < N {
+        let text = texts[i].as_bytes();
+        while words[i].length <= text.len() {
+            words[i].padded[words[i].length] = text[words[i].length - 1];
+            words[i].length += 1;
+        }
+        i += 1;
+    }
+    words
+}
 
 /// Sentences are this long; the last one may be shorter.
 const SENTENCE: u32 = 12;
@@ -36,17 +57,16 @@ impl Content {
 
     /// Appends the next token.
     pub(crate) fn write_token(&mut self, out: &mut Vec<u8>) {
-        let word = WORDS[self.index()].as_bytes();
+        let word = WORDS[self.index()];
+        let begin = out.len();
+        out.extend_from_slice(&word.padded);
+        out.truncate(begin + word.length);
         let place = self.written % SENTENCE;
-        if self.written > 0 {
-            out.push(b' ');
+        if place == 0 {
+            out[begin + 1].make_ascii_uppercase();
         }
-        match word.split_first() {
-            Some((initial, rest)) if place == 0 => {
-                out.push(initial.to_ascii_uppercase());
-                out.extend_from_slice(rest);
-            }
-            _ => out.extend_from_slice(word),
+        if self.written == 0 {
+            out.remove(begin);
         }
         self.written += 1;
         if place == SENTENCE - 1 || self.remaining() == 0 {
@@ -95,6 +115,6 @@ mod tests {
 
     #[test]
     fn no_word_needs_escaping() {
-        assert!(WORDS.iter().all(|word| word.bytes().all(|byte| byte.is_ascii_lowercase())));
+        assert!(WORDS.iter().all(|word| word.padded[1..word.length].iter().all(u8::is_ascii_lowercase)));
     }
 }

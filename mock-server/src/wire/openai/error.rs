@@ -57,7 +57,7 @@ impl WireError {
                 code: None,
                 ..Self::invalid(400, "", format!("We could not parse the JSON body of your request: {reason}."))
             },
-            Refusal::Invalid(invalid) => Self { param: Some(invalid.param), ..Self::invalid(400, invalid.code, invalid.message) },
+            Refusal::Invalid(invalid) => Self { param: invalid.param, ..Self::invalid(400, invalid.code, invalid.message) },
             Refusal::ModelUnknown { model } => Self::invalid(
                 404,
                 "model_not_found",

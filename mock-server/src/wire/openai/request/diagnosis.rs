@@ -9,7 +9,7 @@ pub(super) fn refusal(body: &[u8], error: &serde_json::Error) -> Refusal {
     match serde_json::from_slice(body) {
         Err(error) => Refusal::Malformed { reason: error.to_string() },
         Ok(Value::Object(request)) => Refusal::Invalid(of_request(&request).unwrap_or_else(|| Invalid {
-            param: String::new(),
+            param: None,
             code: "invalid_type",
             message: error.to_string(),
         })),
@@ -27,7 +27,7 @@ fn of_request(request: &Map<String, Value>) -> Option<Invalid> {
         None => return Some(missing("messages")),
         Some(Value::Array(messages)) if messages.is_empty() => {
             return Some(Invalid {
-                param: "messages".to_owned(),
+                param: Some("messages".to_owned()),
                 code: "empty_array",
                 message: "Invalid 'messages': empty array. Expected an array with at least one message.".to_owned(),
             });
@@ -82,7 +82,7 @@ fn limit(param: &str, value: Option<&Value>) -> Option<Invalid> {
     match value {
         None | Some(Value::Null) => None,
         Some(value) if value.is_i64() || value.is_u64() => (value.as_u64().unwrap_or(0) == 0).then(|| Invalid {
-            param: param.to_owned(),
+            param: Some(param.to_owned()),
             code: "integer_below_min_value",
             message: format!("Invalid '{param}': expected an integer of at least 1, but got {value}."),
         }),
@@ -92,12 +92,12 @@ fn limit(param: &str, value: Option<&Value>) -> Option<Invalid> {
 
 fn missing(param: &str) -> Invalid {
     let message = format!("Missing required parameter: '{param}'.");
-    Invalid { param: param.to_owned(), code: "missing_required_parameter", message }
+    Invalid { param: Some(param.to_owned()), code: "missing_required_parameter", message }
 }
 
 fn wrong_type(param: &str, expected: &str, value: &Value) -> Invalid {
     let message = format!("Invalid type for '{param}': expected {expected}, but got {}.", kind(value));
-    Invalid { param: param.to_owned(), code: "invalid_type", message }
+    Invalid { param: Some(param.to_owned()), code: "invalid_type", message }
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -114,14 +114,14 @@ fn kind(value: &Value) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use crate::relay::Refusal;
+    use crate::relay::{Invalid, Refusal};
     use crate::wire::openai::request::ChatRequest;
 
     const MESSAGES: &str = r#""messages":[{"role":"user","content":"hi"}]"#;
 
     fn param(body: &str) -> String {
         match ChatRequest::parse(body.as_bytes()) {
-            Err(Refusal::Invalid(invalid)) => invalid.param,
+            Err(Refusal::Invalid(Invalid { param: Some(param), .. })) => param,
             other => panic!("{body}: {other:?}"),
         }
     }

@@ -1,0 +1,150 @@
+//! A wrong profile is refused with one line that says where, what and what would be right.
+
+use proptest::prelude::*;
+use relaybench_mock::Profile;
+
+#[track_caller]
+fn refused(toml: &str, expected: &str) {
+    assert_eq!(Profile::parse(toml, "x.toml").unwrap_err().to_string(), format!("x.toml:{expected}"), "{toml}");
+}
+
+#[test]
+fn wrong_values_are_refused_where_they_are() {
+    refused("\nsede = 1", "2: sede: unknown key, did you mean \"seed\"?");
+    refused("seed = -1", "1: seed: invalid value: integer `-1`, expected a whole number from 0");
+    refused("dialect = \"groq\"", "1: dialect: \"groq\" is not spoken here; the only dialect is \"openai\"");
+    refused("models = []", "1: models: no model is named; leave the key out to have the catalog");
+    refused("models = [\n\"a\",\n\"a\"]", "3: models: \"a\" is named twice");
+    refused("[auth]\nkeys = []", "2: auth.keys: no key is named, so that nobody could call; leave the table out to accept any");
+    refused("[limits]\nbody_bytes = -1", "2: limits.body_bytes: invalid value: integer `-1`, expected a whole number from 0");
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_refused_in_plain_words() {
+    refused("auth = 3", "1: auth: invalid type: integer `3`, expected a table");
+    refused("models = \"gpt\"", "1: models: invalid type: string \"gpt\", expected an array");
+    refused("latency.total = \"1s\"", "1: latency.total: invalid type: string \"1s\", expected a table");
+    refused("burst = 3", "1: burst: invalid type: integer `3`, expected an array");
+}
+
+#[test]
+fn wrong_distributions_are_refused_where_they_are() {
+    refused(
+        "[latency.total]\ndist = \"quantiles\"\np50 = \"400ms\"\np95 = \"612\"",
+        "4: latency.total.p95: \"612\" has no unit; write a duration such as \"250ms\" or \"1.5s\"",
+    );
+    refused(
+        "latency.total = { dist = \"fixed\", value = 400 }",
+        "1: latency.total.value: 400 has no unit; write a duration such as \"250ms\" or \"1.5s\"",
+    );
+    refused(
+        "[latency.total]\ndist = \"quantiles\"\np50 = \"400ms\"\np95 = \"300ms\"",
+        "4: latency.total.p95: \"300ms\" is below p50, which is \"400ms\"; quantiles may not fall",
+    );
+    refused(
+        "[latency.total]\ndist = \"lognormal\"\nmedian = \"1s\"\nsigma = -0.1",
+        "4: latency.total.sigma: -0.1 is no sigma; write a number from 0 to 10",
+    );
+    refused("[latency.total]\ndist = \"lognormal\"\nmedian = \"1s\"", "1: latency.total: the key \"sigma\" is missing");
+    refused(
+        "[latency.total]\ndist = \"lognormal\"\nmedian = \"1s\"\nsigma = 1\nvalue = \"1s\"",
+        "5: latency.total.value: unknown key, known here: median, sigma",
+    );
+    refused(
+        "[latency.total]\ndist = \"log-normal\"",
+        "2: latency.total.dist: \"log-normal\" is no distribution, did you mean \"lognormal\"?",
+    );
+    refused("[latency.total]\nvalue = \"1s\"", "1: latency.total: the key \"dist\" is missing");
+    refused(
+        "completion.tokens = { dist = \"uniform\", min = 80, max = 20 }",
+        "1: completion.tokens.max: the largest value is below the smallest",
+    );
+    refused(
+        "completion.tokens = { dist = \"fixed\", value = 0 }",
+        "1: completion.tokens.value: 0 is no number of tokens; write a whole number from 1",
+    );
+}
+
+#[test]
+fn wrong_combinations_of_latency_are_refused_where_they_are() {
+    const ONE: &str = "{ dist = \"fixed\", value = \"1s\" }";
+    const RIGHT: &str = "write either total, or first_token and inter_token";
+    refused(
+        &format!("[latency]\ntotal = {ONE}\nfirst_token = {ONE}"),
+        &format!("3: latency.first_token: the total is given as well; {RIGHT}"),
+    );
+    refused(&format!("[latency]\nfirst_token = {ONE}"), &format!("2: latency.first_token: inter_token is missing; {RIGHT}"));
+    refused("seed = 1\n[latency]", &format!("2: latency: the table is empty; {RIGHT}"));
+    refused(
+        &format!(
+            "latency.total = {ONE}\n[capacity]\nmodel = \"curve\"\n[[capacity.point]]\nin_flight = 1\nlatency = {{ p50 = \"1s\" }}"
+        ),
+        "1: latency: with a curve the latency is that of its points; leave this table out",
+    );
+}
+
+#[test]
+fn wrong_curves_are_refused_where_they_are() {
+    let curve = |points: &str| format!("[capacity]\nmodel = \"curve\"\n{points}");
+    let point = |in_flight: u32| format!("[[capacity.point]]\nin_flight = {in_flight}\nlatency = {{ p50 = \"1s\" }}\n");
+    refused(&curve(""), "2: capacity.model: a curve needs at least one [[capacity.point]]");
+    refused("[capacity]\nmodel = \"cruve\"", "2: capacity.model: \"cruve\" is no capacity model, did you mean \"curve\"?");
+    refused(&point(1), "1: capacity.point: only a curve has points; write model = \"curve\" in [capacity]");
+    refused(
+        &curve(&(point(50) + &point(50))),
+        "7: capacity.point.in_flight: 50 comes after 50; in_flight must rise from point to point",
+    );
+    refused(
+        &curve(&(point(50) + "failure_share = 1.5")),
+        "6: capacity.point.failure_share: 1.5 is no share; write a number from 0 to 1",
+    );
+    refused(
+        &curve("[[capacity.point]]\nin_flight = 1\nlatency = { p50 = \"1s\", mean = \"1s\" }"),
+        "5: capacity.point.latency.mean: unknown key; quantiles are called p0, p50, p95, p99, p999 (99.9 %), p100 and the like",
+    );
+}
+
+#[test]
+fn wrong_bursts_and_faults_are_refused_where_they_are() {
+    refused(
+        "[[burst]]\nevery = \"1s\"\nfor = \"1s\"\n[[burst]]\nevery = \"1s\"\nfor = \"2s\"",
+        "6: burst.for: a burst lasts 2s and the next begins 1s after it began; write at most that, and above 0",
+    );
+    refused("[[burst]]\nfor = \"1s\"", "1: burst: the key \"every\" is missing");
+    refused(
+        "[[burst]]\nevery = \"1s\"\nfor = \"1s\"\nshare = nan",
+        "4: burst.share: NaN is no share; write a number from 0 to 1",
+    );
+    refused(
+        "[[fault]]\nfault = \"reset\"\nprobability = 0.5",
+        "2: fault.fault: \"reset\" is no fault that can be played; write \"hang\", or \"status=\" and a number from 400 to 599",
+    );
+    refused(
+        "[[fault]]\nfault = \"status=200\"\nprobability = 0.5",
+        "2: fault.fault: \"status=200\" is no fault that can be played; write \"hang\", or \"status=\" and a number from 400 to 599",
+    );
+}
+
+#[test]
+fn an_empty_profile_has_the_documented_defaults() {
+    let profile = Profile::parse("", "x.toml").unwrap();
+    assert_eq!((profile.name(), profile.seed(), profile.models().len()), ("unnamed", 1, 8));
+}
+
+#[test]
+fn debug_output_shows_no_key() {
+    let profile = Profile::parse("auth.keys = [\"sk-test\"]", "x.toml").unwrap();
+    assert!(!format!("{profile:?}").contains("sk-test"));
+}
+
+proptest! {
+    #[test]
+    fn a_damaged_profile_is_read_or_refused_in_one_line(cut in 0_usize..4000, text in "[ -~\n]{0,20}", which in 0_usize..3) {
+        let name = Profile::builtin_names().nth(which).unwrap();
+        let whole = Profile::builtin_toml(name).unwrap();
+        let at = (0..=cut.min(whole.len())).rev().find(|at| whole.is_char_boundary(*at)).unwrap();
+        if let Err(error) = Profile::parse(&format!("{}{text}{}", &whole[..at], &whole[at..]), "x.toml") {
+            prop_assert!(error.to_string().starts_with("x.toml:") && !error.to_string().contains('\n'), "{}", error);
+        }
+    }
+}
