@@ -28,7 +28,7 @@ fn drawn(entries: &[Entry]) -> Drawn {
 }
 
 fn named(id: u64, attempt: u32) -> Vec<u8> {
-    let stream = if id % 2 == 0 { ",\"stream\":true" } else { "" };
+    let stream = if id.is_multiple_of(2) { ",\"stream\":true" } else { "" };
     chat(&format!("x-client-request-id: request-{id}\r\nx-stainless-retry-count: {attempt}\r\n"), stream)
 }
 

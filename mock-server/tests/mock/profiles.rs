@@ -1,7 +1,10 @@
 //! A wrong profile is refused with one line that says where, what and what would be right.
 
 use proptest::prelude::*;
-use relaybench_mock::Profile;
+use relaybench_clock::run_virtual;
+use relaybench_mock::{MockServer, Profile};
+
+use crate::support::{chat, exchange};
 
 #[track_caller]
 fn refused(toml: &str, expected: &str) {
@@ -147,4 +150,32 @@ proptest! {
             prop_assert!(error.to_string().starts_with("x.toml:") && !error.to_string().contains('\n'), "{}", error);
         }
     }
+}
+
+#[test]
+fn holysheep_under_a_closed_loop_has_its_published_latency_and_success() {
+    const IN_FLIGHT: u32 = 200;
+    let entries = run_virtual(async {
+        let server = MockServer::new(Profile::load("holysheep").unwrap());
+        let caller = |caller: u32| {
+            let server = server.clone();
+            async move {
+                for request in 0..25 {
+                    let id = format!("x-client-request-id: {caller}-{request}\r\nx-stainless-retry-count: 0\r\n");
+                    exchange(&server, &chat(&id, "")).await;
+                }
+            }
+        };
+        let callers: Vec<_> = (0..IN_FLIGHT).map(|number| tokio::spawn(caller(number))).collect();
+        for caller in callers {
+            caller.await.unwrap();
+        }
+        server.ledger().drain()
+    });
+    let steady: Vec<_> = entries.iter().filter(|entry| entry.in_flight == IN_FLIGHT).collect();
+    let mean_ms = steady.iter().map(|entry| entry.latency_ns as f64 / 1e6).sum::<f64>() / steady.len() as f64;
+    let failed = steady.iter().filter(|entry| entry.status == Some(503)).count() as f64 / steady.len() as f64;
+    // Both bounds are three standard errors of 4,800 draws.
+    assert!(steady.len() > 4_000 && (mean_ms / 847.0 - 1.0).abs() < 0.012, "{} {mean_ms}", steady.len());
+    assert!((failed - 0.007).abs() < 0.0036, "{failed}");
 }
