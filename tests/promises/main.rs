@@ -1,8 +1,10 @@
 //! The resilience regression: a file a promise, a test a sentence of it.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod client_answers;
 mod client_pool;
 mod client_retry;
+mod client_sockets;
 mod client_stream;
 mod client_timeouts;
 mod support;

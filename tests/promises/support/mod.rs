@@ -1,3 +1,4 @@
 //! Servers and clients for the promises about the client.
 
 pub(crate) mod raw_relay;
+pub(crate) mod sockets;
