@@ -26,7 +26,8 @@ pub enum TransportKind {
     #[default]
     Network,
     /// hyper-util's pooling client. The pool's cap on live connections is exact, every attempt tells its connection, and
-    /// connections may be in memory. No proxies.
+    /// connections may be in memory. No proxies. On a runtime of several threads a connection that is handed back in the very
+    /// moment another one opens for the same request can be lost, and is opened anew later, within the cap.
     Hyper,
 }
 

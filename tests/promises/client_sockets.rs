@@ -186,7 +186,8 @@ fn slow_success() -> RawRelay {
     RawRelay::start([Step::Drip(vec![(Duration::from_millis(2), answer)])])
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+/// On one thread, as in virtual time: see `TransportKind::Hyper` for what several threads may add.
+#[tokio::test]
 async fn hyper_opens_fifty_connections_for_a_thousand_requests_fifty_at_once() {
     let relay = slow_success();
     let address = sockets::serve(&relay).await;
@@ -196,7 +197,7 @@ async fn hyper_opens_fifty_connections_for_a_thousand_requests_fifty_at_once() {
     assert!(relay.connections_opened() <= 50, "{} opened", relay.connections_opened());
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn hyper_keeps_its_cap_under_a_burst() {
     let relay = slow_success();
     let address = sockets::serve(&relay).await;
