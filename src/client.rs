@@ -111,6 +111,19 @@ impl Client {
 
     /// Asks all of these, at most `concurrency` at once (at least 1), and answers in their order. One failure does not end the
     /// others.
+    ///
+    /// ```no_run
+    /// # use relaybench::{ChatRequest, Client};
+    /// # async fn example(client: Client, prompts: Vec<String>) {
+    /// let requests = prompts.iter().map(|prompt| ChatRequest::new("gpt-4.1").user(prompt).max_tokens(300));
+    /// for (prompt, answer) in prompts.iter().zip(client.batch(requests, 20).await) {
+    ///     match answer {
+    ///         Ok(answer) => println!("{prompt}: {}", answer.content()),
+    ///         Err(error) => println!("{prompt}: {error} ({})", error.kind()),
+    ///     }
+    /// }
+    /// # }
+    /// ```
     pub async fn batch(
         &self,
         requests: impl IntoIterator<Item = ChatRequest>,
@@ -134,6 +147,17 @@ impl Client {
     }
 
     /// Checks a request and writes its body, once for any number of [`send`](Self::send)s.
+    ///
+    /// ```no_run
+    /// # use relaybench::{ChatRequest, Client, client::RequestId};
+    /// # async fn example(client: Client) -> Result<(), relaybench::Error> {
+    /// let prepared = client.prepare(&ChatRequest::new("gpt-4.1").user("Hi"))?;
+    /// for index in 0..1000 {
+    ///     client.send(&prepared, RequestId::new(format!("run-1/{index}"))?).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -22,11 +22,12 @@ use super::{Client, Shared};
 #[non_exhaustive]
 pub enum TransportKind {
     /// reqwest. Uses the proxies of the environment, but not to this machine itself. The pool's cap bounds attempts in flight;
-    /// it may hold a few connections more than attempts.
+    /// connections may be more: a cap of 50 under 200 callers opened 50 to 60 on loopback, and twice the cap is tested.
     #[default]
     Network,
     /// hyper-util's pooling client. The pool's cap on live connections is exact, every attempt tells its connection, and
-    /// connections may be in memory. No proxies.
+    /// connections may be in memory. No proxies. On a runtime of several threads a connection that is handed back in the very
+    /// moment another one opens for the same request can be lost, and is opened anew later, within the cap.
     Hyper,
 }
 

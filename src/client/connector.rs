@@ -159,7 +159,8 @@ impl Running {
     async fn connect(&self, uri: Uri, scope: Scope) -> Result<Live, Known> {
         let began = now();
         let permit = scope.unless_orphaned(async {
-            // A connection that is just being handed back reaches the pool when its own task has run: let it come first.
+            // A connection that is just being handed back reaches the pool when its own task has run: let it come first. Twice,
+            // since tokio wakes those that yielded in reverse, and who came first shall connect first.
             yield_now().await;
             yield_now().await;
             match self.cap.try_acquire() {

@@ -77,11 +77,11 @@ impl Line {
         let scope = Scope::default();
         let mut watchdog = Watchdog::new(started, deadline, self.read_timeout, scope.clone());
         let mut record = Attempt::begin(turn, started);
-        let reply = watchdog.guard(async {
-            let permit = self.permit(&scope, started).await;
-            self.transport.send(outgoing, &scope).await.map(|reply| (reply, permit))
-        });
-        let (reply, permit) = match reply.await {
+        let permit = match self.permit(&mut watchdog, &scope, started).await {
+            Ok(permit) => permit,
+            Err(expired) => return Err(record.broken(&scope, expired)),
+        };
+        let reply = match watchdog.guard(self.transport.send(outgoing, &scope)).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(fault)) => {
                 record.connection = fault.connection;
@@ -97,15 +97,15 @@ impl Line {
         if (200..300).contains(&status) { Ok(exchange) } else { Err(exchange.refused().await) }
     }
 
-    async fn permit(&self, scope: &Scope, started: Instant) -> Permit {
-        match self.in_flight.try_acquire() {
-            Some(permit) => permit,
-            None => {
-                let permit = self.in_flight.acquire().await;
-                scope.record_queued(now() - started);
-                permit
-            }
+    /// A place among the attempts in flight, had before the time is up: a request that could not be answered is not sent.
+    async fn permit(&self, watchdog: &mut Watchdog, scope: &Scope, started: Instant) -> Result<Permit, Failure> {
+        if let Some(permit) = self.in_flight.try_acquire() {
+            return Ok(permit);
         }
+        let permit = watchdog.guard(self.in_flight.acquire()).await?;
+        scope.record_queued(now() - started);
+        watchdog.check_total(now())?;
+        Ok(permit)
     }
 }
 

@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 /// | `tutorial-bench` | 1 | 30 s | – | – | 100 | nothing |
 /// | `tutorial-pool` | 1 | 30 s | – | – | 200, 100 a host | nothing |
 /// | `tutorial-retry` | 5 | 30 s | 10 s | 25 s | 100 | 429 |
-/// | `openai-sdk` | 3 | 1,820 s | 5 s | 600 s | 1,000 | 408, 409, 429, 5xx, connection failures, read timeouts, broken answers |
+/// | `openai-sdk` | 3 | 2,040 s | 5 s | 600 s | 1,000 | 408, 409, 429, 5xx, connection failures, read timeouts, broken answers |
 /// | `none` | 1 | 600 s | – | – | – | nothing |
 ///
 /// ```
@@ -278,12 +278,12 @@ impl Policy {
     }
 
     /// What the official SDKs do: two retries, min(0.5 s · 2ⁿ, 8 s) less up to a quarter, the server's word obeyed up to 120 s,
-    /// 600 s for each wait for bytes and no total; ours is where three such waits and the longest backoffs end.
+    /// 600 s for each wait for bytes and no total; ours is three such waits and two of the longest hints.
     pub fn openai_sdk() -> Self {
         Self {
             name: "openai-sdk".to_owned(),
             timeouts: Timeouts {
-                total: Duration::from_secs(1820),
+                total: Duration::from_secs(2040),
                 connect: Some(Duration::from_secs(5)),
                 read: Some(Duration::from_secs(600)),
             },

@@ -24,6 +24,17 @@ const END_GRACE: Duration = Duration::from_secs(1);
 
 /// A streamed answer: a [`Stream`] of [`ChatChunk`]s.
 ///
+/// ```no_run
+/// # use relaybench::{ChatRequest, Client};
+/// # async fn example(client: Client) -> Result<(), relaybench::Error> {
+/// let mut stream = client.chat_stream(ChatRequest::new("gpt-4.1").user("Tell me a story.")).await?;
+/// while let Some(chunk) = stream.next().await {
+///     print!("{}", chunk?.content());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
 /// It ends with `None` only when the answer is complete: a finish reason or `[DONE]` came. If it breaks, errs or just stops, the
 /// last item is an error. Nothing is retried after the first chunk, since the caller may have used it. Dropping the stream ends
 /// the request.
@@ -149,6 +160,11 @@ impl ChatStream {
     pub(crate) fn new(shared: Arc<Shared>, request_id: RequestId, attempts: Vec<Attempt>, source: Source) -> Self {
         let state = State::Open(Box::new(source));
         Self { shared, request_id, attempts, state, usage: None, finish_reason: None, end: None }
+    }
+
+    /// The next chunk; `None` when the answer is complete, or after an error.
+    pub async fn next(&mut self) -> Option<Result<ChatChunk, Error>> {
+        std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
     /// Every attempt. The last one is that of the stream itself: as it was at the first chunk, until the stream has ended.

@@ -54,16 +54,20 @@ impl Watchdog {
         .await
     }
 
+    /// Fails when the time for the whole request is up.
+    pub(crate) fn check_total(&self, now: Instant) -> Result<(), Failure> {
+        if now < self.total.at {
+            return Ok(());
+        }
+        Err(timed_out(ErrorKind::TotalTimeout, "no complete response within the total timeout of", self.total.total))
+    }
+
     /// Ready with the failure when one of the clocks has run out.
     pub(crate) fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
         while Pin::new(&mut self.sleep).poll(cx).is_ready() {
             let now = now();
-            if now >= self.total.at {
-                return Poll::Ready(timed_out(
-                    ErrorKind::TotalTimeout,
-                    "no complete response within the total timeout of",
-                    self.total.total,
-                ));
+            if let Err(expired) = self.check_total(now) {
+                return Poll::Ready(expired);
             }
             let Some(read) = self.read else {
                 self.sleep.reset(self.total.at);

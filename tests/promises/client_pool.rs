@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use relaybench::Client;
-use relaybench::client::{Policy, RequestId};
+use relaybench::client::{ErrorKind, Policy, Progress, RequestId};
 use relaybench_clock::{run_virtual, sleep, timeout_at};
 
 use crate::support::raw_relay::{COMPLETION, RawRelay, Step, question, response, success};
@@ -32,17 +32,61 @@ fn slow_success(delay: Duration) -> Step {
     Step::Drip(vec![(delay, response("200 OK", "application/json", &[], COMPLETION))])
 }
 
+/// The head at once and the body later, so that the connection comes back after the caller has the answer.
+fn late_body(delay: Duration) -> Step {
+    let whole = response("200 OK", "application/json", &[], COMPLETION);
+    let (head, body) = whole.split_at(whole.len() - COMPLETION.len());
+    Step::Drip(vec![(Duration::ZERO, head.to_owned()), (delay, body.to_owned())])
+}
+
 #[test]
 fn a_thousand_requests_fifty_at_once_open_fifty_connections() {
-    for (connect_ms, answer_ms) in [(0, 0), (0, 10), (50, 10), (10, 50)] {
+    for (connect_ms, step) in [
+        (0, slow_success(Duration::ZERO)),
+        (0, slow_success(10 * MILLISECOND)),
+        (50, slow_success(10 * MILLISECOND)),
+        (10, slow_success(50 * MILLISECOND)),
+        (0, late_body(MILLISECOND)),
+        (5, late_body(20 * MILLISECOND)),
+    ] {
         run_virtual(async move {
-            let relay = RawRelay::start([slow_success(answer_ms * MILLISECOND)]);
+            let relay = RawRelay::start([step.clone()]);
             let client = relay.client_with_connect_delay(connect_ms * MILLISECOND).policy(Policy::none()).build().unwrap();
             closed_loop(&client, 50, 1000).await;
             assert_eq!(relay.attempts().len(), 1000);
-            assert!(relay.connections_opened() <= 50, "{} opened, {connect_ms} {answer_ms}", relay.connections_opened());
+            assert_eq!(relay.connections_opened(), 50, "connecting takes {connect_ms} ms, {step:?}");
         });
     }
+}
+
+#[test]
+fn a_connect_that_lost_against_a_returned_connection_never_comes_to_life() {
+    run_virtual(async {
+        let relay = RawRelay::start([slow_success(MILLISECOND)]);
+        let client =
+            relay.client().policy(Policy::none()).max_connections(1).idle_timeout(Duration::from_secs(4)).build().unwrap();
+        closed_loop(&client, 50, 50).await;
+        // By then the one connection was idle too long and closed, which frees its place.
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!((relay.connections_opened(), relay.connections_live()), (1, 0));
+    });
+}
+
+#[test]
+fn a_request_that_meets_a_closing_connection_was_never_sent_and_is_an_attempt_of_its_own() {
+    run_virtual(async {
+        let answer = response("200 OK", "application/json", &[], COMPLETION);
+        let closing = Step::DripAndClose(vec![(Duration::ZERO, answer)], Duration::from_secs(1));
+        let relay = RawRelay::start([closing, success()]);
+        let client = relay.client().build().unwrap();
+        client.chat(question()).await.unwrap();
+        // The server closes in the very instant of the next request.
+        sleep(Duration::from_secs(1)).await;
+        let attempts = client.chat(question()).await.unwrap().into_attempts();
+        let outcomes: Vec<_> = attempts.iter().map(|attempt| (attempt.failure, attempt.progress)).collect();
+        assert_eq!(outcomes, [(Some(ErrorKind::Closed), Progress::NeverSent), (None, Progress::Content)]);
+        assert_eq!(relay.attempts().len(), 2);
+    });
 }
 
 #[test]

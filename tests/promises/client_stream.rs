@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use relaybench::client::{ChatStream, ErrorKind, FinishReason, Policy, Stop, StreamEnd};
 use relaybench::{Client, Error};
 use relaybench_clock::{now, run_virtual};

@@ -7,6 +7,7 @@ mod bursts;
 mod client_answers;
 mod client_pool;
 mod client_retry;
+mod client_sockets;
 mod client_stream;
 mod client_timeouts;
 mod command;

@@ -3,3 +3,4 @@
 pub(crate) mod process;
 pub(crate) mod raw_relay;
 pub(crate) mod runs;
+pub(crate) mod sockets;

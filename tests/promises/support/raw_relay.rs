@@ -19,6 +19,8 @@ pub(crate) enum Step {
     WriteAndClose(String),
     /// Writes these pieces, each after its pause; the connection stays open.
     Drip(Vec<(Duration, String)>),
+    /// Writes these pieces, each after its pause, and closes the connection after the last pause.
+    DripAndClose(Vec<(Duration, String)>, Duration),
     /// Reads the request and never answers.
     Hang,
 }
@@ -158,11 +160,11 @@ impl RawRelay {
             match step {
                 Step::Write(bytes) => io.write_all(bytes.as_bytes()).await?,
                 Step::WriteAndClose(bytes) => return io.write_all(bytes.as_bytes()).await,
-                Step::Drip(pieces) => {
-                    for (pause, bytes) in pieces {
-                        sleep(pause).await;
-                        io.write_all(bytes.as_bytes()).await?;
-                    }
+                Step::Drip(pieces) => drip(io, pieces).await?,
+                Step::DripAndClose(pieces, pause) => {
+                    drip(io, pieces).await?;
+                    sleep(pause).await;
+                    return Ok(());
                 }
                 Step::Hang => {
                     // Until the client goes away.
@@ -173,6 +175,14 @@ impl RawRelay {
         }
         Ok(())
     }
+}
+
+async fn drip(io: &mut (impl tokio::io::AsyncWrite + Unpin), pieces: Vec<(Duration, String)>) -> io::Result<()> {
+    for (pause, bytes) in pieces {
+        sleep(pause).await;
+        io.write_all(bytes.as_bytes()).await?;
+    }
+    Ok(())
 }
 
 /// Head and body of the next request; `None` at the end of the connection.
