@@ -35,7 +35,7 @@ const VIRTUAL_EPOCH_S: u64 = 1_767_225_600;
 
 /// The present instant, on the clock this thread runs on.
 pub fn now() -> Instant {
-    Instant::now()
+    virtual_time::now().unwrap_or_else(Instant::now)
 }
 
 /// The time of day, for dates that leave the process (HTTP dates, `created`). Never for durations.

@@ -20,7 +20,7 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 pub fn sleep(duration: Duration) -> Sleep {
     // A century stands for "never" where the sum cannot be represented.
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-    let now = Instant::now();
+    let now = crate::now();
     sleep_until(now.checked_add(duration).unwrap_or_else(|| now + CENTURY))
 }
 
@@ -84,7 +84,7 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if Instant::now() >= self.deadline {
+        if crate::now() >= self.deadline {
             self.forget();
             return Poll::Ready(());
         }

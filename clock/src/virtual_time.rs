@@ -4,7 +4,7 @@
 //! of ours. When the runtime is about to park, everything that could happen at this instant has happened: the hook then moves
 //! tokio's clock to the earliest deadline and wakes what is due.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
@@ -23,6 +23,8 @@ struct VirtualTime {
 
 thread_local! {
     static CURRENT: RefCell<Option<VirtualTime>> = const { RefCell::new(None) };
+    /// tokio's paused clock is behind a lock, and a simulated request asks for the time twenty times.
+    static NOW: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
 fn with_current<R>(f: impl FnOnce(&mut VirtualTime) -> R) -> Option<R> {
@@ -51,7 +53,8 @@ where
     let _uninstall = Uninstall;
     let outcome = runtime.block_on(async {
         let start = Instant::now();
-        CURRENT.set(Some(VirtualTime { queue: Queue::new(), start, finished: false }));
+        NOW.set(Some(start));
+        CURRENT.set(Some(VirtualTime { queue: Queue::default(), start, finished: false }));
         // As a task of its own, since the runtime parks without looking whether the root future was woken.
         tokio::spawn(async move {
             let output = future.await;
@@ -69,6 +72,7 @@ struct Uninstall;
 
 impl Drop for Uninstall {
     fn drop(&mut self) {
+        NOW.set(None);
         CURRENT.set(None);
     }
 }
@@ -80,9 +84,10 @@ fn move_on() {
         assert!(finished, "virtual time stands still: every task waits and no sleep is pending");
         return;
     };
-    let now = Instant::now();
+    let now = now().unwrap_or(deadline);
     if deadline > now {
         advance(deadline - now);
+        NOW.set(Some(deadline));
     }
     while let Some(Some(waker)) = with_current(|current| current.queue.pop_due(deadline.max(now))) {
         waker.wake();
@@ -95,14 +100,19 @@ fn advance(by: Duration) {
     let _ = pin!(tokio::time::advance(by)).poll(&mut context);
 }
 
+/// The present instant of virtual time, if this thread is in it.
+pub(crate) fn now() -> Option<Instant> {
+    NOW.get()
+}
+
 /// Whether this thread is inside [`run_virtual`].
 pub fn is_virtual() -> bool {
-    CURRENT.with_borrow(Option::is_some)
+    now().is_some()
 }
 
 /// How long virtual time has run on this thread, if it does.
 pub(crate) fn elapsed() -> Option<Duration> {
-    with_current(|current| current.start.elapsed())
+    with_current(|current| current.start).and_then(|start| Some(now()? - start))
 }
 
 pub(crate) fn insert(deadline: Instant, waker: &Waker) -> Option<Key> {
