@@ -1,53 +1,76 @@
-//! The text of completions: seeded, one word a token, and nothing that JSON would have to escape.
+//! The text of completions: seeded sentences, one word a token, and nothing that JSON would have to escape.
 
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::Rng;
 
-/// A power of two of them, so that a word costs five bits of randomness.
-static WORDS: [Word; 32] = words([
-    "the", "a", "state", "of", "each", "particle", "is", "in", "several", "places", "at", "once", "until", "measured", "and",
-    "result", "then", "holds", "for", "every", "other", "one", "that", "was", "with", "it", "before", "light", "waves", "become",
-    "numbers", "here",
-]);
+/// Words in a sentence: short enough that most completions have several.
+const SENTENCE_TOKENS: usize = 12;
 
-/// A word with the blank before it, padded: copying a constant number of bytes and cutting the rest off takes half the time.
-#[derive(Clone, Copy)]
-struct Word {
-    padded: [u8; 12],
-    length: usize,
+/// Whole sentences and not single words, so that a completion is a few copies. A power of two of them, so that none is favoured.
+static SENTENCES: [Sentence; 16] = [
+    Sentence::new("A quantum bit holds several states at once until it is measured."),
+    Sentence::new("Every gate turns these states together, so work is shared by all."),
+    Sentence::new("When two particles are entangled, reading one tells about the other too."),
+    Sentence::new("No message travels faster than light by this, whatever the headlines say."),
+    Sentence::new("Noise from the outside world slowly washes the fragile state away again."),
+    Sentence::new("Many physical bits together can guard one logical bit against such errors."),
+    Sentence::new("Factoring large numbers is the task that made this idea so famous."),
+    Sentence::new("Simulating molecules may well become the first use that really pays off."),
+    Sentence::new("An interference pattern makes wrong answers fade and lets right ones stay."),
+    Sentence::new("Each run gives one sample, and many runs show how they spread."),
+    Sentence::new("Ordinary computers still win at nearly everything that people do every day."),
+    Sentence::new("The hardware must be kept colder than the space between the stars."),
+    Sentence::new("Good algorithms are few, and finding new ones takes years of thought."),
+    Sentence::new("A classical machine prepares the problem and then reads the result back."),
+    Sentence::new("Depth and width of a circuit decide whether the answer can survive."),
+    Sentence::new("So the field moves on by small steps, each of them measured."),
+];
+
+/// A sentence with the blank before it, and where each of its tokens ends.
+struct Sentence {
+    bytes: [u8; 80],
+    ends: [usize; SENTENCE_TOKENS],
 }
 
-const fn words<const N: usize>(texts: [&str; N]) -> [Word; N] {
-    let mut words = [Word { padded: [b' '; 12], length: 1 }; N];
-    let mut i = 0;
-    while i < N {
-        let text = texts[i].as_bytes();
-        while words[i].length <= text.len() {
-            words[i].padded[words[i].length] = text[words[i].length - 1];
-            words[i].length += 1;
+impl Sentence {
+    const fn new(text: &str) -> Self {
+        let text = text.as_bytes();
+        let mut sentence = Self { bytes: [b' '; 80], ends: [0; SENTENCE_TOKENS] };
+        let (mut at, mut token) = (0, 0);
+        while at < text.len() {
+            if text[at] == b' ' {
+                sentence.ends[token] = at + 1;
+                token += 1;
+            }
+            sentence.bytes[at + 1] = text[at];
+            at += 1;
         }
-        i += 1;
+        assert!(token == SENTENCE_TOKENS - 1, "a sentence has twelve words");
+        sentence.ends[token] = at + 1;
+        sentence
     }
-    words
+
+    /// Tokens `from` to `to`, each with the blank before it.
+    fn tokens(&self, from: usize, to: usize) -> &[u8] {
+        let begin = if from == 0 { 0 } else { self.ends[from - 1] };
+        &self.bytes[begin..self.ends[to - 1]]
+    }
 }
 
-/// Sentences are this long; the last one may be shorter.
-const SENTENCE: u32 = 12;
-
-/// The tokens of one completion, in order: each is a word with the blank before it and the full stop after it.
+/// The tokens of one completion, in order: each is a word with the blank before it and whatever stands behind it.
 #[derive(Clone, Debug)]
 pub(crate) struct Content {
     stream: Pcg64Mcg,
     tokens: u32,
     written: u32,
-    /// Randomness that is left over from earlier words, and how many bits of it.
-    bits: u64,
-    left: u32,
+    /// Which sentence, and how many of its tokens are written.
+    sentence: usize,
+    place: usize,
 }
 
 impl Content {
     pub(crate) fn new(stream: Pcg64Mcg, tokens: u32) -> Self {
-        Self { stream, tokens, written: 0, bits: 0, left: 0 }
+        Self { stream, tokens, written: 0, sentence: 0, place: SENTENCE_TOKENS }
     }
 
     /// How many tokens are to come.
@@ -57,32 +80,28 @@ impl Content {
 
     /// Appends the next token.
     pub(crate) fn write_token(&mut self, out: &mut Vec<u8>) {
-        let word = WORDS[self.index()];
-        let begin = out.len();
-        out.extend_from_slice(&word.padded);
-        out.truncate(begin + word.length);
-        let place = self.written % SENTENCE;
-        if place == 0 {
-            out[begin + 1].make_ascii_uppercase();
-        }
-        if self.written == 0 {
-            out.remove(begin);
-        }
-        self.written += 1;
-        if place == SENTENCE - 1 || self.remaining() == 0 {
-            out.push(b'.');
+        self.write(1, out);
+    }
+
+    /// Appends all that is to come.
+    pub(crate) fn write_rest(&mut self, out: &mut Vec<u8>) {
+        while self.remaining() > 0 {
+            self.write(SENTENCE_TOKENS, out);
         }
     }
 
-    fn index(&mut self) -> usize {
-        const BITS: u32 = WORDS.len().ilog2();
-        if self.left < BITS {
-            (self.bits, self.left) = (self.stream.next_u64(), u64::BITS);
+    /// Appends at most this many tokens, and no more than the sentence has left.
+    fn write(&mut self, most: usize, out: &mut Vec<u8>) {
+        if self.place == SENTENCE_TOKENS {
+            self.sentence = self.stream.next_u64() as usize % SENTENCES.len();
+            self.place = 0;
         }
-        let index = self.bits as usize % WORDS.len();
-        self.bits >>= BITS;
-        self.left -= BITS;
-        index
+        let count = most.min(SENTENCE_TOKENS - self.place).min(self.remaining() as usize);
+        let text = SENTENCES[self.sentence].tokens(self.place, self.place + count);
+        // The first token of all has nothing to be parted from.
+        out.extend_from_slice(if self.written == 0 { &text[1..] } else { text });
+        self.place += count;
+        self.written += count as u32;
     }
 }
 
@@ -91,12 +110,13 @@ mod tests {
     use super::*;
     use crate::draw::{Draws, Purpose};
 
+    fn content(attempt: u64, tokens: u32) -> Content {
+        Content::new(Draws::new(1, 2, attempt).stream(Purpose::Content), tokens)
+    }
+
     fn text(attempt: u64, tokens: u32) -> String {
-        let mut content = Content::new(Draws::new(1, 2, attempt).stream(Purpose::Content), tokens);
         let mut out = Vec::new();
-        while content.remaining() > 0 {
-            content.write_token(&mut out);
-        }
+        content(attempt, tokens).write_rest(&mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -108,13 +128,25 @@ mod tests {
     }
 
     #[test]
+    fn token_by_token_the_text_is_the_same() {
+        for tokens in [1, 11, 12, 13, 80] {
+            let (mut content, mut out) = (content(3, tokens), Vec::new());
+            while content.remaining() > 0 {
+                content.write_token(&mut out);
+            }
+            assert_eq!(String::from_utf8(out).unwrap(), text(3, tokens));
+        }
+    }
+
+    #[test]
     fn the_text_belongs_to_the_attempt() {
         assert_eq!(text(0, 50), text(0, 50));
         assert_ne!(text(0, 50), text(1, 50));
     }
 
     #[test]
-    fn no_word_needs_escaping() {
-        assert!(WORDS.iter().all(|word| word.padded[1..word.length].iter().all(u8::is_ascii_lowercase)));
+    fn no_sentence_needs_escaping() {
+        let text = |sentence: &Sentence| sentence.tokens(0, SENTENCE_TOKENS).to_vec();
+        assert!(SENTENCES.iter().flat_map(text).all(|byte| (b' '..=b'z').contains(&byte) && !b"\"\\".contains(&byte)));
     }
 }

@@ -9,9 +9,7 @@ pub(crate) fn body(answer: &Answer, mut content: Content) -> Vec<u8> {
     let mut out = Vec::with_capacity(512 + 8 * content.remaining() as usize);
     answer.write_head("chat.completion", &mut out);
     out.extend_from_slice(b",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"");
-    while content.remaining() > 0 {
-        content.write_token(&mut out);
-    }
+    content.write_rest(&mut out);
     out.extend_from_slice(b"\",\"refusal\":null},\"logprobs\":null,\"finish_reason\":");
     out.extend_from_slice(answer.finish_reason());
     out.extend_from_slice(b"}],\"usage\":");
