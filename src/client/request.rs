@@ -190,13 +190,13 @@ impl RequestId {
     /// # Errors
     ///
     /// Anything else, of kind [`Config`](crate::client::ErrorKind::Config).
-    pub fn new(text: impl AsRef<str>) -> Result<Self, Error> {
+    pub fn new(text: impl Into<String>) -> Result<Self, Error> {
         const LONGEST: usize = 128;
-        let text = text.as_ref();
+        let text = text.into();
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) || !(1..=LONGEST).contains(&text.len()) {
             return Err(Error::config(format!("request id {text:?} must be 1 to {LONGEST} visible ASCII characters")));
         }
-        let header = HeaderValue::from_str(text);
+        let header = HeaderValue::try_from(text);
         header.map(Self).map_err(|source| Error::config("the request id is no header").with_source(source))
     }
 

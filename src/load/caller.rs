@@ -1,8 +1,9 @@
 //! One logical request: through the client, and what came of it.
 
+use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use relaybench_clock::{Instant, now};
 
 use super::in_flight::InFlight;
@@ -11,13 +12,16 @@ use super::scenario::{RequestSpec, SuccessRule};
 use crate::client::{Attempt, ChatRequest, Client, Error, PreparedRequest, RequestId, Usage};
 use crate::pricing::Price;
 
-/// What every request of a stage has in common.
+/// What every request of a stage has in common. Clones are the same caller.
 #[derive(Clone, Debug)]
-pub(super) struct Caller {
+pub(super) struct Caller(Arc<Common>);
+
+#[derive(Debug)]
+struct Common {
     client: Client,
     request: PreparedRequest,
     is_streamed: bool,
-    seed: u64,
+    id_prefix: String,
     success: SuccessRule,
     price: Option<Price>,
     in_flight: InFlight,
@@ -44,7 +48,7 @@ impl Caller {
     pub(super) fn new(
         client: Client,
         spec: &RequestSpec,
-        seed: u64,
+        id_prefix: String,
         success: SuccessRule,
         in_flight: InFlight,
     ) -> Result<Self, Error> {
@@ -54,14 +58,15 @@ impl Caller {
             .temperature(spec.temperature)
             .include_usage();
         let request = client.prepare(&request)?;
-        Ok(Self { client, request, is_streamed: spec.stream, seed, success, price: Price::of(&spec.model), in_flight })
+        let price = Price::of(&spec.model);
+        Ok(Self(Arc::new(Common { client, request, is_streamed: spec.stream, id_prefix, success, price, in_flight })))
     }
 
     /// Sends request `index` of a stage. Its id, and with it everything the mock draws, depends on nothing else.
-    pub(super) fn call(&self, stage: u32, index: u64) -> impl Future<Output = Answer> + Send + 'static {
-        let caller = self.clone();
+    pub(super) fn call(&self, index: u64) -> impl Future<Output = Answer> + Send + 'static {
+        let caller = Arc::clone(&self.0);
         async move {
-            let id = request_id(caller.seed, stage, index);
+            let id = caller.request_id(index);
             let _in_flight = caller.in_flight.enter();
             let sent = now();
             if caller.is_streamed { caller.streamed(id, sent).await } else { caller.whole(id, sent).await }
@@ -69,7 +74,17 @@ impl Caller {
     }
 }
 
-impl Caller {
+impl Common {
+    fn request_id(&self, index: u64) -> RequestId {
+        /// Of the largest index.
+        const DIGITS: usize = 20;
+        let mut id = String::with_capacity(self.id_prefix.len() + DIGITS);
+        id.push_str(&self.id_prefix);
+        // A string takes whatever is written to it.
+        let _ = write!(id, "{index}");
+        RequestId::new(id).expect("letters, digits and hyphens are visible ASCII")
+    }
+
     async fn whole(&self, id: RequestId, sent: Instant) -> Answer {
         match self.client.send(&self.request, id).await {
             Ok(response) => self.succeeded(sent, response.attempts(), response.usage().copied()),
@@ -131,9 +146,9 @@ impl Answer {
     }
 }
 
-/// The same over sockets and in virtual time.
-pub(super) fn request_id(seed: u64, stage: u32, index: u64) -> RequestId {
-    RequestId::new(format!("rb-{seed}-{stage}-{index}")).expect("letters, digits and hyphens are visible ASCII")
+/// What the ids of a stage's requests begin with, the same over sockets and in virtual time; their index follows.
+pub(super) fn id_prefix(seed: u64, stage: u32) -> String {
+    format!("rb-{seed}-{stage}-")
 }
 
 fn is_json(body: &str) -> bool {

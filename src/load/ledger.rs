@@ -2,7 +2,6 @@
 
 use relaybench_mock::Entry;
 
-use super::caller::request_id;
 use super::sample::LedgerBalance;
 
 /// What the client sent in one stage, to be matched with what the mock received.
@@ -15,9 +14,8 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    pub(super) fn new(seed: u64, stage: u32) -> Self {
-        let first = request_id(seed, stage, 0);
-        Self { prefix: first.as_str().trim_end_matches('0').to_owned(), attempts: Vec::new() }
+    pub(super) fn new(prefix: String) -> Self {
+        Self { prefix, attempts: Vec::new() }
     }
 
     pub(super) fn add(&mut self, index: u64, attempts: &[u32]) {

@@ -6,7 +6,7 @@ use relaybench_mock::MockRelay;
 use thiserror::Error;
 use tokio::runtime::Builder;
 
-use super::caller::Caller;
+use super::caller::{Caller, id_prefix};
 use super::in_flight::InFlight;
 use super::ledger::Sent;
 use super::runner;
@@ -104,8 +104,8 @@ impl Run {
             allowance.begin_stage();
             // A client of its own: no stage begins with the connections of the one before.
             let client = endpoint.client(&self.policy, self.scenario.seed)?;
-            let caller = self.caller(client, in_flight.clone())?;
-            let mut sent = Sent::new(self.scenario.seed, stage);
+            let caller = self.caller(client, stage, in_flight.clone())?;
+            let mut sent = Sent::new(id_prefix(self.scenario.seed, stage));
             let schedule = Schedule::new(spec);
             let played = runner::play(stage, &schedule, &caller, &mut allowance, stop, |sample, attempts| {
                 sent.add(sample.index, attempts);
@@ -135,12 +135,12 @@ impl Run {
             return self.catalog.as_ref().map_or(Ok(()), |catalog| catalog.check(&self.scenario.request.model));
         };
         let client = Endpoint::live(live, self.catalog.clone(), self.transport).client(&self.policy, self.scenario.seed)?;
-        self.caller(client, InFlight::default()).map(drop)
+        self.caller(client, 0, InFlight::default()).map(drop)
     }
 
-    fn caller(&self, client: Client, in_flight: InFlight) -> Result<Caller, client::Error> {
+    fn caller(&self, client: Client, stage: u32, in_flight: InFlight) -> Result<Caller, client::Error> {
         let Scenario { request, seed, success, .. } = &self.scenario;
-        Caller::new(client, request, *seed, *success, in_flight)
+        Caller::new(client, request, id_prefix(*seed, stage), *success, in_flight)
     }
 
     fn header(&self) -> RunHeader {

@@ -47,7 +47,7 @@ pub(super) async fn play<E>(
             scheduled += 1;
             match allowance.reserve() {
                 Ok(()) => {
-                    calls.push(Call::new(caller, stage, arrival.index));
+                    calls.push(Call::new(caller, arrival.index));
                 }
                 Err(reason) => {
                     record(Sample::unsent(stage, arrival.index, reason), &[])?;
@@ -97,8 +97,8 @@ struct Call {
 }
 
 impl Call {
-    fn new(caller: &Caller, stage: u32, index: u64) -> Self {
-        Self { index, sent: now(), answer: Box::pin(caller.call(stage, index)) }
+    fn new(caller: &Caller, index: u64) -> Self {
+        Self { index, sent: now(), answer: Box::pin(caller.call(index)) }
     }
 }
 
