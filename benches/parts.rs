@@ -1,10 +1,30 @@
-//! Hot functions, one at a time.
+//! Hot functions, one at a time; and a simulated request beside the least that HTTP on both ends of a connection costs.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use criterion::{Criterion, criterion_group, criterion_main};
-use relaybench::load::{Outcome, Record, Sample, Unsent, Window};
+use bytes::Bytes;
+use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use http_body_util::{BodyExt, Full};
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::service::service_fn;
+use hyper::{Request, Response, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use relaybench::client::{Policy, TransportKind};
+use relaybench::load::{Extent, InFlight, Load, Outcome, Record, Run, Sample, Scenario, Stage, Stop, Unsent, Window};
+use relaybench::report::Collector;
 use relaybench::stats::Histogram;
+use relaybench::target::Target;
+use relaybench_clock::{HyperTimer, now, run_virtual, sleep};
+use relaybench_mock::Profile;
+use relaybench_mock::draw::{Draws, Purpose};
+use tokio::io::DuplexStream;
 
 fn stats(criterion: &mut Criterion) {
     let mut histogram = Histogram::default();
@@ -43,9 +63,139 @@ fn records(criterion: &mut Criterion) {
     });
 }
 
+fn draws(criterion: &mut Criterion) {
+    let mut attempt = 0;
+    criterion.bench_function("mock/draw", |bencher| {
+        bencher.iter(|| {
+            attempt += 1;
+            Draws::new(1, 42, attempt).uniform(Purpose::Latency)
+        });
+    });
+}
+
+/// Requests in flight in the simulations.
+const IN_FLIGHT: usize = 200;
+/// Their latency: what is simulated is waiting.
+const LATENCY: Duration = Duration::from_millis(400);
+
+/// Requests simulated in a wall second on one core: a whole run of ours, and bare hyper on both ends of the same connections, which
+/// is the most that any simulation over hyper can reach on this machine.
+fn simulation(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("simulated");
+    group
+        .sampling_mode(SamplingMode::Flat)
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(3))
+        .throughput(Throughput::Elements(1));
+    group.bench_function("relaybench/200", |bencher| bencher.iter_custom(|requests| timed(|| whole_run(requests))));
+    group.bench_function("bare-hyper/200", |bencher| bencher.iter_custom(|requests| timed(|| run_virtual(bare_hyper(requests)))));
+    group.finish();
+}
+
+fn timed(work: impl FnOnce()) -> Duration {
+    let start = now();
+    work();
+    start.elapsed()
+}
+
+fn whole_run(requests: u64) {
+    let mut scenario = Scenario::load("tutorial").expect("it is compiled in");
+    let load = Load::Closed { concurrency: IN_FLIGHT.try_into().expect("not zero") };
+    scenario.stages = vec![Stage { load, extent: Extent::Requests(requests), ..scenario.stages[0].clone() }];
+    let target = Target::Virtual(Profile::load("holysheep").expect("it is compiled in"));
+    let run = Run { scenario, policy: Policy::none(), target, transport: TransportKind::Hyper, catalog: None };
+    let (collector, played) = run.play(&Stop::default(), &InFlight::default(), Collector::default());
+    played.expect("nothing that a run in memory needs can be missing");
+    assert!(collector.report().is_some_and(|report| report.verdict.valid || requests < 1000));
+}
+
+async fn bare_hyper(requests: u64) {
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder.timer(HyperTimer).pool_timer(HyperTimer);
+    let client = builder.build(Memory);
+    let uri = Uri::from_static("http://mock/v1/chat/completions");
+    let send = || {
+        let request = Request::post(uri.clone()).header("content-type", "application/json").body(Full::new(REQUEST));
+        let answer = client.request(request.expect("its parts are constants"));
+        async move { answer.await.ok()?.into_body().collect().await.ok().map(|body| body.to_bytes().len()) }
+    };
+    let (mut left, mut in_flight) = (requests, FuturesUnordered::new());
+    loop {
+        while in_flight.len() < IN_FLIGHT && left > 0 {
+            left -= 1;
+            in_flight.push(send());
+        }
+        match in_flight.next().await {
+            Some(length) => assert_eq!(length, Some(ANSWER.len())),
+            None => return,
+        }
+    }
+}
+
+const REQUEST: Bytes = Bytes::from_static(
+    br#"{"model":"gpt-4.1","messages":[{"role":"user","content":"Explain quantum computing in 2 sentences."}],"max_tokens":500}"#,
+);
+/// As long as a completion of the mock.
+const ANSWER: Bytes = Bytes::from_static(&[b' '; 600]);
+
+/// Connections in memory whose other end answers after the latency.
+#[derive(Clone, Copy)]
+struct Memory;
+
+impl tower_service::Service<Uri> for Memory {
+    type Response = Stream;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Stream, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        let service = service_fn(|request: Request<hyper::body::Incoming>| async {
+            let _ = request.into_body().collect().await;
+            sleep(LATENCY).await;
+            Ok::<_, Infallible>(Response::new(Full::new(ANSWER)))
+        });
+        let mut builder = hyper::server::conn::http1::Builder::new();
+        builder.timer(HyperTimer).header_read_timeout(None).auto_date_header(false);
+        tokio::spawn(builder.serve_connection(TokioIo::new(far), service).map(drop));
+        std::future::ready(Ok(Stream(TokioIo::new(near))))
+    }
+}
+
+struct Stream(TokioIo<DuplexStream>);
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl Read for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buffer)
+    }
+}
+
+impl Write for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
 fn short() -> Criterion {
     Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(1)).sample_size(20)
 }
 
-criterion_group! { name = benches; config = short(); targets = stats, records }
+criterion_group! { name = benches; config = short(); targets = stats, records, draws, simulation }
 criterion_main!(benches);
