@@ -37,9 +37,12 @@ fn main() -> Result<(), Failure> {
     if has("--list") {
         return Ok(());
     }
-    let requests = if has("--test") { TEST_REQUESTS } else { REQUESTS };
-    let report = play(&scenario, Target::Virtual(Profile::load(&scenario.profile)?), requests)?;
-    show(&report, "relay")
+    let target = Target::Virtual(Profile::load(&scenario.profile)?);
+    if has("--test") {
+        println!("{}", table(&play(&scenario, target, TEST_REQUESTS)?));
+        return Ok(());
+    }
+    show(&play(&scenario, target, REQUESTS)?, "relay")
 }
 
 fn levels(criterion: &mut Criterion, scenario: &Scenario) -> Result<(), Failure> {

@@ -14,7 +14,7 @@ mod stop;
 pub use allowance::Allowance;
 pub use in_flight::InFlight;
 pub use run::{Run, RunError, Sink};
-pub use sample::{LedgerBalance, Outcome, Record, RunHeader, Sample, StageEnd, StageHeader, Unsent, Window};
+pub use sample::{LedgerBalance, Outcome, Record, RunHeader, RunInfo, Sample, StageEnd, StageHeader, Unsent, Window};
 pub use scenario::{Extent, Load, Published, RequestSpec, Scenario, Stage, SuccessRule};
 pub use schedule::{Arrival, Release, Schedule};
 pub use stop::Stop;

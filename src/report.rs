@@ -7,5 +7,5 @@ mod table;
 
 pub use csv::csv;
 pub use stage::{RequestCounts, StageReport, ThroughputOver, Usage, WindowCounts};
-pub use summary::{Collector, Report, RunInfo, Verdict};
+pub use summary::{Collector, Report, Verdict};
 pub use table::table;

@@ -1,8 +1,9 @@
 //! What a person sees while a run goes on; nothing when stderr is not a terminal.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use relaybench::load::{InFlight, Outcome, Record, Scenario, Schedule};
 
 /// How many samples share one text.
@@ -53,10 +54,14 @@ impl Progress {
         let Some((name, scheduled)) = self.stages.get(stage).filter(|_| !self.is_hidden) else { return };
         self.errors = 0;
         let template = match scheduled {
-            Some(_) => "{prefix:>12} {wide_bar} {pos}/{len} {per_sec} {msg} {eta}",
-            None => "{prefix:>12} {spinner} {pos} {per_sec} {msg} {elapsed}",
+            Some(_) => "{prefix:>12} {wide_bar} {pos}/{len}  {rate}  {msg}  {eta} left",
+            None => "{prefix:>12} {spinner} {pos}  {rate}  {msg}  {elapsed}",
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+            // A line that cannot be drawn is not worth ending a run for.
+            let _ = write!(out, "{:.0} req/s", state.per_sec());
+        });
         self.bar =
             ProgressBar::with_draw_target(*scheduled, ProgressDrawTarget::stderr()).with_style(style).with_prefix(name.clone());
     }

@@ -10,7 +10,7 @@ use super::caller::{Caller, id_prefix};
 use super::in_flight::InFlight;
 use super::ledger::Sent;
 use super::runner;
-use super::sample::{Record, RunHeader, StageEnd, StageHeader};
+use super::sample::{Record, RunHeader, RunInfo, StageEnd, StageHeader};
 use super::scenario::Scenario;
 use super::schedule::Schedule;
 use super::stop::Stop;
@@ -151,13 +151,15 @@ impl Run {
         });
         RunHeader {
             schema: RunHeader::SCHEMA.to_owned(),
-            scenario: self.scenario.name.clone(),
-            target: self.target.name().to_owned(),
-            profile: self.target.profile().map(|profile| profile.name().to_owned()),
-            policy: self.policy.name.clone(),
-            seed: self.scenario.seed,
-            r#virtual: matches!(self.target, Target::Virtual(_)),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            run: RunInfo {
+                scenario: self.scenario.name.clone(),
+                target: self.target.name().to_owned(),
+                profile: self.target.profile().map(|profile| profile.name().to_owned()),
+                policy: self.policy.name.clone(),
+                seed: self.scenario.seed,
+                r#virtual: matches!(self.target, Target::Virtual(_)),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
             model: self.scenario.request.model.clone(),
             stages: stages.collect(),
         }

@@ -21,16 +21,28 @@ pub enum Record {
     Stage(StageEnd),
 }
 
-/// What was run: the first line of samples.jsonl.
+/// The first line of samples.jsonl.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunHeader {
-    /// `relaybench.samples/1`.
+    /// [`RunHeader::SCHEMA`].
     pub schema: String,
+    /// What was run.
+    #[serde(flatten)]
+    pub run: RunInfo,
+    /// The model asked for.
+    pub model: String,
+    /// The stages, in order.
+    pub stages: Vec<StageHeader>,
+}
+
+/// What was run: all that a repetition needs, and nothing that differs from machine to machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunInfo {
     /// The scenario's name.
     pub scenario: String,
     /// `mock` for the embedded mock, else the base URL.
     pub target: String,
-    /// The mock's profile; none for a live target.
+    /// The mock's profile; null for a live target.
     pub profile: Option<String>,
     /// The client's policy.
     pub policy: String,
@@ -40,10 +52,6 @@ pub struct RunHeader {
     pub r#virtual: bool,
     /// The version of relaybench that ran it.
     pub version: String,
-    /// The model asked for.
-    pub model: String,
-    /// The stages, in order.
-    pub stages: Vec<StageHeader>,
 }
 
 impl RunHeader {

@@ -5,7 +5,7 @@ use std::io;
 use serde::Serialize;
 
 use super::stage::{Accumulator, StageReport};
-use crate::load::{Record, RunHeader, Sink};
+use crate::load::{Record, RunHeader, RunInfo, Sink};
 
 /// What report.json holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -32,25 +32,6 @@ impl Report {
         json.push('\n');
         json
     }
-}
-
-/// What was run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct RunInfo {
-    /// The scenario's name.
-    pub scenario: String,
-    /// `mock`, or the base URL.
-    pub target: String,
-    /// The mock's profile; null for a live target.
-    pub profile: Option<String>,
-    /// The client's policy.
-    pub policy: String,
-    /// The scenario's seed.
-    pub seed: u64,
-    /// Whether it ran in virtual time.
-    pub r#virtual: bool,
-    /// The version of relaybench that ran it.
-    pub version: String,
 }
 
 /// Whether the run kept its promises and its numbers may be quoted.
@@ -100,10 +81,9 @@ impl Collector {
             warnings.extend(stage_warnings.into_iter().map(|warning| format!("{}: {warning}", stage.name)));
             stages.push(stage);
         }
-        let RunHeader { scenario, target, profile, policy, seed, r#virtual, version, .. } = header;
         Some(Report {
             schema: Report::SCHEMA,
-            run: RunInfo { scenario, target, profile, policy, seed, r#virtual, version },
+            run: header.run,
             verdict: Verdict { valid: reasons.is_empty(), reasons },
             warnings,
             stages,
