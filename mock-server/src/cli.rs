@@ -59,7 +59,7 @@ pub enum MockError {
     #[error(transparent)]
     Profile(#[from] LoadError),
     /// The address.
-    #[error("cannot listen on {addr}: {source}")]
+    #[error("cannot listen on {addr}")]
     Listen {
         /// Where it should have listened.
         addr: SocketAddr,
@@ -67,7 +67,7 @@ pub enum MockError {
         source: io::Error,
     },
     /// The ledger's file.
-    #[error("cannot write the ledger {}: {source}", path.display())]
+    #[error("cannot write the ledger {}", path.display())]
     Ledger {
         /// The file.
         path: PathBuf,
@@ -75,7 +75,7 @@ pub enum MockError {
         source: io::Error,
     },
     /// Anything else that the system refused.
-    #[error("cannot serve: {0}")]
+    #[error("cannot serve")]
     System(#[from] io::Error),
 }
 

@@ -22,7 +22,7 @@ pub enum LoadError {
         hint: String,
     },
     /// The file could not be read.
-    #[error("cannot read the {what} {path}: {source}")]
+    #[error("cannot read the {what} {path}")]
     Unreadable {
         /// What was looked for.
         what: &'static str,

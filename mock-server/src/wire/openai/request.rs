@@ -103,9 +103,12 @@ impl<'de> Visitor<'de> for MessagesVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Messages, A::Error> {
         let mut messages = Messages { count: 0, text_bytes: 0 };
-        while let Some(Message { content, .. }) = sequence.next_element()? {
+        while let Some(Message { role, content }) = sequence.next_element()? {
+            if content.is_none() && role != Role::Assistant {
+                return Err(de::Error::missing_field("content"));
+            }
             messages.count += 1;
-            messages.text_bytes += content.bytes;
+            messages.text_bytes += content.map_or(0, |content| content.bytes);
         }
         if messages.count == 0 { Err(de::Error::custom("at least one message")) } else { Ok(messages) }
     }
@@ -113,37 +116,39 @@ impl<'de> Visitor<'de> for MessagesVisitor {
 
 #[derive(serde::Deserialize)]
 struct Message {
-    #[expect(dead_code, reason = "read to be checked")]
-    role: Word,
+    role: Role,
     #[serde(default)]
-    content: Text,
+    content: Option<Text>,
 }
 
-/// A string that is only looked at: serde's own ways to read one into a field of no name make a copy.
-struct Word;
+/// Who speaks. Only an assistant may say nothing: its message may be a call of tools.
+#[derive(PartialEq, Eq)]
+enum Role {
+    Assistant,
+    Other,
+}
 
-impl<'de> Deserialize<'de> for Word {
+impl<'de> Deserialize<'de> for Role {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(WordVisitor)
+        deserializer.deserialize_str(RoleVisitor)
     }
 }
 
-struct WordVisitor;
+struct RoleVisitor;
 
-impl Visitor<'_> for WordVisitor {
-    type Value = Word;
+impl Visitor<'_> for RoleVisitor {
+    type Value = Role;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string")
     }
 
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<Word, E> {
-        Ok(Word)
+    fn visit_str<E: de::Error>(self, role: &str) -> Result<Role, E> {
+        Ok(if role == "assistant" { Role::Assistant } else { Role::Other })
     }
 }
 
-/// The length of a message's content: a string, nothing, or an array of parts of which some have a text.
-#[derive(Default)]
+/// The length of a message's content: a string, or an array of parts of which some have a text.
 struct Text {
     bytes: u64,
 }
@@ -165,10 +170,6 @@ impl<'de> Visitor<'de> for TextVisitor {
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Text, E> {
         Ok(Text { bytes: text.len() as u64 })
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Text, E> {
-        Ok(Text { bytes: 0 })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Text, A::Error> {

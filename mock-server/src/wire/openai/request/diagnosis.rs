@@ -64,7 +64,10 @@ fn of_message(i: usize, message: &Value) -> Option<Invalid> {
         Some(other) => return Some(wrong_type(&format!("messages[{i}].role"), "a string", other)),
     }
     match message.get("content") {
-        None | Some(Value::Null | Value::String(_)) => None,
+        // It may be a call of tools.
+        None | Some(Value::Null) if message.get("role").is_some_and(|role| role == "assistant") => None,
+        None => Some(missing(&format!("messages[{i}].content"))),
+        Some(Value::String(_)) => None,
         Some(Value::Array(parts)) => parts.iter().enumerate().find_map(|(j, part)| of_part(i, j, part)),
         Some(other) => Some(wrong_type(&format!("messages[{i}].content"), "a string or an array of parts", other)),
     }
@@ -135,7 +138,9 @@ mod tests {
             (r#"{"model":"m","messages":[]}"#.to_owned(), "messages"),
             (r#"{"model":"m","messages":"hi"}"#.to_owned(), "messages"),
             (r#"{"model":"m","messages":["hi"]}"#.to_owned(), "messages[0]"),
-            (r#"{"model":"m","messages":[{"role":"user"},{"content":"hi"}]}"#.to_owned(), "messages[1].role"),
+            (r#"{"model":"m","messages":[{"role":"user","content":"hi"},{"content":"hi"}]}"#.to_owned(), "messages[1].role"),
+            (r#"{"model":"m","messages":[{"role":"user"}]}"#.to_owned(), "messages[0].content"),
+            (r#"{"model":"m","messages":[{"role":"user","content":null}]}"#.to_owned(), "messages[0].content"),
             (r#"{"model":"m","messages":[{"role":"user","content":5}]}"#.to_owned(), "messages[0].content"),
             (r#"{"model":"m","messages":[{"role":"user","content":[{"text":5}]}]}"#.to_owned(), "messages[0].content[0].text"),
             (format!("{{\"model\":\"m\",{MESSAGES},\"stream\":\"yes\"}}"), "stream"),
