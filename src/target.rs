@@ -115,6 +115,10 @@ impl Live {
     pub fn from_environment(flag: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, TargetError> {
         let set = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let Some(base_url) = flag.map(str::to_owned).or_else(|| set(BASE_URL)) else { return Ok(None) };
+        // Before any message quotes it.
+        if base_url.contains('@') {
+            return Err(TargetError::Credentials);
+        }
         let key = set(API_KEY).ok_or_else(|| TargetError::NoKey { base_url: base_url.clone() })?;
         Ok(Some(Self {
             base_url,
@@ -150,6 +154,8 @@ fn cap<T: std::str::FromStr>(
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TargetError {
+    /// A base URL with a user or password in it, which is not repeated.
+    Credentials,
     /// A base URL without a key.
     NoKey {
         /// The endpoint that needs one.
@@ -169,6 +175,9 @@ pub enum TargetError {
 impl fmt::Display for TargetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Credentials => {
+                write!(f, "the base URL must not hold a user or password; write it like https://host/v1, the key in {API_KEY}")
+            }
             Self::NoKey { base_url } => {
                 write!(f, "no key for {base_url}: set {API_KEY} (for a local mock without keys any text will do)")
             }
@@ -199,6 +208,12 @@ mod tests {
         let found = live(Some("https://a/v1"), &[(BASE_URL, "https://b/v1"), (API_KEY, "sk-secret")]).unwrap().unwrap();
         assert_eq!((found.base_url.as_str(), found.max_requests, found.max_cost_usd), ("https://a/v1", 200, 1.0));
         assert!(!format!("{found:?}").contains("sk-secret"));
+    }
+
+    #[test]
+    fn a_password_in_the_base_url_is_refused_and_not_repeated() {
+        let error = live(Some("https://me:sk-secret@host/v1"), &[]).unwrap_err().to_string();
+        assert!(error.contains("user or password") && !error.contains("sk-secret"), "{error}");
     }
 
     #[test]

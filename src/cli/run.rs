@@ -1,16 +1,18 @@
 //! `relaybench run`: offer a scenario's load to a target and report what came of it.
 
-use std::io;
+use std::collections::BTreeSet;
+use std::io::{self, Write};
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use relaybench::client::{self, ErrorKind, Policy, TransportKind};
-use relaybench::load::{Extent, InFlight, Record, Run, Scenario, Sink, Stage, Stop};
+use relaybench::client::{ErrorKind, Policy, TransportKind};
+use relaybench::load::{Extent, InFlight, Record, Run, RunError, Scenario, Sink, Stage, Stop};
 use relaybench::report::{Collector, Report, Verdict, csv, table};
-use relaybench::target::{BASE_URL, Live, Target, spending};
+use relaybench::target::{BASE_URL, Live, MAX_REQUESTS, Target, spending};
 use relaybench_clock::wall_now;
 use relaybench_mock::Profile;
 use relaybench_mock::config::Time;
@@ -48,10 +50,10 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     stream: bool,
     /// Requests in flight, one stage for each number, instead of the scenario's stages
-    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = at_least_one::<NonZeroUsize>)]
     concurrency: Vec<NonZeroUsize>,
     /// Requests in each stage
-    #[arg(long, value_name = "N", conflicts_with = "duration")]
+    #[arg(long, value_name = "N", conflicts_with = "duration", value_parser = at_least_one::<NonZeroU64>)]
     requests: Option<NonZeroU64>,
     /// How long each stage sends, like 30s
     #[arg(long, value_name = "TIME", value_parser = duration)]
@@ -60,7 +62,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     model: Option<String>,
     /// Ask for a model that is not in the catalog
-    #[arg(long, requires = "model")]
+    #[arg(long)]
     any_model: bool,
     /// Keys the request ids, and by them all that the mock draws [default: the scenario's]
     #[arg(long)]
@@ -71,7 +73,7 @@ pub(crate) struct RunArgs {
     /// What is printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// No progress, no note where the files are
+    /// No progress, no note where the files are; what a live run may spend is still told
     #[arg(long, short)]
     quiet: bool,
 }
@@ -109,6 +111,10 @@ impl From<TransportArg> for TransportKind {
     }
 }
 
+fn at_least_one<N: FromStr>(text: &str) -> Result<N, String> {
+    text.parse().map_err(|_| "write a whole number of at least 1".to_owned())
+}
+
 fn duration(text: &str) -> Result<Time, String> {
     match Time::parse(text)? {
         time if time.0.is_zero() => Err("a stage of no time sends nothing".to_owned()),
@@ -122,9 +128,7 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<u8> {
     let output = Output::create(args.out.clone().unwrap_or_else(|| default_directory(&run.scenario)))?;
     let stop = Stop::default();
     interrupt::ends(&stop)?;
-    if !args.quiet {
-        announce(&run, output.directory());
-    }
+    announce(&run, output.directory(), &args);
 
     let (provenance, in_flight) = (Provenance::begin(), InFlight::default());
     let recorder =
@@ -134,8 +138,8 @@ pub(super) fn run(args: RunArgs) -> anyhow::Result<u8> {
     // A run that broke off still has what it measured until then.
     let verdict = match collector.report() {
         Some(report) => {
-            print(&report, args.format);
             output.finish(&report, &provenance.end())?;
+            print(&report, args.format)?;
             report.verdict
         }
         None => Verdict { valid: false, reasons: Vec::new() },
@@ -162,6 +166,10 @@ impl Sink for Recorder {
 
 /// Flags, environment and files become one valid run.
 fn plan(args: &RunArgs) -> anyhow::Result<Run> {
+    let distinct: BTreeSet<_> = args.concurrency.iter().collect();
+    if distinct.len() < args.concurrency.len() {
+        bail!("--concurrency: each level can be measured once in a run; two are the same");
+    }
     let mut scenario = Scenario::load(&args.scenario)?;
     let live = Live::from_environment(args.target.as_deref(), |name| std::env::var(name).ok())?;
     if let (Some(live), true) = (&live, args.r#virtual || args.profile.is_some()) {
@@ -172,6 +180,9 @@ fn plan(args: &RunArgs) -> anyhow::Result<Run> {
         );
     }
     override_scenario(&mut scenario, args, live.as_ref());
+    if let Some(live) = live.as_ref().filter(|live| live.requests_per_stage(scenario.stages.len()) == 0) {
+        bail!("{MAX_REQUESTS}: {} requests are not even one for each of {} stages", live.max_requests, scenario.stages.len());
+    }
     let policy = Policy::named(args.policy.as_deref().unwrap_or(&scenario.policy))?;
     let target = match live {
         Some(live) => Target::Live(live),
@@ -210,40 +221,51 @@ fn at(stages: &[Stage], first: &Stage, concurrency: NonZeroUsize) -> Stage {
     known.cloned().unwrap_or_else(|| Stage { name: load.stage_name(), load, published: None, ..first.clone() })
 }
 
-/// The client's refusal, with the flag that lifts it.
-fn refused(error: client::Error, args: &RunArgs) -> anyhow::Error {
-    let is_unknown = error.kind() == ErrorKind::UnknownModel && !args.any_model;
-    let hint = if is_unknown { "; --any-model asks for it all the same" } else { "" };
-    anyhow::anyhow!("{error}{hint}")
+/// The refusal, with the flag that lifts it.
+fn refused(error: RunError, args: &RunArgs) -> anyhow::Error {
+    match error {
+        RunError::Client(error) if error.kind() == ErrorKind::UnknownModel && !args.any_model => {
+            anyhow::anyhow!("{error}; --any-model asks for it all the same")
+        }
+        error => error.into(),
+    }
 }
 
 fn default_directory(scenario: &Scenario) -> PathBuf {
     let stamp = Timestamp::try_from(wall_now()).map(|time| time.strftime("%Y%m%dT%H%M%S%.3fZ").to_string());
-    PathBuf::from("relaybench-out").join(format!("{}-{}", scenario.name, stamp.unwrap_or_else(|_| "undated".to_owned())))
+    // A name is for people; as part of a path it must not lead elsewhere.
+    let name: String = scenario.name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
+    PathBuf::from("relaybench-out").join(format!("{name}-{}", stamp.unwrap_or_else(|_| "undated".to_owned())))
 }
 
 /// What is about to happen, and what it may cost.
 #[expect(clippy::print_stderr, reason = "stdout is for the report")]
-fn announce(run: &Run, directory: &Path) {
+fn announce(run: &Run, directory: &Path, args: &RunArgs) {
     let Scenario { name, stages, request, .. } = &run.scenario;
-    eprintln!(
-        "{name}: {} stages, model {}, target {}; files in {}",
-        stages.len(),
-        request.model,
-        run.target.name(),
-        directory.display()
-    );
+    if !args.quiet {
+        eprintln!(
+            "{name}: {} stages, model {}, target {}; files in {}",
+            stages.len(),
+            request.model,
+            run.target.name(),
+            directory.display()
+        );
+    }
     if let Target::Live(live) = &run.target {
         eprintln!("{}", spending(live, &run.scenario, &run.policy));
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the report is what was asked for")]
-fn print(report: &Report, format: Format) {
+/// Prints the report. Nobody reading on is no failure: the files are written.
+fn print(report: &Report, format: Format) -> io::Result<()> {
     let text = match format {
         Format::Table => table(report),
         Format::Json => report.to_json(),
         Format::Csv => csv(report),
     };
-    print!("{text}");
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }

@@ -40,13 +40,7 @@ impl Catalog {
             Some(name) => format!("; did you mean {name:?}?"),
             None => String::new(),
         };
-        Err(Error::of(
-            ErrorKind::UnknownModel,
-            format!(
-                "unknown model {model:?}{hint} (known: {}; switch the check off with validate_models(false))",
-                self.0.join(", ")
-            ),
-        ))
+        Err(Error::of(ErrorKind::UnknownModel, format!("unknown model {model:?}{hint} (known: {})", self.0.join(", "))))
     }
 
     fn nearest(&self, model: &str) -> Option<&str> {
@@ -72,7 +66,7 @@ mod tests {
         let catalog = Catalog::new(["gpt-4.1", "gpt-4o"]);
         assert_eq!(
             catalog.check("gpt-4.l").unwrap_err().to_string(),
-            "unknown model \"gpt-4.l\"; did you mean \"gpt-4.1\"? (known: gpt-4.1, gpt-4o; switch the check off with validate_models(false))"
+            "unknown model \"gpt-4.l\"; did you mean \"gpt-4.1\"? (known: gpt-4.1, gpt-4o)"
         );
         assert!(!catalog.check("llama").unwrap_err().to_string().contains("did you mean"));
         assert!(catalog.check("gpt-4o").is_ok());

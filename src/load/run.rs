@@ -9,7 +9,7 @@ use tokio::runtime::Builder;
 use super::caller::{Caller, id_prefix};
 use super::in_flight::InFlight;
 use super::ledger::Sent;
-use super::runner;
+use super::runner::{self, End};
 use super::sample::{Record, RunHeader, RunInfo, StageEnd, StageHeader};
 use super::scenario::Scenario;
 use super::schedule::Schedule;
@@ -49,14 +49,27 @@ pub struct Run {
 #[non_exhaustive]
 pub enum RunError {
     /// The client refuses what it was told to do; nothing was sent.
-    #[error("{0}")]
+    #[error(transparent)]
     Client(#[from] client::Error),
     /// The target could not be started.
-    #[error("cannot start the mock relay: {0}")]
-    Target(io::Error),
+    #[error("cannot start the mock relay")]
+    Target(#[source] io::Error),
+    /// This process may not open as many files as the load needs connections. Nothing was sent.
+    #[error(
+        "{needed} open files are needed for {in_flight} requests in flight, and this process may have {allowed}: raise the limit \
+         (ulimit -n {needed}) or lower the concurrency"
+    )]
+    OpenFiles {
+        /// The highest level of the scenario.
+        in_flight: usize,
+        /// What that takes: a connection has an end here, and another where the mock is.
+        needed: u64,
+        /// The most the system allows.
+        allowed: u64,
+    },
     /// A record could not be kept. What was kept before it is whole.
-    #[error("cannot write the samples: {0}")]
-    Record(io::Error),
+    #[error("cannot write the samples")]
+    Record(#[source] io::Error),
 }
 
 impl Run {
@@ -78,6 +91,7 @@ impl Run {
     }
 
     fn play_over_sockets(&self, stop: &Stop, in_flight: &InFlight, sink: &mut impl Sink) -> Result<(), RunError> {
+        self.raise_open_files()?;
         let runtime = Builder::new_current_thread().enable_all().build().map_err(RunError::Target)?;
         let (_relay, endpoint) = match &self.target {
             Target::Mock(profile) | Target::Virtual(profile) => {
@@ -117,25 +131,52 @@ impl Run {
                 stage,
                 duration: tally.duration,
                 scheduled: tally.scheduled,
+                interrupted: tally.end != End::Played,
                 in_flight_ns: in_flight.take_sum_ns(),
-                ledger: endpoint.settled_ledger().await.map(|entries| sent.balance(&entries)),
+                ledger: endpoint
+                    .settled_ledger()
+                    .await
+                    .filter(|_| tally.end != End::GivenUp)
+                    .map(|entries| sent.balance(&entries)),
             };
             sink.record(&Record::Stage(end)).map_err(RunError::Record)?;
         }
         Ok(())
     }
 
-    /// Checks that the client takes the scenario's requests: the base URL, the key and the model.
+    /// Raises the limit of open files as far as the load needs and the system allows: connections that cannot be accepted are not
+    /// refused but wait, and the run with them.
+    fn raise_open_files(&self) -> Result<(), RunError> {
+        /// Standard streams, the samples, what the runtimes hold, and the connections hyper opens beyond need.
+        const BESIDES: u64 = 128;
+        let in_flight = self.scenario.stages.iter().map(|stage| stage.load.concurrency()).max().unwrap_or(0);
+        let ends = if matches!(self.target, Target::Mock(_)) { 2 } else { 1 };
+        let needed = ends * in_flight as u64 + BESIDES;
+        // Where there is no such limit to ask for, nothing is known that could be refused.
+        let allowed = rlimit::increase_nofile_limit(needed).unwrap_or(needed);
+        if allowed < needed { Err(RunError::OpenFiles { in_flight, needed, allowed }) } else { Ok(()) }
+    }
+
+    /// Checks that the client takes the scenario's requests (base URL, key, model), and that the process may open as many
+    /// connections as the load needs.
     ///
     /// # Errors
     ///
-    /// What the client says of them.
-    pub fn check(&self) -> Result<(), client::Error> {
-        let Target::Live(live) = &self.target else {
-            return self.catalog.as_ref().map_or(Ok(()), |catalog| catalog.check(&self.scenario.request.model));
-        };
-        let client = Endpoint::live(live, self.catalog.clone(), self.transport).client(&self.policy, self.scenario.seed)?;
-        self.caller(client, 0, InFlight::default()).map(drop)
+    /// What is wrong. Nothing was sent.
+    pub fn check(&self) -> Result<(), RunError> {
+        match &self.target {
+            Target::Virtual(_) => self.check_model(),
+            Target::Mock(_) => self.check_model().and_then(|()| self.raise_open_files()),
+            Target::Live(live) => {
+                let endpoint = Endpoint::live(live, self.catalog.clone(), self.transport);
+                self.caller(endpoint.client(&self.policy, self.scenario.seed)?, 0, InFlight::default())?;
+                self.raise_open_files()
+            }
+        }
+    }
+
+    fn check_model(&self) -> Result<(), RunError> {
+        self.catalog.as_ref().map_or(Ok(()), |catalog| Ok(catalog.check(&self.scenario.request.model)?))
     }
 
     fn caller(&self, client: Client, stage: u32, in_flight: InFlight) -> Result<Caller, client::Error> {

@@ -22,7 +22,19 @@ const INTERRUPTED: &str = "interrupted";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) scheduled: u64,
+    pub(super) end: End,
     pub(super) duration: Duration,
+}
+
+/// How a stage came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Its schedule was played.
+    Played,
+    /// It was asked to, and waited for what was in flight.
+    Interrupted,
+    /// It was asked to, and did not wait.
+    GivenUp,
 }
 
 /// Plays `schedule` until each of its requests is a sample. `record` gets every sample as soon as it is known, with the numbers of
@@ -40,9 +52,12 @@ pub(super) async fn play<E>(
     let mut scheduled = 0;
     let mut calls = FuturesUnordered::new();
     let mut no_longer_waiting = pin!(stop.no_longer_waiting());
-    let mut is_open = true;
+    let (mut is_open, mut end) = (true, End::Played);
     loop {
-        is_open = is_open && !stop.is_requested() && schedule.is_open_at(start.elapsed());
+        is_open = is_open && schedule.is_open_at(start.elapsed());
+        if is_open && stop.is_requested() && arrivals.peek().is_some() {
+            (is_open, end) = (false, End::Interrupted);
+        }
         while is_open && let Some(arrival) = next_due(&mut arrivals, schedule, calls.len()) {
             scheduled += 1;
             match allowance.reserve() {
@@ -67,6 +82,7 @@ pub(super) async fn play<E>(
                     record(interrupted(stage, schedule, start, call), &[])?;
                 }
                 calls.clear();
+                end = End::GivenUp;
                 break;
             }
         }
@@ -78,7 +94,7 @@ pub(super) async fn play<E>(
             record(Sample::unsent(stage, arrival.index, Unsent::Interrupted), &[])?;
         }
     }
-    Ok(Tally { scheduled, duration })
+    Ok(Tally { scheduled, end, duration })
 }
 
 /// The next arrival if it may be sent with so many in flight.

@@ -197,9 +197,12 @@ pub struct StageEnd {
     pub duration: Duration,
     /// How many requests were scheduled.
     pub scheduled: u64,
+    /// Whether the run was asked to end before the stage had.
+    pub interrupted: bool,
     /// Requests in flight by a counter of the runner, summed over time, in nanoseconds.
     pub in_flight_ns: u64,
-    /// The client's attempts against the mock's ledger; none where the target keeps no ledger of ours.
+    /// The client's attempts against the mock's ledger; none where the target keeps no ledger of ours, and where calls were given up
+    /// whose attempts nobody counted.
     pub ledger: Option<LedgerBalance>,
 }
 

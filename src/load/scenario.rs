@@ -6,6 +6,8 @@ use std::time::Duration;
 use relaybench_mock::config::{self, ConfigError, LoadError, Problem, Spanned, Time};
 use serde::{Deserialize, Serialize};
 
+use crate::client::Policy;
+
 /// A scenario: one or more stages under one policy. [`Scenario::load`] makes one of a name or a TOML file.
 ///
 /// | key | meaning | default |
@@ -196,7 +198,7 @@ impl Scenario {
 struct RawScenario {
     name: String,
     profile: Option<String>,
-    policy: Option<String>,
+    policy: Option<Spanned<String>>,
     seed: Option<u64>,
     #[serde(default)]
     success: SuccessRule,
@@ -221,6 +223,9 @@ impl RawScenario {
         if self.stage.as_ref().is_empty() {
             return Err(Problem::at(&self.stage, "a scenario needs at least one [[stage]]"));
         }
+        if let Some(policy) = &self.policy {
+            Policy::named(policy.as_ref()).map_err(|unknown| Problem::at(policy, unknown.to_string()))?;
+        }
         let mut stages: Vec<Stage> = Vec::new();
         for raw in self.stage.into_inner() {
             let place = Spanned::new(raw.span(), ());
@@ -234,7 +239,7 @@ impl RawScenario {
         Ok(Scenario {
             name: self.name,
             profile: self.profile.unwrap_or_else(|| "holysheep".to_owned()),
-            policy: self.policy.unwrap_or_else(|| "resilient".to_owned()),
+            policy: self.policy.map_or_else(|| "resilient".to_owned(), Spanned::into_inner),
             seed: self.seed.unwrap_or(1),
             success: self.success,
             request: self.request,
@@ -312,6 +317,8 @@ mod tests {
         assert!(nobody.starts_with("x.toml:3: stage.load") && nobody.contains('0'), "{nobody}");
         let typo = refusal(&format!("nam = \"x\"\n{STAGE}requests = 1\n"));
         assert_eq!(typo, "x.toml:1: nam: unknown key, did you mean \"name\"?");
+        let policy = refusal(&format!("name = \"x\"\npolicy = \"tutorial\"\n{STAGE}requests = 1\n"));
+        assert!(policy.starts_with("x.toml:2: policy: unknown policy \"tutorial\""), "{policy}");
         let twice = refusal(&format!("name = \"x\"\n{STAGE}requests = 1\n{STAGE}requests = 2\n"));
         assert_eq!(twice, "x.toml:5: stage: a second stage is called \"closed-50\"; give it another name");
     }

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use relaybench::load::{Extent, Load, Outcome, Record, StageEnd, Stop, Unsent};
+use relaybench::load::{Extent, Load, Outcome, Record, StageEnd, Stop, Unsent, Window};
 use relaybench::target::Target;
 use relaybench_mock::Profile;
 
@@ -88,6 +88,16 @@ fn a_run_that_is_stopped_accounts_for_what_it_did_not_send() {
 }
 
 #[test]
+fn a_run_of_a_duration_that_is_stopped_is_invalid_too() {
+    let stop = Stop::default();
+    stop.request();
+    let mut scenario = closed(5, 1);
+    scenario.stages[0].extent = Extent::Duration(Duration::from_secs(30));
+    let played = play_until(run(scenario, "none", Target::Virtual(Profile::load("holysheep").unwrap())), &stop);
+    assert!(played.report.verdict.reasons[0].contains("interrupted"), "{:?}", played.report.verdict.reasons);
+}
+
+#[test]
 fn a_duration_ends_the_sending_and_what_is_in_flight_is_waited_for() {
     let mut scenario = closed(10, 1);
     scenario.stages[0].extent = Extent::Duration(Duration::from_secs(30));
@@ -96,6 +106,17 @@ fn a_duration_ends_the_sending_and_what_is_in_flight_is_waited_for() {
     let stage = &played.report.stages[0];
     assert!(stage.duration_s > 30.0 && stage.duration_s < 32.0, "{} s", stage.duration_s);
     assert!(played.samples().all(|sample| sample.sent.unwrap() < Duration::from_secs(30)));
+}
+
+#[test]
+fn what_is_sent_within_the_warm_up_is_the_ramp() {
+    let mut scenario = closed(10, 1000);
+    scenario.stages[0].warm_up = Duration::from_secs(5);
+    let played = play(run(scenario, "none", Target::Virtual(Profile::load("holysheep").unwrap())));
+    for sample in played.samples() {
+        let is_ramp = sample.index < 10 || sample.sent.unwrap() < Duration::from_secs(5);
+        assert_eq!(sample.window, Some(if is_ramp { Window::Ramp } else { Window::Steady }));
+    }
 }
 
 #[test]

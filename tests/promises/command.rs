@@ -8,7 +8,7 @@ use relaybench::load::Record;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::process::{Ended, ended, interrupt, relaybench};
+use crate::support::process::{Ended, ended, interrupt, relaybench, signal};
 
 /// Where a test may write, and the path of something in it.
 fn directory() -> (TempDir, impl Fn(&str) -> String) {
@@ -43,6 +43,7 @@ fn wrong_command_lines_exit_2() {
     assert_refused(&["run", "--virtual", "--requests", "5", "--duration", "30s"], 2, &["--requests", "--duration"]);
     assert_refused(&["run", "--virtual", "--target", "http://localhost/v1"], 2, &["--virtual", "--target"]);
     assert_refused(&["run", "--no-such-flag"], 2, &["--no-such-flag"]);
+    assert_refused(&["run", "--virtual", "--concurrency", "5,5"], 1, &["--concurrency", "same"]);
 }
 
 #[test]
@@ -103,6 +104,7 @@ fn a_live_run_needs_a_key_and_a_base_url_with_a_scheme() {
         assert_refusal(&ended(run.env("RELAYBENCH_API_KEY", "sk-secret")), 1, says);
     };
     refused("relay.example/v1", &["relay.example/v1", "https://"]);
+    refused("https://me:sk-secret@relay.example/v1", &["user or password"]);
     let mut run = relaybench(&["run", "--virtual", "--out", &path("out")]);
     let run = ended(run.env("RELAYBENCH_BASE_URL", "https://relay.example/v1").env("RELAYBENCH_API_KEY", "sk-secret"));
     assert_refusal(&run, 1, &["RELAYBENCH_BASE_URL", "--virtual"]);
@@ -145,6 +147,51 @@ fn what_is_printed_as_json_is_the_report_and_as_csv_a_row_a_stage() {
 }
 
 #[test]
+fn a_reader_who_goes_away_does_not_cost_the_files() {
+    let (_directory, path) = directory();
+    let out = path("out");
+    let mut run = relaybench(&["run", "--virtual", "--requests", "60", "--format", "json", "--out", &out]).spawn().unwrap();
+    drop(run.stdout.take());
+    assert_eq!(run.wait().unwrap().code(), Some(0));
+    assert!(["report.json", "run.json", "samples.jsonl"].iter().all(|file| fs::exists(format!("{out}/{file}")).unwrap()));
+}
+
+#[test]
+fn samples_of_a_killed_run_can_be_read_though_nothing_ended_since() {
+    let (_directory, path) = directory();
+    let profile = path("hang.toml");
+    // The first requests end at once, the others never.
+    fs::write(&profile, "[[fault]]\nfault = \"hang\"\nprobability = 0.2\n").unwrap();
+    let out = path("out");
+    let mut run =
+        relaybench(&["run", "--profile", &profile, "--concurrency", "5", "--requests", "500", "--out", &out]).spawn().unwrap();
+    let samples = format!("{out}/samples.jsonl");
+    while !fs::read_to_string(&samples).is_ok_and(|lines| lines.lines().count() > 1) {
+        assert_eq!(run.try_wait().unwrap().map(|status| status.code()), None, "it hangs");
+        std::thread::yield_now();
+    }
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let lines = fs::read_to_string(&samples).unwrap();
+    assert!(lines.lines().all(|line| serde_json::from_str::<Record>(line).is_ok()), "{lines}");
+}
+
+#[test]
+fn a_load_that_needs_more_open_files_than_allowed_is_refused_and_not_left_hanging() {
+    let (_directory, path) = directory();
+    let run = relaybench(&["run", "--concurrency", "500", "--requests", "500", "--out", &path("out")]);
+    let command = format!(
+        "ulimit -n 300 && exec {:?} {}",
+        run.get_program(),
+        run.get_args().map(|a| format!("{a:?} ")).collect::<String>()
+    );
+    let run = ended(std::process::Command::new("sh").args(["-c", &command]).env_remove("RELAYBENCH_BASE_URL"));
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("open files") && run.stderr.contains("500"), "{}", run.stderr);
+    assert!(!fs::exists(path("out")).unwrap(), "nothing is half done");
+}
+
+#[test]
 fn ctrl_c_prints_the_partial_report_and_leaves_readable_samples() {
     let (_directory, path) = directory();
     let profile = path("slow.toml");
@@ -164,7 +211,8 @@ fn ctrl_c_prints_the_partial_report_and_leaves_readable_samples() {
         line.clear();
         assert_ne!(stderr.read_line(&mut line).unwrap(), 0);
     }
-    interrupt(&run);
+    // What a service manager sends counts as much as Ctrl-C.
+    signal("-TERM", &run);
     let run = Ended::from(run.wait_with_output().unwrap());
     assert_eq!(run.code, Some(4), "the run is invalid: {}", run.stdout);
     assert!(run.stdout.contains("INVALID: closed-3: interrupted"), "{}", run.stdout);

@@ -7,7 +7,7 @@ use relaybench::target::Target;
 use relaybench_clock::run_virtual;
 use relaybench_mock::{Entry, MockRelay, MockServer, Profile};
 
-use crate::support::runs::{play, profile, run, tutorial};
+use crate::support::runs::{Played, closed, play, profile, run, tutorial};
 
 #[test]
 fn two_virtual_runs_leave_the_same_bytes() {
@@ -74,4 +74,21 @@ fn requests_draw_the_same_over_sockets_and_in_virtual_time_id_by_id() {
     assert!(in_virtual_time.values().any(|(status, ..)| *status == Some(503)));
     assert_eq!(over_sockets(TransportKind::Network, 50), in_virtual_time);
     assert_eq!(over_sockets(TransportKind::Hyper, 3), in_virtual_time);
+}
+
+#[test]
+fn a_run_over_sockets_draws_what_the_virtual_run_draws_index_by_index() {
+    let quick = || {
+        profile(
+            "[latency]\ntotal = { dist = \"uniform\", min = \"0ms\", max = \"3ms\" }\n\
+             [[fault]]\nfault = \"status=503\"\nprobability = 0.1\n",
+        )
+    };
+    let drawn = |played: &Played| -> BTreeMap<_, _> {
+        played.samples().map(|sample| (sample.index, (sample.outcome.clone(), sample.completion_tokens))).collect()
+    };
+    let over_sockets = play(run(closed(20, 300), "none", Target::Mock(quick())));
+    let in_virtual_time = play(run(closed(20, 300), "none", Target::Virtual(quick())));
+    assert_eq!(drawn(&over_sockets).len(), 300);
+    assert_eq!(drawn(&over_sockets), drawn(&in_virtual_time));
 }

@@ -69,6 +69,11 @@ impl Drop for MockProcess {
 
 /// Sends SIGINT, as Ctrl-C does.
 pub(crate) fn interrupt(child: &Child) {
-    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    signal("-INT", child);
+}
+
+/// Sends a signal by its name, like `-TERM`.
+pub(crate) fn signal(name: &str, child: &Child) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
 }
