@@ -7,10 +7,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput};
-use relaybench::client::{Policy, TransportKind};
+use relaybench::client::{Catalog, Policy, TransportKind};
 use relaybench::load::{Extent, InFlight, Run, Scenario, Stop};
 use relaybench::report::{Collector, Report, table};
 use relaybench::target::{Live, Target, spending};
@@ -25,24 +26,36 @@ const ITERATION_REQUESTS: u64 = 1_000;
 
 type Failure = Box<dyn std::error::Error>;
 
-fn main() -> Result<(), Failure> {
+fn main() -> ExitCode {
+    match measure() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure() -> Result<(), Failure> {
+    let has = |flag: &str| std::env::args().any(|argument| argument == flag);
     let scenario = Scenario::load("tutorial")?;
-    if let Some(live) = Live::from_environment(None, |name| std::env::var(name).ok())? {
+    // Listing and testing must not cost anything.
+    if let (false, Some(live)) = (has("--list") || has("--test"), Live::from_environment(None, |name| std::env::var(name).ok())?)
+    {
         return measure_live(scenario, live);
     }
     let mut criterion = Criterion::default().configure_from_args();
     levels(&mut criterion, &scenario)?;
     criterion.final_summary();
-    let has = |flag: &str| std::env::args().any(|argument| argument == flag);
     if has("--list") {
         return Ok(());
     }
     let target = Target::Virtual(Profile::load(&scenario.profile)?);
     if has("--test") {
-        println!("{}", table(&play(&scenario, target, TEST_REQUESTS)?));
+        println!("{}", table(&play(run(&scenario, target, TEST_REQUESTS, None)?)?));
         return Ok(());
     }
-    show(&play(&scenario, target, REQUESTS)?, "relay")
+    show(&play(run(&scenario, target, REQUESTS, None)?)?, "relay")
 }
 
 fn levels(criterion: &mut Criterion, scenario: &Scenario) -> Result<(), Failure> {
@@ -58,7 +71,8 @@ fn levels(criterion: &mut Criterion, scenario: &Scenario) -> Result<(), Failure>
         let level = Scenario { stages: vec![stage.clone()], ..scenario.clone() };
         group.bench_function(format!("virtual/{}", stage.name), |bencher| {
             bencher.iter_custom(|iterations| {
-                let runs = (0..iterations).map(|_| play(&level, Target::Virtual(profile.clone()), ITERATION_REQUESTS));
+                let runs = (0..iterations)
+                    .map(|_| run(&level, Target::Virtual(profile.clone()), ITERATION_REQUESTS, None).and_then(play));
                 runs.map(|report| virtual_time(&report.expect("a run in memory needs nothing that could be missing"))).sum()
             });
         });
@@ -67,12 +81,17 @@ fn levels(criterion: &mut Criterion, scenario: &Scenario) -> Result<(), Failure>
     Ok(())
 }
 
-fn play(scenario: &Scenario, target: Target, requests: u64) -> Result<Report, Failure> {
+/// A run of the scenario with so many requests in each stage, checked.
+fn run(scenario: &Scenario, target: Target, requests: u64, catalog: Option<Catalog>) -> Result<Run, Failure> {
     let mut scenario = scenario.clone();
     scenario.stages.iter_mut().for_each(|stage| stage.extent = Extent::Requests(requests));
     let policy = Policy::named(&scenario.policy)?;
-    let run = Run { catalog: Some(target.catalog()), scenario, policy, target, transport: TransportKind::Network };
+    let run = Run { catalog, scenario, policy, target, transport: TransportKind::Network };
     run.check()?;
+    Ok(run)
+}
+
+fn play(run: Run) -> Result<Report, Failure> {
     let (collector, played) = run.play(&Stop::default(), &InFlight::default(), Collector::default());
     played?;
     collector.report().ok_or_else(|| "the run left no record".into())
@@ -86,9 +105,12 @@ fn measure_live(mut scenario: Scenario, live: Live) -> Result<(), Failure> {
     if let Some(model) = &live.model {
         scenario.request.model.clone_from(model);
     }
-    eprintln!("{}", spending(&live, &scenario, &Policy::named(&scenario.policy)?));
-    let report = play(&scenario, Target::Live(live), ITERATION_REQUESTS)?;
-    show(&report, "relay-live")
+    let told = spending(&live, &scenario, &Policy::named(&scenario.policy)?);
+    // A model that the environment names is meant, whether our catalog knows it or not.
+    let catalog = live.model.is_none().then(Catalog::default);
+    let run = run(&scenario, Target::Live(live), ITERATION_REQUESTS, catalog)?;
+    eprintln!("{told}");
+    show(&play(run)?, "relay-live")
 }
 
 fn show(report: &Report, name: &str) -> Result<(), Failure> {
