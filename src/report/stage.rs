@@ -297,6 +297,14 @@ impl Accumulator {
     fn warnings(&self, throughput_over: ThroughputOver) -> Vec<String> {
         let mut warnings = Vec::new();
         let samples = self.latency.len();
+        let concurrency = self.header.load.concurrency() as u64;
+        if self.requests.sent > 0 && self.windows.steady == 0 {
+            return vec![format!(
+                "no latency: all {} requests sent were the first of their slots; ask for more than {concurrency}, better ten times as \
+                 many, and raise the cap of a live run",
+                self.requests.sent
+            )];
+        }
         let beyond = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)];
         let first_missing = beyond.iter().find(|(_, quantile)| samples < samples_needed(*quantile));
         // p99.9 is rarely affordable and its absence no surprise.
@@ -309,10 +317,6 @@ impl Accumulator {
         }
         for (reason, count) in self.unsent.iter().filter(|(reason, _)| **reason != Unsent::Interrupted) {
             warnings.push(format!("{count} requests were not sent: {}", reason.as_str()));
-        }
-        let concurrency = self.header.load.concurrency() as u64;
-        if self.requests.sent > 0 && self.requests.sent < concurrency {
-            warnings.push(format!("only {} requests were sent, so {concurrency} were never in flight", self.requests.sent));
         }
         warnings
     }
@@ -391,6 +395,15 @@ mod tests {
     fn a_stage_that_did_not_end_says_so() {
         let (stage, _) = closed_loop(20);
         assert!(stage.finish().1[0].contains("did not end"));
+    }
+
+    #[test]
+    fn a_stage_that_is_all_ramp_says_what_would_give_it_latencies() {
+        let (mut stage, end) = closed_loop(2);
+        stage.end(&end);
+        let (report, _, warnings) = stage.finish();
+        assert_eq!(report.latency_ms, Summary::default());
+        assert!(warnings.len() == 1 && warnings[0].contains("more than 2"), "{warnings:?}");
     }
 
     #[test]
