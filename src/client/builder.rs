@@ -14,7 +14,7 @@ use super::exchange::Line;
 use super::models::Catalog;
 use super::policy::{Hints, Jitter, Policy, Retry};
 use super::pool::Cap;
-use super::transport::{HyperTransport, NetworkTransport, Transport};
+use super::transport::{HyperTransport, NetworkTransport, Transport, with_defaults};
 use super::{Client, Shared};
 
 /// Which code carries the requests.
@@ -216,7 +216,7 @@ fn headers(base: &BaseUrl, key: Option<&ApiKey>) -> Result<HeaderMap, Error> {
     }
     headers.insert(USER_AGENT, NAME);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Ok(headers)
+    Ok(with_defaults(headers))
 }
 
 /// Refuses figures with which nothing could ever be sent, or sleeps could not be computed.

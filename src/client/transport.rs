@@ -85,18 +85,27 @@ pub(crate) enum Accept {
     EventStream,
 }
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
+const RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
+
+/// Adds what most requests have, and room for what each has of its own: a map that is cloned whole need not grow.
+pub(crate) fn with_defaults(mut headers: HeaderMap) -> HeaderMap {
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(REQUEST_ID, HeaderValue::from_static(""));
+    headers.insert(RETRY_COUNT, HeaderValue::from_static("0"));
+    headers
+}
+
 impl Outgoing<'_> {
     fn headers(&self) -> HeaderMap {
-        const REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
-        const RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
-        let accept = match self.accept {
-            Accept::Json => HeaderValue::from_static("application/json"),
-            Accept::EventStream => HeaderValue::from_static("text/event-stream"),
-        };
         let mut headers = self.headers.clone();
-        headers.insert(ACCEPT, accept);
         headers.insert(REQUEST_ID, self.id.header());
-        headers.insert(RETRY_COUNT, HeaderValue::from(self.retry));
+        if self.accept == Accept::EventStream {
+            headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        }
+        if self.retry > 0 {
+            headers.insert(RETRY_COUNT, HeaderValue::from(self.retry));
+        }
         headers
     }
 
