@@ -165,9 +165,12 @@ impl Exchange {
     }
 
     /// Ends the attempt.
-    fn close<T>(self, result: Result<T, Failure>) -> Tried<T> {
+    fn close<T>(mut self, result: Result<T, Failure>) -> Tried<T> {
         match result {
-            Ok(value) => Tried { record: self.record_of_success(), result: Ok(value) },
+            Ok(value) => {
+                self.record.end(&self.scope, None);
+                Tried { record: self.record, result: Ok(value) }
+            }
             Err(failure) => self.break_off(failure).into(),
         }
     }
