@@ -4,6 +4,7 @@ mod attempt;
 mod body;
 mod chat;
 pub(crate) mod listen;
+mod production;
 mod response;
 
 use std::fmt;
@@ -41,7 +42,7 @@ pub(crate) fn serve_connection<IO>(server: Arc<Shared>, io: IO) -> impl Future<O
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let open = server.ledger.connection_opened();
+    let open = server.common.ledger.connection_opened();
     async move {
         let connection = open.number();
         let service = service_fn(move |request| answer(Arc::clone(&server), connection, request));
@@ -60,20 +61,18 @@ where
 }
 
 async fn answer(server: Arc<Shared>, connection: u32, request: Request<Incoming>) -> Result<Response<AnswerBody>, Cut> {
-    let arrived = server.elapsed();
+    let term = server.term();
+    let arrived = term.elapsed();
     let (head, body) = request.into_parts();
     match route(&head.method, head.uri.path()) {
-        Ok(Route::Chat) => chat::answer(Attempt::new(server, connection, arrived, &head.headers), &head, body).await,
-        Ok(Route::Models) => {
-            let attempt = Attempt::new(server, connection, arrived, &head.headers);
-            Ok(response::models(attempt, &head))
-        }
+        Ok(Route::Chat) => chat::answer(Attempt::new(term, connection, arrived, &head.headers), &head, body).await,
+        Ok(Route::Models) => Ok(response::models(Attempt::new(term, connection, arrived, &head.headers), &head)),
         Ok(Route::Health) => {
             let mut healthy = Response::new(AnswerBody::unrecorded(b"ok\n".to_vec()));
             healthy.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
             Ok(healthy)
         }
-        Err(refusal) => Ok(response::unrouted(&server, refusal, &head)),
+        Err(refusal) => Ok(response::unrouted(&term, refusal, &head)),
     }
 }
 

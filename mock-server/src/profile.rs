@@ -14,11 +14,7 @@
 //! | `latency.first_token` | distribution of the time to the first token, with `inter_token` and instead of `total` | |
 //! | `latency.inter_token` | distribution of the gap before every further token | |
 //! | `completion.tokens` | distribution of the completion's length, in whole tokens from 1; `max_tokens` cuts it | uniform, 20 to 80 |
-//! | `capacity.model` | `"none"`: load changes nothing · `"curve"`: latency and failures follow the requests in flight | `"none"` |
-//! | `capacity.point` | array of tables: the points of the curve, at least one | |
-//! | `….in_flight` | how many requests are in flight, the arriving one included: a whole number that rises from point to point | |
-//! | `….latency` | quantiles of the total latency there, as in `dist = "quantiles"` | |
-//! | `….failure_share` | share (0 to 1) of requests that end as 503 `server_is_overloaded`, after the latency they drew | `0.0` |
+//! | `capacity` | what the load does: see [capacity models](#capacity-models) | `model = "none"` |
 //! | `limits.body_bytes` | longest request body; beyond it the answer is 413 | `1048576` |
 //! | `burst` | array of tables: times at which callers are turned away with 429, at once | none |
 //! | `….every` | from the beginning of one burst to that of the next | |
@@ -29,9 +25,59 @@
 //! | `fault` | array of tables: what befalls single attempts; of several the first that strikes | none |
 //! | `….fault` | `"hang"`: no answer, ever · `"status=503"` (400 to 599): that answer at once | |
 //! | `….probability` | share (0 to 1) of the attempts | |
+//! | `phase` | array of tables: times at which the relay is another: see [phases](#phases) | none |
 //!
-//! Latency counts from the instant at which the request's headers were read. Between two points of a curve every quantile and
-//! the failure share are interpolated linearly; outside them the nearest point holds. With a curve there is no `[latency]`.
+//! Latency counts from the instant at which the request's headers were read; where requests wait for each other, from the instant
+//! at which it is this one's turn.
+//!
+//! # Capacity models
+//!
+//! | `capacity.model` | what the load does |
+//! |---|---|
+//! | `"none"` | nothing |
+//! | `"curve"` | latency and failures follow the requests in flight |
+//! | `"queue"` | so many servers, each of which serves one request at a time, for the latency it drew; the others wait, first come first served |
+//! | `"rate"` | at most so many requests begin in a second, evenly spaced; the others wait, first come first served |
+//! | `"batch"` | an inference server with continuous batching: in each step every running request gets a token |
+//!
+//! | key | model | meaning | default |
+//! |---|---|---|---|
+//! | `point` | curve | array of tables: the points of the curve, at least one | |
+//! | `….in_flight` | curve | how many requests are in flight, the arriving one included: a whole number that rises from point to point | |
+//! | `….latency` | curve | quantiles of the total latency there, as in `dist = "quantiles"` | |
+//! | `….failure_share` | curve | share (0 to 1) of requests that end as 503 `server_is_overloaded`, after the latency they drew | `0.0` |
+//! | `servers` | queue | how many requests are served at once: a whole number from 1 | |
+//! | `requests_per_second` | rate | how many begin in a second: a number above 0 | |
+//! | `max_batch` | batch | how many run at once: a whole number from 1 | |
+//! | `step` | batch | what a step takes, and so the gap between tokens of a lone request | |
+//! | `step_per_request` | batch | what every running request adds to each step | `"0s"` |
+//! | `prefill_tokens_per_second` | batch | how fast prompts are read: a request's first step, and that of all who run beside it, is longer by its prompt | prompts cost nothing |
+//! | `collapse_above` | batch | requests in flight, waiting ones included, beyond which steps grow longer | never |
+//! | `collapse_per_request` | batch | by which share of a step for each request beyond it | |
+//! | `waiting_room` | queue, rate, batch | how many may wait; 0 turns away whoever would have to | as many as come |
+//! | `overflow` | queue, rate, batch | the status of those who find it full: 429 or 503 | `429` |
+//!
+//! Between two points of a curve every quantile and the failure share are interpolated linearly; outside them the nearest point
+//! holds. With a curve and with a batch there is no `[latency]`: it is what the model makes it.
+//!
+//! A place is free at the instant at which its request was to end, however late the caller reads, or when the caller goes away; the
+//! others then move up. In a batch a place that becomes free during a step is filled when the next one begins. A request that hangs
+//! holds its place until its caller goes away. A saturated batch gives `max_batch / step` tokens a second, less what prefill takes.
+//!
+//! # Phases
+//!
+//! | key | meaning | default |
+//! |---|---|---|
+//! | `phase.from` | when it begins, counted from the profile's start | `"0s"` |
+//! | `phase.for` | how long it lasts | for ever |
+//! | `phase.every` | from one beginning to the next; at least `for` | it comes once |
+//! | `phase.latency_factor` | what all delays are multiplied by: of requests that arrive in it, and of a batch's steps that begin in it | `1.0` |
+//! | `phase.fault` | what befalls attempts that arrive in it: `{ fault = "status=503", probability = 0.5 }`, as in `[[fault]]` | none |
+//! | `phase.ramp_up` | how long it takes to come to full strength: factor and probability rise in a straight line | `"0s"` |
+//! | `phase.ramp_down` | how long before its end it begins to abate, in the same way | `"0s"` |
+//!
+//! Where phases overlap, their factors multiply, and the first whose fault strikes decides. An outage is a phase whose fault has
+//! probability 1: it heals when the phase ends.
 //!
 //! # Distributions
 //!
@@ -43,8 +89,10 @@
 //! | `"quantiles"` | `p50`, `p95`, `p99`, `p999` (99.9 %), any others; linear between them, the outermost segments go on to p0 and p100 unless these are given |
 
 mod builtin;
+mod capacity;
 mod distribution;
 mod raw;
+mod window;
 
 use std::fmt;
 use std::str::FromStr;
@@ -74,10 +122,12 @@ pub struct Profile {
     pub(crate) models: Vec<Arc<str>>,
     pub(crate) keys: Keys,
     pub(crate) latency: Latency,
+    pub(crate) capacity: Capacity,
     pub(crate) completion_tokens: Distribution,
     pub(crate) body_limit: usize,
     pub(crate) bursts: Vec<Burst>,
     pub(crate) faults: Vec<Fault>,
+    pub(crate) phases: Vec<Phase>,
 }
 
 impl Profile {
@@ -141,7 +191,10 @@ impl fmt::Debug for Keys {
 pub(crate) enum Latency {
     Total(Distribution),
     Tokens { first: Distribution, gap: Arc<Distribution> },
+    /// By the requests in flight.
     Curve(Arc<Curve>),
+    /// As the batch comes to it.
+    Batch,
 }
 
 /// Latency and failures by requests in flight.
@@ -158,19 +211,67 @@ pub(crate) struct CurvePoint {
     pub(crate) failure_share: f64,
 }
 
+/// What makes requests wait for each other.
+#[derive(Clone, Debug)]
+pub(crate) enum Capacity {
+    Unlimited,
+    Queue { servers: u32, room: WaitingRoom },
+    Rate { interval: Duration, room: WaitingRoom },
+    Batch { batch: Batch, room: WaitingRoom },
+}
+
+/// Where requests wait, and what they read when it is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WaitingRoom {
+    /// None: as many as come.
+    pub(crate) places: Option<u32>,
+    /// 429 or 503.
+    pub(crate) overflow: u16,
+}
+
+/// A server that decodes a token of every running request in each step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Batch {
+    /// How many requests run at once.
+    pub(crate) max: u32,
+    /// What a step takes, above 0.
+    pub(crate) step: Duration,
+    /// What each running request adds to it.
+    pub(crate) step_per_request: Duration,
+    /// What a prompt token of a request that joins adds to its first step, in nanoseconds.
+    pub(crate) prefill_per_token_ns: f64,
+    pub(crate) collapse: Option<Collapse>,
+}
+
+/// Beyond so many requests in flight each further one makes steps longer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Collapse {
+    pub(crate) above: u32,
+    /// By this share of a step.
+    pub(crate) share: f64,
+}
+
+/// When something holds, since the profile's start: from an instant on, for a time or for ever, once or periodically.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) from: Duration,
+    /// None: for ever.
+    pub(crate) length: Option<Duration>,
+    /// None: once.
+    pub(crate) every: Option<Duration>,
+}
+
 /// Times at which callers are turned away.
 #[derive(Clone, Debug)]
 pub(crate) struct Burst {
-    pub(crate) from: Duration,
-    pub(crate) every: Duration,
-    pub(crate) length: Duration,
+    pub(crate) window: Window,
     pub(crate) share: f64,
     /// None: what is left of the burst.
     pub(crate) retry_after: Option<Duration>,
 }
 
 /// What befalls single attempts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Fault {
     pub(crate) kind: FaultKind,
     pub(crate) probability: f64,
@@ -180,4 +281,17 @@ pub(crate) struct Fault {
 pub(crate) enum FaultKind {
     Hang,
     Status(u16),
+}
+
+/// Times at which the relay is slower, or fails.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Phase {
+    pub(crate) window: Window,
+    /// How long it takes to come to its full strength.
+    pub(crate) ramp_up: Duration,
+    /// How long before its end it begins to abate.
+    pub(crate) ramp_down: Duration,
+    /// What delays are multiplied by at full strength; above 0.
+    pub(crate) latency_factor: f64,
+    pub(crate) fault: Option<Fault>,
 }

@@ -4,14 +4,17 @@
 //! the attempt's own [`Draws`](crate::draw::Draws). What an attempt gets is decided in two steps:
 //!
 //! 1. [`decide`] is a pure function of profile, request, draws and instant: turned away, or served with a certain demand.
-//! 2. [`Relay::arrive`] knows who else is there. It turns the demand into a plan, and grants the instant from which it is served.
-//!    Whoever arrived must [`leave`](Relay::leave).
+//! 2. [`Relay::arrive`] knows who else is there. It turns the demand into a plan, and grants the instant from which it is served,
+//!    at once or, where requests wait for each other, later. Whoever arrived must [`leave`](Relay::leave).
+//!
+//! Whoever drives a relay lets it [`advance`](Relay::advance) at its [`next_event`](Relay::next_event), and tells those that
+//! [`moved`](Relay::moved).
 
 mod behaviour;
-mod burst;
 mod capacity;
 mod pace;
 mod refusal;
+mod window;
 
 pub use behaviour::{Decision, Delay, Demand, Finish, Request, decide};
 pub use pace::Pace;
@@ -19,10 +22,14 @@ pub use refusal::{Invalid, Refusal};
 
 use std::time::Duration;
 
+use self::capacity::{Floor, Place, Seat, Work, curve};
+use crate::profile::Profile;
+
 /// Everything about the relay that changes as attempts come and go.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Relay {
     in_flight: u32,
+    floor: Floor,
 }
 
 /// What an attempt that was not turned away gets.
@@ -34,14 +41,23 @@ pub struct Arrival {
     pub in_flight: u32,
     /// What it gets.
     pub plan: Plan,
-    /// When it gets it.
-    pub grant: Grant,
+    /// When it gets it; none while it waits.
+    pub grant: Option<Grant>,
 }
 
 /// One attempt in flight: given out on arrival, given back on leaving.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "whoever arrived must leave"]
-pub struct Ticket(());
+pub struct Ticket {
+    seat: Option<Seat>,
+}
+
+impl Ticket {
+    /// Where it is found among those that [moved](Relay::moved); none for one that never waits.
+    pub fn seat(&self) -> Option<usize> {
+        self.seat
+    }
+}
 
 /// When an attempt is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,67 +66,128 @@ pub struct Grant {
     pub from: Duration,
 }
 
-/// What an attempt gets, in delays that count from its [`Grant`].
+/// What an attempt gets.
 #[derive(Clone, Debug)]
-pub struct Plan {
-    /// What the answer is.
-    pub outcome: Outcome,
-    /// When each part of it is due.
-    pub pace: Pace,
-}
-
-/// What the answer is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// A completion of this many tokens.
+pub enum Plan {
+    /// A completion.
     Completion {
-        /// At least 1.
+        /// Of so many tokens.
         tokens: u32,
         /// Why it ends there.
         finish: Finish,
+        /// When its tokens are due.
+        timing: Timing,
     },
     /// A failure under load, after the latency that a completion would have had.
-    Overloaded,
+    Overloaded {
+        /// How long after the grant.
+        after: Duration,
+    },
     /// None, ever.
     Hang,
 }
 
+/// When tokens are due.
+#[derive(Clone, Debug)]
+pub enum Timing {
+    /// At delays from the grant.
+    Paced(Pace),
+    /// As the batch comes to it: see [`Relay::look`].
+    Stepped,
+}
+
+/// What is known of an attempt that waits, or whose tokens come step by step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// From when it is served; none while it waits.
+    pub grant: Option<Grant>,
+    /// How many tokens came so far, where they come step by step.
+    pub tokens: u32,
+    /// When the first of them came.
+    pub first: Option<Duration>,
+    /// When the last of them came.
+    pub last: Duration,
+}
+
 impl Relay {
+    /// An empty relay at the start of a profile.
+    pub fn new(profile: &Profile) -> Self {
+        Self { in_flight: 0, floor: Floor::new(&profile.capacity, &profile.phases) }
+    }
+
     /// Takes in an attempt with its demand.
-    pub fn arrive(&mut self, demand: Demand, now: Duration) -> Arrival {
-        self.in_flight += 1;
-        Arrival {
-            ticket: Ticket(()),
-            in_flight: self.in_flight,
-            plan: self.plan(demand),
-            // Nothing so far makes an attempt wait for the others.
-            grant: Grant { from: now },
+    ///
+    /// # Errors
+    ///
+    /// The refusal that it gets at once, when there is no room left to wait in. It was then never in flight.
+    pub fn arrive(&mut self, demand: Demand, now: Duration) -> Result<Arrival, Refusal> {
+        let in_flight = self.in_flight + 1;
+        let (plan, work) = plan(demand, in_flight);
+        let place = self.floor.arrive(work, now)?;
+        self.in_flight = in_flight;
+        let (seat, grant) = match place {
+            Place::Served { from } => (None, Some(Grant { from })),
+            Place::Seated(seat) => (Some(seat), self.floor.look(seat, 0).granted.map(|from| Grant { from })),
+        };
+        Ok(Arrival { ticket: Ticket { seat }, in_flight, plan, grant })
+    }
+
+    /// Lets an attempt go: it was answered, or its caller went away. Whatever it held is free now, if it was not before.
+    pub fn leave(&mut self, ticket: Ticket, now: Duration) {
+        self.in_flight -= 1;
+        if let Some(seat) = ticket.seat {
+            self.floor.leave(seat, now);
         }
     }
 
-    /// Lets an attempt go: it was answered, or its caller went away.
-    pub fn leave(&mut self, ticket: Ticket) {
-        let Ticket(()) = ticket;
-        self.in_flight -= 1;
+    /// The next instant at which something happens by itself that an attempt waits for.
+    pub fn next_event(&self) -> Option<Duration> {
+        self.floor.next_event()
+    }
+
+    /// Lets happen what was due by now, each at its own instant.
+    pub fn advance(&mut self, now: Duration) {
+        self.floor.advance(now);
+    }
+
+    /// How far an attempt has come. Unless it is served and has so many tokens, it will be among those that [moved](Self::moved)
+    /// when it is and does.
+    pub fn look(&mut self, ticket: &Ticket, tokens_wanted: u32) -> Option<Progress> {
+        let seated = self.floor.look(ticket.seat?, tokens_wanted);
+        let grant = seated.granted.map(|from| Grant { from });
+        Some(Progress { grant, tokens: seated.tokens, first: seated.first, last: seated.last })
+    }
+
+    /// The [seats](Ticket::seat) of those who got what they last looked for and did not have, since the last call.
+    pub fn moved(&mut self) -> impl Iterator<Item = usize> {
+        self.floor.moved()
     }
 
     /// How many attempts are in flight.
     pub fn in_flight(&self) -> u32 {
         self.in_flight
     }
+}
 
-    fn plan(&self, demand: Demand) -> Plan {
-        let Demand::Completion { tokens, finish, delay } = demand else {
-            return Plan { outcome: Outcome::Hang, pace: Pace::even(Duration::ZERO, 1) };
-        };
-        let completion = Outcome::Completion { tokens, finish };
-        match delay {
-            Delay::Known(pace) => Plan { outcome: completion, pace },
-            Delay::OfLoad { curve, latency, failure } => {
-                let fails = failure < capacity::failure_share(&curve, self.in_flight);
-                let outcome = if fails { Outcome::Overloaded } else { completion };
-                Plan { outcome, pace: Pace::even(capacity::latency(&curve, self.in_flight, latency), tokens) }
+/// What a demand comes to with so many in flight.
+fn plan(demand: Demand, in_flight: u32) -> (Plan, Work) {
+    let Demand::Completion { tokens, finish, delay } = demand else { return (Plan::Hang, Work::Hang) };
+    let paced = |pace: Pace| {
+        let work = Work::Time(pace.total());
+        (Plan::Completion { tokens, finish, timing: Timing::Paced(pace) }, work)
+    };
+    match delay {
+        Delay::Known(pace) => paced(pace),
+        Delay::OfLoad { curve, latency, failure, factor } => {
+            let after = curve::latency(&curve, in_flight, latency, factor);
+            if failure < curve::failure_share(&curve, in_flight) {
+                return (Plan::Overloaded { after }, Work::Time(after));
             }
+            paced(Pace::even(after, tokens))
+        }
+        Delay::OfBatch { prompt_tokens } => {
+            let work = Work::Tokens { prompt: prompt_tokens, completion: tokens };
+            (Plan::Completion { tokens, finish, timing: Timing::Stepped }, work)
         }
     }
 }

@@ -1,18 +1,19 @@
 //! A mock relay that can be handed connections.
 
+mod term;
+
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use relaybench_clock::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub(crate) use self::term::Term;
 use crate::draw::Occurrences;
 use crate::http;
 use crate::ledger::Ledger;
 use crate::profile::Profile;
-use crate::relay::Relay;
 
 /// A running mock relay without a listener: it serves whatever connections it is handed, over sockets or in memory. Clones are
 /// the same relay.
@@ -22,10 +23,15 @@ pub struct MockServer(Arc<Shared>);
 /// What all connections of a relay share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) profile: Profile,
+    pub(crate) common: Arc<Common>,
+    term: RwLock<Arc<Term>>,
+}
+
+/// What stays the same when the profile changes.
+#[derive(Debug)]
+pub(crate) struct Common {
     pub(crate) ledger: Ledger,
     start: Instant,
-    relay: Mutex<Relay>,
     occurrences: Mutex<Occurrences>,
     stopping: AtomicBool,
 }
@@ -38,14 +44,21 @@ impl MockServer {
 
     /// Starts the profile now, with a ledger of one's own.
     pub fn with_ledger(profile: Profile, ledger: Ledger) -> Self {
-        Self(Arc::new(Shared {
-            relay: Mutex::default(),
-            profile,
+        let common = Arc::new(Common {
             ledger,
             start: relaybench_clock::now(),
             occurrences: Mutex::default(),
             stopping: AtomicBool::new(false),
-        }))
+        });
+        let term = RwLock::new(Term::start(profile, Arc::clone(&common)));
+        Self(Arc::new(Shared { common, term }))
+    }
+
+    /// Starts another profile now, for whoever arrives from now on. Those in flight end under the profile they began with, and do
+    /// not count as load of the new one.
+    pub fn swap_profile(&self, profile: Profile) {
+        let term = Term::start(profile, Arc::clone(&self.0.common));
+        *self.0.term.write().unwrap_or_else(PoisonError::into_inner) = term;
     }
 
     /// Serves HTTP/1.1 on one connection until either side closes it. The connection counts as opened from this call on.
@@ -58,41 +71,34 @@ impl MockServer {
 
     /// The record of what was planned and what happened.
     pub fn ledger(&self) -> &Ledger {
-        &self.0.ledger
+        &self.0.common.ledger
     }
 
-    /// The profile as it was started.
-    pub fn profile(&self) -> &Profile {
-        &self.0.profile
+    /// The profile in force.
+    pub fn profile(&self) -> Arc<Profile> {
+        Arc::clone(&self.0.term().profile)
     }
 
-    /// How many attempts are in flight.
+    /// How many attempts are in flight under the profile in force.
     pub fn in_flight(&self) -> u32 {
-        self.0.relay().in_flight()
+        self.0.term().in_flight()
     }
 
     /// Attempts that end from now on without an answer ended because of this, not of their callers.
     pub(crate) fn stopping(&self) {
-        self.0.stopping.store(true, Relaxed);
+        self.0.common.stopping.store(true, Relaxed);
     }
 }
 
 impl Shared {
-    /// The time since the profile's start.
-    pub(crate) fn elapsed(&self) -> Duration {
-        relaybench_clock::now() - self.start
+    /// What those who arrive now come under.
+    pub(crate) fn term(&self) -> Arc<Term> {
+        // An Arc is replaced whole.
+        Arc::clone(&self.term.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
 
-    /// The instant at a time since the profile's start.
-    pub(crate) fn instant(&self, elapsed: Duration) -> Instant {
-        self.start + elapsed
-    }
-
-    pub(crate) fn relay(&self) -> MutexGuard<'_, Relay> {
-        // The relay changes one number at a time, so that a panic elsewhere leaves it whole.
-        self.relay.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
+impl Common {
     /// How often a request of this hash came before.
     pub(crate) fn occurrence(&self, request: u64) -> u64 {
         self.occurrences.lock().unwrap_or_else(PoisonError::into_inner).next(request)

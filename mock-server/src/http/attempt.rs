@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::HeaderMap;
@@ -9,38 +10,40 @@ use hyper::HeaderMap;
 use crate::draw::{self, Draws};
 use crate::ledger::{Ending, Entry};
 use crate::profile::Keys;
-use crate::relay::{Arrival, Demand, Grant, Outcome, Plan, Refusal, Ticket};
-use crate::server::Shared;
+use crate::relay::{Arrival, Demand, Grant, Plan, Progress, Refusal, Ticket};
+use crate::server::Term;
 use crate::wire::openai::error::masked;
 
 /// Holds whatever the attempt holds. When it is dropped, at the end of the answer or because the caller went away, its place in
 /// the relay is free and its entry is in the ledger.
 #[derive(Debug)]
 pub(crate) struct Attempt {
-    server: Arc<Shared>,
+    term: Arc<Term>,
     entry: Entry,
+    /// Since the profile's start.
+    arrived: Duration,
     is_hang: bool,
     retry_count: Option<u32>,
     ticket: Option<Ticket>,
 }
 
 impl Attempt {
-    pub(crate) fn new(server: Arc<Shared>, connection: u32, arrived: Duration, headers: &HeaderMap) -> Self {
+    pub(crate) fn new(term: Arc<Term>, connection: u32, arrived: Duration, headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let retry_count = text("x-stainless-retry-count").and_then(|count| count.trim().parse().ok());
         let entry = Entry {
-            sequence: server.ledger.next_sequence(),
+            sequence: term.common.ledger.next_sequence(),
             connection,
             request_id: text("x-client-request-id").map(Box::from),
             attempt: retry_count.unwrap_or(0),
-            arrived_ns: nanoseconds(arrived),
+            arrived_ns: nanoseconds(term.since_server_start(arrived)),
             ..Entry::default()
         };
-        Self { server, entry, is_hang: false, retry_count, ticket: None }
+        Self { term, entry, arrived, is_hang: false, retry_count, ticket: None }
     }
 
-    pub(crate) fn server(&self) -> &Shared {
-        &self.server
+    pub(crate) fn term(&self) -> &Arc<Term> {
+        &self.term
     }
 
     /// What it asked for; empty as long as that is not known to exist.
@@ -50,7 +53,7 @@ impl Attempt {
 
     /// When it arrived, since the profile's start.
     pub(crate) fn arrived(&self) -> Duration {
-        Duration::from_nanos(self.entry.arrived_ns)
+        self.arrived
     }
 
     /// Who may call: the holder of a bearer token that the profile accepts.
@@ -59,7 +62,7 @@ impl Attempt {
             let (scheme, token) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).filter(|token| !token.is_empty())
         });
-        match (&self.server.profile.keys, bearer) {
+        match (&self.term.profile.keys, bearer) {
             (_, None) => Err(Refusal::KeyMissing),
             (Keys::Only(keys), Some(token)) if !keys.iter().any(|key| key == token) => {
                 Err(Refusal::KeyWrong { masked: masked(token) })
@@ -77,12 +80,12 @@ impl Attempt {
         };
         let attempt = match (&self.entry.request_id, self.retry_count) {
             (Some(_), Some(count)) => u64::from(count),
-            _ => self.server.occurrence(request),
+            _ => self.term.common.occurrence(request),
         };
         if self.retry_count.is_none() {
             self.entry.attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
         }
-        Draws::new(self.server.profile.seed, request, attempt)
+        Draws::new(self.term.profile.seed, request, attempt)
     }
 
     /// The request was read, and the model exists.
@@ -92,36 +95,74 @@ impl Attempt {
     }
 
     /// Takes its place in the relay, until this is dropped.
-    pub(crate) fn enter(&mut self, demand: Demand) -> (Plan, Grant) {
-        let Arrival { ticket, in_flight, plan, grant } = self.server.relay().arrive(demand, self.arrived());
+    pub(crate) fn enter(&mut self, demand: Demand) -> Result<(Plan, Option<Grant>), Refusal> {
+        let Arrival { ticket, in_flight, plan, grant } = self.term.arrive(demand, self.arrived)?;
         self.ticket = Some(ticket);
         self.entry.in_flight = in_flight;
-        match plan.outcome {
-            Outcome::Hang => self.is_hang = true,
-            Outcome::Completion { tokens, .. } => {
-                self.entry.tokens = tokens;
-                let first = if self.entry.stream { plan.pace.first() } else { plan.pace.total() };
-                self.plan(200, grant, first, plan.pace.total());
-            }
-            Outcome::Overloaded => self.plan(503, grant, plan.pace.total(), plan.pace.total()),
+        if let Plan::Completion { tokens, .. } = plan {
+            self.entry.tokens = tokens;
         }
-        (plan, grant)
+        self.is_hang = matches!(plan, Plan::Hang);
+        self.entry.status = match plan {
+            Plan::Hang => None,
+            Plan::Completion { .. } => Some(200),
+            Plan::Overloaded { .. } => Some(503),
+        };
+        Ok((plan, grant))
     }
 
     /// An answer that is given at once.
     pub(crate) fn answered_at_once(&mut self, status: u16) {
-        self.plan(status, Grant { from: self.arrived() }, Duration::ZERO, Duration::ZERO);
+        self.entry.status = Some(status);
+        self.due_first(self.arrived);
+        self.due_end(self.arrived);
     }
 
-    fn plan(&mut self, status: u16, grant: Grant, first: Duration, end: Duration) {
-        self.entry.status = Some(status);
-        self.entry.latency_ns = nanoseconds(end);
-        self.entry.due_first_ns = Some(nanoseconds(grant.from + first));
-        self.entry.due_end_ns = Some(nanoseconds(grant.from + end));
+    /// Ready when it is its turn.
+    pub(super) fn poll_grant(&self, cx: &mut Context<'_>) -> Poll<Grant> {
+        match &self.ticket {
+            Some(ticket) => self.term.poll_grant(ticket, cx),
+            // Whoever never entered waits for nobody.
+            None => Poll::Ready(Grant { from: self.arrived }),
+        }
+    }
+
+    /// Ready when the batch has come to the token with this number, and when that was.
+    pub(super) fn poll_stepped(&mut self, number: u32, cx: &mut Context<'_>) -> Poll<Duration> {
+        let Some(ticket) = &self.ticket else { return Poll::Ready(self.arrived) };
+        let Progress { first, last, .. } = ready!(self.term.poll_tokens(ticket, number, cx));
+        let first = first.unwrap_or(last);
+        self.due_first(if self.entry.stream { first } else { last });
+        if number >= self.entry.tokens {
+            self.due_end(last);
+        }
+        Poll::Ready(if number == 1 { first } else { last })
+    }
+
+    /// Whether the caller asked for a stream.
+    pub(super) fn is_stream(&self) -> bool {
+        self.entry.stream
+    }
+
+    /// It is its turn.
+    pub(super) fn granted(&mut self, from: Duration) {
+        self.entry.waited_ns = nanoseconds(from.saturating_sub(self.arrived));
+    }
+
+    /// When the first of the answer is due, since the profile's start.
+    pub(super) fn due_first(&mut self, due: Duration) {
+        self.entry.due_first_ns = Some(nanoseconds(self.term.since_server_start(due)));
+    }
+
+    /// When its end is due.
+    pub(super) fn due_end(&mut self, due: Duration) {
+        self.entry.latency_ns = nanoseconds(due.saturating_sub(self.arrived)).saturating_sub(self.entry.waited_ns);
+        self.entry.due_end_ns = Some(nanoseconds(self.term.since_server_start(due)));
     }
 
     /// A part of the answer's body is being written.
-    pub(crate) fn written(&mut self, now: Duration, part: Part) {
+    pub(crate) fn written(&mut self, part: Part) {
+        let now = self.term.since_server_start(self.term.elapsed());
         self.entry.first_written_ns.get_or_insert(nanoseconds(now));
         if part == Part::Last {
             self.entry.end_written_ns = Some(nanoseconds(now));
@@ -139,16 +180,16 @@ pub(crate) enum Part {
 impl Drop for Attempt {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            self.server.relay().leave(ticket);
+            self.term.leave(ticket);
         }
         self.entry.ending = match self.entry.end_written_ns {
             Some(_) => Ending::Served,
-            None if self.server.is_stopping() => Ending::Stopped,
+            None if self.term.common.is_stopping() => Ending::Stopped,
             None if self.is_hang => Ending::Hung,
             None => Ending::CallerLeft,
         };
 
-        self.server.ledger.record(mem::take(&mut self.entry));
+        self.term.common.ledger.record(mem::take(&mut self.entry));
     }
 }
 

@@ -2,16 +2,14 @@
 
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
-use relaybench_clock::Sleep;
 
 use super::Cut;
 use super::attempt::{Attempt, Part};
-use crate::relay::{Grant, Pace};
+use super::production::Production;
 use crate::wire::openai::stream::Events;
 
 /// Chunks that are due together go out together, up to about this many bytes.
@@ -34,8 +32,9 @@ impl AnswerBody {
         Self::Whole { bytes: bytes.into(), attempt: None }
     }
 
-    pub(super) fn stream(attempt: Attempt, events: Events, pace: Pace, grant: Grant) -> Self {
-        Self::Stream(Box::new(Streamed::new(attempt, events, pace, grant)))
+    /// A stream whose first token is due.
+    pub(super) fn stream(attempt: Attempt, events: Events, production: Production) -> Self {
+        Self::Stream(Box::new(Streamed { attempt, events, production, written: 0, stage: Stage::Beginning }))
     }
 }
 
@@ -48,8 +47,7 @@ impl Body for AnswerBody {
             Self::Whole { bytes, .. } if bytes.is_empty() => Poll::Ready(None),
             Self::Whole { bytes, attempt } => {
                 if let Some(attempt) = attempt {
-                    let now = attempt.server().elapsed();
-                    attempt.written(now, Part::Last);
+                    attempt.written(Part::Last);
                 }
                 Poll::Ready(Some(Ok(Frame::data(mem::take(bytes)))))
             }
@@ -60,7 +58,7 @@ impl Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole { bytes, .. } => bytes.is_empty(),
-            Self::Stream(stream) => stream.due.is_none(),
+            Self::Stream(stream) => stream.stage == Stage::Over,
         }
     }
 
@@ -77,44 +75,50 @@ impl Body for AnswerBody {
 pub(crate) struct Streamed {
     attempt: Attempt,
     events: Events,
-    pace: Pace,
-    grant: Grant,
-    /// When the next token is due, since the profile's start; none after the last.
-    due: Option<Duration>,
-    sleep: Sleep,
-    is_begun: bool,
+    production: Production,
+    /// How many tokens have been written.
+    written: u32,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Beginning,
+    Tokens,
+    Over,
 }
 
 impl Streamed {
-    fn new(attempt: Attempt, events: Events, mut pace: Pace, grant: Grant) -> Self {
-        let due = pace.next().map(|delay| grant.from + delay);
-        let sleep = relaybench_clock::sleep_until(attempt.server().instant(due.unwrap_or(grant.from)));
-        Self { attempt, events, pace, grant, due, sleep, is_begun: false }
-    }
-
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if self.due.is_none() {
+        if self.stage == Stage::Over {
             return Poll::Ready(None);
         }
-        ready!(Pin::new(&mut self.sleep).poll(cx));
-        let now = self.attempt.server().elapsed();
-        let mut chunk = Vec::with_capacity(512);
-        while let Some(due) = self.due.filter(|due| *due <= now && chunk.len() < FRAME_BYTES) {
+        let mut chunk = Vec::new();
+        while self.stage != Stage::Over && chunk.len() < FRAME_BYTES {
+            if self.production.poll_token(self.written + 1, &mut self.attempt, cx).is_pending() {
+                break;
+            }
             self.write_token(&mut chunk);
-            self.due = self.pace.next().map(|delay| self.grant.from + delay).inspect(|next| debug_assert!(*next >= due));
         }
-        match self.due {
-            Some(due) => self.sleep.reset(self.attempt.server().instant(due)),
-            None => self.events.write_end(&mut chunk),
+        if chunk.is_empty() {
+            return Poll::Pending;
         }
-        self.attempt.written(now, if self.due.is_some() { Part::Early } else { Part::Last });
+        self.attempt.written(if self.stage == Stage::Over { Part::Last } else { Part::Early });
         Poll::Ready(Some(chunk.into()))
     }
 
     fn write_token(&mut self, chunk: &mut Vec<u8>) {
-        if !mem::replace(&mut self.is_begun, true) {
+        // Room for one event and what may come before it or after it.
+        chunk.reserve(512);
+        if self.stage == Stage::Beginning {
+            self.stage = Stage::Tokens;
             self.events.write_role(chunk);
         }
         self.events.write_token(chunk);
+        self.written += 1;
+        if self.events.remaining() == 0 {
+            self.events.write_end(chunk);
+            self.stage = Stage::Over;
+        }
     }
 }

@@ -12,10 +12,11 @@ use hyper::http::request::Parts;
 use super::Cut;
 use super::attempt::Attempt;
 use super::body::AnswerBody;
+use super::production::Production;
 use super::response;
 use crate::draw::{Draws, Purpose};
 use crate::profile::Profile;
-use crate::relay::{Decision, Finish, Grant, Outcome, Pace, Plan, Refusal, Request, decide};
+use crate::relay::{Decision, Finish, Pace, Plan, Refusal, Request, Timing, decide};
 use crate::wire::content::Content;
 use crate::wire::openai::request::ChatRequest;
 use crate::wire::openai::stream::{Events, UsageChunk};
@@ -28,13 +29,13 @@ pub(super) async fn answer(mut attempt: Attempt, head: &Parts, body: Incoming) -
     if let Err(refusal) = attempt.authorize(&head.headers) {
         return Ok(refuse(attempt, head, refusal, &[]));
     }
-    let body = match read(body, attempt.server().profile.body_limit).await {
+    let body = match read(body, attempt.term().profile.body_limit).await {
         Ok(body) => body,
         Err(Unread::TooLarge(refusal)) => return Ok(refuse(attempt, head, refusal, &[])),
         Err(Unread::CallerLeft) => return Err(Cut),
     };
     let (request, model) = match ChatRequest::parse(&body).and_then(|request| {
-        let model = model(&attempt.server().profile, &request.model)?;
+        let model = model(&attempt.term().profile, &request.model)?;
         Ok((request, model))
     }) {
         Ok(asked) => asked,
@@ -43,24 +44,32 @@ pub(super) async fn answer(mut attempt: Attempt, head: &Parts, body: Incoming) -
     let is_stream = request.stream == Some(true);
     attempt.asked(&model, is_stream);
     let draws = attempt.draws(&body);
-    let facts = Request { max_tokens: request.max_tokens() };
-    let demand = match decide(&attempt.server().profile, facts, draws, attempt.arrived()) {
-        Decision::Refuse(refusal) => return Ok(response::error(attempt, head, &Identity::new(draws), refusal, Duration::ZERO)),
-        Decision::Serve(demand) => demand,
+    let prompt_tokens = request.messages.tokens();
+    let facts = Request { max_tokens: request.max_tokens(), prompt_tokens };
+    let entered = match decide(&attempt.term().profile, facts, draws, attempt.arrived()) {
+        Decision::Refuse(refusal) => Err(refusal),
+        Decision::Serve(demand) => attempt.enter(demand),
     };
-    let (Plan { outcome, pace }, grant) = attempt.enter(demand);
-    let mut play = Play { attempt, head, draws, grant };
-    match outcome {
-        Outcome::Hang => Err(play.hang().await),
-        Outcome::Overloaded => Ok(play.overloaded(pace.total()).await),
-        Outcome::Completion { tokens, finish } => {
-            let usage = Usage { prompt_tokens: request.messages.tokens(), completion_tokens: tokens };
+    let (plan, grant) = match entered {
+        Ok(entered) => entered,
+        Err(refusal) => return Ok(response::refused(attempt, head, &Identity::new(draws), refusal)),
+    };
+    match plan {
+        Plan::Hang => Err(hang(&attempt).await),
+        Plan::Overloaded { after } => {
+            let production = Production::new(Timing::Paced(Pace::even(after, 1)), grant, &mut attempt);
+            Ok(Play { attempt, head, draws, production }.overloaded().await)
+        }
+        Plan::Completion { tokens, finish, timing } => {
+            let production = Production::new(timing, grant, &mut attempt);
+            let play = Play { attempt, head, draws, production };
+            let usage = Usage { prompt_tokens, completion_tokens: tokens };
             let answer = play.begin(model, usage, finish);
             if is_stream {
                 let usage = if request.wants_usage() { UsageChunk::Included } else { UsageChunk::Omitted };
-                Ok(play.stream(answer, usage, pace).await)
+                Ok(play.stream(answer, usage).await)
             } else {
-                Ok(play.whole(answer, pace.total()).await)
+                Ok(play.whole(answer).await)
             }
         }
     }
@@ -68,7 +77,7 @@ pub(super) async fn answer(mut attempt: Attempt, head: &Parts, body: Incoming) -
 
 fn refuse(mut attempt: Attempt, head: &Parts, refusal: Refusal, body: &[u8]) -> Response<AnswerBody> {
     let identity = Identity::new(attempt.draws(body));
-    response::error(attempt, head, &identity, refusal, Duration::ZERO)
+    response::refused(attempt, head, &identity, refusal)
 }
 
 fn model(profile: &Profile, name: &str) -> Result<Arc<str>, Refusal> {
@@ -101,31 +110,31 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Unread> {
     Ok(whole.freeze())
 }
 
+async fn hang(attempt: &Attempt) -> Cut {
+    relaybench_clock::sleep_until(attempt.term().instant(attempt.arrived() + LONGEST_HANG)).await;
+    Cut
+}
+
 /// An attempt in the course of getting what was planned for it.
 struct Play<'a> {
     attempt: Attempt,
     head: &'a Parts,
     draws: Draws,
-    grant: Grant,
+    production: Production,
 }
 
 impl Play<'_> {
-    /// Waits until this long after the grant.
-    async fn due(&self, delay: Duration) {
-        relaybench_clock::sleep_until(self.attempt.server().instant(self.grant.from + delay)).await;
+    /// Waits for a token, and tells how long after the arrival it was due.
+    async fn token(&mut self, number: u32) -> Duration {
+        self.production.token(number, &mut self.attempt).await.saturating_sub(self.attempt.arrived())
     }
 
-    async fn hang(&self) -> Cut {
-        self.due(LONGEST_HANG).await;
-        Cut
+    async fn overloaded(mut self) -> Response<AnswerBody> {
+        let took = self.token(1).await;
+        response::failed(self.attempt, self.head, &Identity::new(self.draws), Refusal::Overloaded, took)
     }
 
-    async fn overloaded(self, total: Duration) -> Response<AnswerBody> {
-        self.due(total).await;
-        response::error(self.attempt, self.head, &Identity::new(self.draws), Refusal::Overloaded, total)
-    }
-
-    fn begin(&mut self, model: Arc<str>, usage: Usage, finish: Finish) -> Answer {
+    fn begin(&self, model: Arc<str>, usage: Usage, finish: Finish) -> Answer {
         let created = relaybench_clock::wall_now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Answer { identity: Identity::new(self.draws), created, model, usage, finish }
     }
@@ -134,18 +143,17 @@ impl Play<'_> {
         Content::new(self.draws.stream(Purpose::Content), answer.usage.completion_tokens)
     }
 
-    async fn whole(self, answer: Answer, total: Duration) -> Response<AnswerBody> {
-        self.due(total).await;
+    async fn whole(mut self, answer: Answer) -> Response<AnswerBody> {
+        let took = self.token(answer.usage.completion_tokens).await;
         let body = completion::body(&answer, self.content(&answer));
         let body = AnswerBody::whole(self.attempt, body);
-        response::success(body, &answer.identity, total, response::JSON)
+        response::success(body, &answer.identity, took, response::JSON)
     }
 
-    async fn stream(self, answer: Answer, usage: UsageChunk, pace: Pace) -> Response<AnswerBody> {
-        let first = pace.first();
-        self.due(first).await;
+    async fn stream(mut self, answer: Answer, usage: UsageChunk) -> Response<AnswerBody> {
+        let took = self.token(1).await;
         let events = Events::new(&answer, self.content(&answer), usage);
-        let body = AnswerBody::stream(self.attempt, events, pace, self.grant);
-        response::success(body, &answer.identity, first, response::EVENT_STREAM)
+        let body = AnswerBody::stream(self.attempt, events, self.production);
+        response::success(body, &answer.identity, took, response::EVENT_STREAM)
     }
 }

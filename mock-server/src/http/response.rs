@@ -11,7 +11,7 @@ use super::attempt::Attempt;
 use super::body::AnswerBody;
 use crate::draw::{self, Draws};
 use crate::relay::Refusal;
-use crate::server::Shared;
+use crate::server::Term;
 use crate::wire::openai::error::{Subject, WireError};
 use crate::wire::openai::{Identity, VERSION, models};
 
@@ -34,34 +34,35 @@ pub(super) fn success(body: AnswerBody, identity: &Identity, took: Duration, con
 pub(super) fn models(mut attempt: Attempt, head: &Parts) -> Response<AnswerBody> {
     let identity = Identity::new(attempt.draws(&[]));
     if let Err(refusal) = attempt.authorize(&head.headers) {
-        return error(attempt, head, &identity, refusal, Duration::ZERO);
+        return refused(attempt, head, &identity, refusal);
     }
     attempt.answered_at_once(200);
-    let body = models::body(&attempt.server().profile);
+    let body = models::body(&attempt.term().profile);
     success(AnswerBody::whole(attempt, body), &identity, Duration::ZERO, JSON)
 }
 
+/// An error in answer to an attempt, at once.
+pub(super) fn refused(mut attempt: Attempt, head: &Parts, identity: &Identity, refusal: Refusal) -> Response<AnswerBody> {
+    let (error, request_id) = wire_error(&attempt, head, identity, refusal);
+    attempt.answered_at_once(error.status);
+    with_error(&error, AnswerBody::whole(attempt, error.body()), &request_id, Duration::ZERO)
+}
+
 /// An error in answer to an attempt, for which the relay took this long.
-pub(super) fn error(
-    mut attempt: Attempt,
-    head: &Parts,
-    identity: &Identity,
-    refusal: Refusal,
-    took: Duration,
-) -> Response<AnswerBody> {
-    let is_at_once = !matches!(refusal, Refusal::Overloaded);
-    let request_id = identity.request_id();
-    let error = WireError::new(refusal, subject(head, attempt.model(), &request_id));
-    if is_at_once {
-        attempt.answered_at_once(error.status);
-    }
+pub(super) fn failed(attempt: Attempt, head: &Parts, identity: &Identity, failure: Refusal, took: Duration) -> Response<AnswerBody> {
+    let (error, request_id) = wire_error(&attempt, head, identity, failure);
     with_error(&error, AnswerBody::whole(attempt, error.body()), &request_id, took)
 }
 
+fn wire_error(attempt: &Attempt, head: &Parts, identity: &Identity, refusal: Refusal) -> (WireError, String) {
+    let request_id = identity.request_id();
+    (WireError::new(refusal, subject(head, attempt.model(), &request_id)), request_id)
+}
+
 /// An error in answer to what reached no route.
-pub(super) fn unrouted(server: &Shared, refusal: Refusal, head: &Parts) -> Response<AnswerBody> {
+pub(super) fn unrouted(term: &Term, refusal: Refusal, head: &Parts) -> Response<AnswerBody> {
     let path = draw::hash(head.uri.path().as_bytes());
-    let identity = Identity::new(Draws::new(server.profile.seed, path, server.occurrence(path)));
+    let identity = Identity::new(Draws::new(term.profile.seed, path, term.common.occurrence(path)));
     let request_id = identity.request_id();
     let error = WireError::new(refusal, subject(head, "", &request_id));
     with_error(&error, AnswerBody::unrecorded(error.body()), &request_id, Duration::ZERO)

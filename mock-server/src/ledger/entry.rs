@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// One attempt that reached a route: what was planned for it, and what happened. Instants are nanoseconds since the profile's
+/// One attempt that reached a route: what was planned for it, and what happened. Instants are nanoseconds since the relay's
 /// start. It never holds a key or a prompt.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
@@ -26,7 +26,9 @@ pub struct Entry {
     pub status: Option<u16>,
     /// Completion tokens that were planned; 0 where there is no completion.
     pub tokens: u32,
-    /// The latency that was drawn: to the end of the answer, from the instant at which it was granted.
+    /// How long it waited for the others before it was its turn.
+    pub waited_ns: u64,
+    /// How long its answer takes from then on, to its end.
     pub latency_ns: u64,
     /// When the request's headers had been read.
     pub arrived_ns: u64,

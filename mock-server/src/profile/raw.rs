@@ -1,14 +1,15 @@
 //! A profile as it is written, and the checks that make it valid.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::capacity::{self, RawCapacity, RawLatency};
 use super::distribution::{self, RawDistribution, Unit};
-use super::{Burst, CATALOG, Curve, CurvePoint, Fault, FaultKind, Keys, Latency, Profile};
-use crate::config::{Problem, Time, nearest};
+use super::window::{RawBurst, RawFault, RawPhase};
+use super::{CATALOG, Keys, Profile};
+use crate::config::Problem;
 use crate::dist::Distribution;
 
 /// A megabyte: a context of 200,000 tokens fits, a caller's mistake does not fill the memory.
@@ -24,12 +25,14 @@ pub(super) struct RawProfile {
     auth: Option<RawAuth>,
     latency: Option<Spanned<RawLatency>>,
     completion: Option<RawCompletion>,
-    capacity: Option<RawCapacity>,
+    capacity: Option<Spanned<RawCapacity>>,
     limits: Option<RawLimits>,
     #[serde(default)]
     burst: Vec<Spanned<RawBurst>>,
     #[serde(default)]
     fault: Vec<Spanned<RawFault>>,
+    #[serde(default)]
+    phase: Vec<Spanned<RawPhase>>,
 }
 
 #[derive(Deserialize)]
@@ -40,32 +43,8 @@ struct RawAuth {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawLatency {
-    total: Option<RawDistribution>,
-    first_token: Option<RawDistribution>,
-    inter_token: Option<RawDistribution>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RawCompletion {
     tokens: Option<RawDistribution>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCapacity {
-    model: Option<Spanned<String>>,
-    #[serde(default)]
-    point: Vec<Spanned<RawPoint>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawPoint {
-    in_flight: Spanned<u32>,
-    latency: RawDistribution,
-    failure_share: Option<Spanned<f64>>,
 }
 
 #[derive(Deserialize)]
@@ -74,37 +53,21 @@ struct RawLimits {
     body_bytes: Option<usize>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawBurst {
-    every: Spanned<Time>,
-    #[serde(rename = "for")]
-    length: Spanned<Time>,
-    from: Option<Time>,
-    share: Option<Spanned<f64>>,
-    retry_after: Option<Time>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawFault {
-    fault: Spanned<String>,
-    probability: Spanned<f64>,
-}
-
 impl RawProfile {
     pub(super) fn valid(self) -> Result<Profile, Problem> {
         if let Some(dialect) = self.dialect.filter(|dialect| dialect.get_ref() != "openai") {
             let message = format!("\"{}\" is not spoken here; the only dialect is \"openai\"", dialect.get_ref());
             return Err(Problem::at(&dialect, message));
         }
+        let (latency, capacity) = capacity::valid(self.latency, self.capacity)?;
         let tokens = self.completion.and_then(|completion| completion.tokens);
         Ok(Profile {
             name: self.name.unwrap_or_else(|| "unnamed".to_owned()),
             seed: self.seed.unwrap_or(1),
             models: models(self.models)?,
             keys: keys(self.auth)?,
-            latency: latency(self.latency, self.capacity)?,
+            latency,
+            capacity,
             completion_tokens: match tokens {
                 Some(tokens) => distribution::valid(&tokens, Unit::Tokens)?,
                 None => Distribution::Uniform { min: 20.0, max: 80.0 },
@@ -112,6 +75,7 @@ impl RawProfile {
             body_limit: self.limits.and_then(|limits| limits.body_bytes).unwrap_or(BODY_LIMIT),
             bursts: self.burst.into_iter().map(|burst| burst.into_inner().valid()).collect::<Result<_, _>>()?,
             faults: self.fault.into_iter().map(|fault| fault.into_inner().valid()).collect::<Result<_, _>>()?,
+            phases: self.phase.into_iter().map(RawPhase::valid).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -144,111 +108,7 @@ fn keys(auth: Option<RawAuth>) -> Result<Keys, Problem> {
     Ok(Keys::Only(keys.into_inner().into_iter().map(Spanned::into_inner).collect()))
 }
 
-fn latency(latency: Option<Spanned<RawLatency>>, capacity: Option<RawCapacity>) -> Result<Latency, Problem> {
-    let RawCapacity { model, point: points } = capacity.unwrap_or_default();
-    match model {
-        Some(model) if model.get_ref() == "curve" => match (latency, points.is_empty()) {
-            (None, false) => curve(points),
-            (None, true) => Err(Problem::at(&model, "a curve needs at least one [[capacity.point]]")),
-            (Some(latency), _) => {
-                Err(Problem::at(&latency, "with a curve the latency is that of its points; leave this table out"))
-            }
-        },
-        Some(model) if model.get_ref() != "none" => {
-            let hint = nearest(model.get_ref(), ["none", "curve"].into_iter());
-            Err(Problem::at(&model, format!("\"{}\" is no capacity model, {hint}", model.get_ref())))
-        }
-        Some(_) | None => match points.first() {
-            Some(point) => Err(Problem::at(point, "only a curve has points; write model = \"curve\" in [capacity]")),
-            None => latency.map_or(Ok(Latency::Total(Distribution::Fixed(0.0))), without_load),
-        },
-    }
-}
-
-fn without_load(latency: Spanned<RawLatency>) -> Result<Latency, Problem> {
-    const RIGHT: &str = "write either total, or first_token and inter_token";
-    match latency.get_ref() {
-        RawLatency { total: Some(total), first_token: None, inter_token: None } => {
-            Ok(Latency::Total(distribution::valid(total, Unit::Time)?))
-        }
-        RawLatency { total: None, first_token: Some(first), inter_token: Some(gap) } => Ok(Latency::Tokens {
-            first: distribution::valid(first, Unit::Time)?,
-            gap: Arc::new(distribution::valid(gap, Unit::Time)?),
-        }),
-        RawLatency { total: Some(_), first_token: Some(extra), .. }
-        | RawLatency { total: Some(_), inter_token: Some(extra), .. } => {
-            Err(Problem::at(extra, format!("the total is given as well; {RIGHT}")))
-        }
-        RawLatency { first_token: Some(half), .. } => Err(Problem::at(half, format!("inter_token is missing; {RIGHT}"))),
-        RawLatency { inter_token: Some(half), .. } => Err(Problem::at(half, format!("first_token is missing; {RIGHT}"))),
-        RawLatency { .. } => Err(Problem::at(&latency, format!("the table is empty; {RIGHT}"))),
-    }
-}
-
-fn curve(raw: Vec<Spanned<RawPoint>>) -> Result<Latency, Problem> {
-    let mut points: Vec<CurvePoint> = Vec::with_capacity(raw.len());
-    for point in raw.into_iter().map(Spanned::into_inner) {
-        let in_flight = *point.in_flight.get_ref();
-        if in_flight == 0 {
-            return Err(Problem::at(
-                &point.in_flight,
-                "0 are never in flight, since the arriving request counts; write 1 or more",
-            ));
-        }
-        if let Some(before) = points.last().filter(|before| before.in_flight >= in_flight) {
-            let message = format!("{in_flight} comes after {}; in_flight must rise from point to point", before.in_flight);
-            return Err(Problem::at(&point.in_flight, message));
-        }
-        points.push(CurvePoint {
-            in_flight,
-            latency: distribution::quantiles(&point.latency, Unit::Time)?,
-            failure_share: point.failure_share.map_or(Ok(0.0), share)?,
-        });
-    }
-    Ok(Latency::Curve(Arc::new(Curve { points })))
-}
-
-impl RawBurst {
-    fn valid(self) -> Result<Burst, Problem> {
-        let (every, length) = (self.every.get_ref().0, self.length.get_ref().0);
-        if every == Duration::ZERO {
-            return Err(Problem::at(&self.every, "bursts cannot follow each other at once; write a duration above 0"));
-        }
-        if length == Duration::ZERO || length > every {
-            let message =
-                format!("a burst lasts {length:?} and the next begins {every:?} after it began; write at most that, and above 0");
-            return Err(Problem::at(&self.length, message));
-        }
-        Ok(Burst {
-            from: self.from.map_or(Duration::ZERO, Duration::from),
-            every,
-            length,
-            share: self.share.map_or(Ok(1.0), share)?,
-            retry_after: self.retry_after.map(Duration::from),
-        })
-    }
-}
-
-impl RawFault {
-    fn valid(self) -> Result<Fault, Problem> {
-        let status = |text: &str| text.parse().ok().filter(|status| (400..=599).contains(status));
-        let kind = match self.fault.get_ref().split_once('=') {
-            None if self.fault.get_ref() == "hang" => Some(FaultKind::Hang),
-            Some(("status", text)) => status(text).map(FaultKind::Status),
-            _ => None,
-        };
-        let Some(kind) = kind else {
-            let message = format!(
-                "\"{}\" is no fault that can be played; write \"hang\", or \"status=\" and a number from 400 to 599",
-                self.fault.get_ref()
-            );
-            return Err(Problem::at(&self.fault, message));
-        };
-        Ok(Fault { kind, probability: share(self.probability)? })
-    }
-}
-
-fn share(share: Spanned<f64>) -> Result<f64, Problem> {
+pub(super) fn share(share: Spanned<f64>) -> Result<f64, Problem> {
     match *share.get_ref() {
         valid if (0.0..=1.0).contains(&valid) => Ok(valid),
         invalid => Err(Problem::at(&share, format!("{invalid} is no share; write a number from 0 to 1"))),

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::pace::Pace;
 use super::refusal::Refusal;
+use super::window;
+use crate::dist;
 use crate::draw::{Draws, Purpose};
 use crate::profile::{Curve, FaultKind, Latency, Profile};
 
@@ -13,6 +15,8 @@ use crate::profile::{Curve, FaultKind, Latency, Profile};
 pub struct Request {
     /// The caller's limit to the completion, in tokens.
     pub max_tokens: Option<u32>,
+    /// How long the prompt is, in tokens.
+    pub prompt_tokens: u32,
 }
 
 /// The first step: turned away at once, or served with a demand.
@@ -29,7 +33,7 @@ pub enum Decision {
 pub enum Demand {
     /// A completion.
     Completion {
-        /// How long it is, at least 1.
+        /// How long it is.
         tokens: u32,
         /// Why it ends there.
         finish: Finish,
@@ -53,6 +57,13 @@ pub enum Delay {
         latency: f64,
         /// It fails when this is below the failure share.
         failure: f64,
+        /// What the latency is multiplied by.
+        factor: f64,
+    },
+    /// As long as the batch makes it.
+    OfBatch {
+        /// What has to be read before the first token.
+        prompt_tokens: u32,
     },
 }
 
@@ -67,14 +78,26 @@ pub enum Finish {
 
 /// Decides what an attempt gets that arrives `now`, after the profile's start.
 pub fn decide(profile: &Profile, request: Request, draws: Draws, now: Duration) -> Decision {
-    if let Some(refusal) = turned_away(profile, draws, now) {
-        return Decision::Refuse(refusal);
-    }
-    match fault(profile, draws) {
+    let fault = match phase_fault(profile, draws, now) {
+        Some(fault) => Some(fault),
+        None => match turned_away(profile, draws, now) {
+            Some(refusal) => return Decision::Refuse(refusal),
+            None => fault(profile, draws),
+        },
+    };
+    match fault {
         Some(FaultKind::Status(status)) => Decision::Refuse(Refusal::Injected(status)),
         Some(FaultKind::Hang) => Decision::Serve(Demand::Hang),
-        None => Decision::Serve(completion(profile, request, draws)),
+        None => Decision::Serve(completion(profile, request, draws, now)),
     }
+}
+
+fn phase_fault(profile: &Profile, draws: Draws, now: Duration) -> Option<FaultKind> {
+    profile.phases.iter().zip(0..).find_map(|(phase, which)| {
+        let fault = phase.fault?;
+        let probability = fault.probability * phase.strength(now);
+        (draws.uniform(Purpose::PhaseFault(which)) < probability).then_some(fault.kind)
+    })
 }
 
 fn turned_away(profile: &Profile, draws: Draws, now: Duration) -> Option<Refusal> {
@@ -90,19 +113,26 @@ fn fault(profile: &Profile, draws: Draws) -> Option<FaultKind> {
     struck.map(|(fault, _)| fault.kind)
 }
 
-fn completion(profile: &Profile, request: Request, draws: Draws) -> Demand {
+fn completion(profile: &Profile, request: Request, draws: Draws, now: Duration) -> Demand {
     let wanted = profile.completion_tokens.draw_count(draws.uniform(Purpose::Tokens)).max(1);
     let tokens = request.max_tokens.map_or(wanted, |max| wanted.min(max.max(1)));
     let finish = if tokens < wanted { Finish::Length } else { Finish::Stop };
+    Demand::Completion { tokens, finish, delay: delay(profile, request, draws, tokens, now) }
+}
+
+fn delay(profile: &Profile, request: Request, draws: Draws, tokens: u32, now: Duration) -> Delay {
     let latency = || draws.uniform(Purpose::Latency);
-    let delay = match &profile.latency {
-        Latency::Total(total) => Delay::Known(Pace::even(total.draw_duration(latency()), tokens)),
+    let factor = window::latency_factor(&profile.phases, now);
+    match &profile.latency {
+        Latency::Total(total) => Delay::Known(Pace::even(dist::duration(total.draw(latency()) * factor), tokens)),
         Latency::Tokens { first, gap } => {
-            Delay::Known(Pace::drawn(first.draw_duration(latency()), gap, draws.stream(Purpose::Gaps), tokens))
+            let first = dist::duration(first.draw(latency()) * factor);
+            Delay::Known(Pace::drawn(first, gap, factor, draws.stream(Purpose::Gaps), tokens))
         }
         Latency::Curve(curve) => {
-            Delay::OfLoad { curve: Arc::clone(curve), latency: latency(), failure: draws.uniform(Purpose::Failure) }
+            let failure = draws.uniform(Purpose::Failure);
+            Delay::OfLoad { curve: Arc::clone(curve), latency: latency(), failure, factor }
         }
-    };
-    Demand::Completion { tokens, finish, delay }
+        Latency::Batch => Delay::OfBatch { prompt_tokens: request.prompt_tokens },
+    }
 }

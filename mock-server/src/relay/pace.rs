@@ -8,16 +8,14 @@ use rand_pcg::Pcg64Mcg;
 use crate::dist::{self, Distribution};
 use crate::draw;
 
-/// When the tokens of a completion are due, as delays from the instant from which it is served: an iterator over them, in order.
+/// When the tokens of a completion are due, as delays from the instant from which it is served. They are asked for in order.
 ///
-/// The last token's delay is the [`total`](Self::total), to the nanosecond.
+/// The last token's delay is the [`total`](Self::total), to the nanosecond. A completion without tokens is due as if it had one.
 #[derive(Clone, Debug)]
 pub struct Pace {
     first: Duration,
     total: Duration,
     tokens: u32,
-    /// How many tokens the iterator has passed.
-    passed: u32,
     gaps: Gaps,
 }
 
@@ -25,26 +23,43 @@ pub struct Pace {
 enum Gaps {
     /// As equal as whole nanoseconds can be.
     Even,
-    /// Each drawn anew. The generator is where the next gap comes from.
-    Drawn { gap: Arc<Distribution>, stream: Pcg64Mcg, last: Duration },
+    /// Each drawn anew, and multiplied. The generator is where the next gap comes from.
+    /// `at` is when the token of this `number` is due, the last that was asked for.
+    Drawn { gap: Arc<Distribution>, factor: f64, stream: Pcg64Mcg, number: u32, at: Duration },
 }
 
 impl Pace {
     /// Tokens spread evenly over the whole time, the last at its end.
     pub fn even(total: Duration, tokens: u32) -> Self {
-        Self { first: part(total, 1, tokens), total, tokens, passed: 0, gaps: Gaps::Even }
+        let tokens = tokens.max(1);
+        Self { first: part(total, 1, tokens), total, tokens, gaps: Gaps::Even }
     }
 
-    /// A first token, and a gap before each further one.
-    pub(super) fn drawn(first: Duration, gap: &Arc<Distribution>, mut stream: Pcg64Mcg, tokens: u32) -> Self {
-        if let Distribution::Fixed(value) = **gap {
-            let total = first + dist::duration(value) * (tokens - 1);
-            let gaps = Gaps::Drawn { gap: Arc::clone(gap), stream, last: first };
-            return Self { first, total, tokens, passed: 0, gaps };
+    /// A first token, and a gap before each further one, multiplied by `factor`.
+    pub(super) fn drawn(first: Duration, gap: &Arc<Distribution>, factor: f64, mut stream: Pcg64Mcg, tokens: u32) -> Self {
+        let tokens = tokens.max(1);
+        let gaps = Gaps::Drawn { gap: Arc::clone(gap), factor, stream: stream.clone(), number: 1, at: first };
+        let total = match **gap {
+            Distribution::Fixed(value) => first + dist::duration(value * factor) * (tokens - 1),
+            _ => (1..tokens).fold(first, |sum, _| sum + drawn_gap(gap, factor, &mut stream)),
+        };
+        Self { first, total, tokens, gaps }
+    }
+
+    /// The delay of a token by its number, from 1. It is not before the last that was asked for.
+    pub fn token(&mut self, number: u32) -> Duration {
+        let wanted = number.clamp(1, self.tokens);
+        match &mut self.gaps {
+            _ if wanted == self.tokens => self.total,
+            Gaps::Even => part(self.total, wanted, self.tokens),
+            Gaps::Drawn { gap, factor, stream, number, at } => {
+                while *number < wanted {
+                    *number += 1;
+                    *at += drawn_gap(gap, *factor, stream);
+                }
+                *at
+            }
         }
-        let gaps = Gaps::Drawn { gap: Arc::clone(gap), stream: stream.clone(), last: first };
-        let total = (1..tokens).fold(first, |sum, _| sum + gap.draw_duration(draw::uniform(&mut stream)));
-        Self { first, total, tokens, passed: 0, gaps }
     }
 
     /// The delay of the first token.
@@ -58,31 +73,9 @@ impl Pace {
     }
 }
 
-impl Iterator for Pace {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        if self.passed == self.tokens {
-            return None;
-        }
-        self.passed += 1;
-        match &mut self.gaps {
-            Gaps::Even => Some(part(self.total, self.passed, self.tokens)),
-            Gaps::Drawn { .. } if self.passed == 1 => Some(self.first),
-            Gaps::Drawn { gap, stream, last } => {
-                *last += gap.draw_duration(draw::uniform(stream));
-                Some(*last)
-            }
-        }
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = (self.tokens - self.passed) as usize;
-        (left, Some(left))
-    }
+fn drawn_gap(gap: &Distribution, factor: f64, stream: &mut Pcg64Mcg) -> Duration {
+    dist::duration(gap.draw(draw::uniform(stream)) * factor)
 }
-
-impl ExactSizeIterator for Pace {}
 
 fn part(total: Duration, numerator: u32, denominator: u32) -> Duration {
     let total = total.as_nanos();
@@ -100,8 +93,12 @@ mod tests {
     use super::*;
     use crate::draw::{Draws, Purpose};
 
-    fn drawn(gap: Distribution, tokens: u32) -> Pace {
-        Pace::drawn(Duration::from_millis(300), &Arc::new(gap), Draws::new(1, 2, 3).stream(Purpose::Gaps), tokens)
+    fn drawn(gap: Distribution, factor: f64, tokens: u32) -> Pace {
+        Pace::drawn(Duration::from_millis(300), &Arc::new(gap), factor, Draws::new(1, 2, 3).stream(Purpose::Gaps), tokens)
+    }
+
+    fn tokens(mut pace: Pace) -> Vec<Duration> {
+        (1..=pace.tokens).map(|number| pace.token(number)).collect()
     }
 
     #[test]
@@ -110,25 +107,39 @@ mod tests {
         for pace in [
             Pace::even(Duration::from_nanos(1_000_003), 7),
             Pace::even(Duration::ZERO, 3),
-            drawn(lognormal, 200),
-            drawn(Distribution::Fixed(13e6), 200),
-            drawn(Distribution::Fixed(13e6), 1),
+            Pace::even(Duration::from_millis(5), 0),
+            drawn(lognormal.clone(), 1.0, 200),
+            drawn(lognormal, 0.7, 200),
+            drawn(Distribution::Fixed(13e6), 1.0, 200),
+            drawn(Distribution::Fixed(13e6), 1.5, 1),
         ] {
-            assert_eq!(pace.clone().next(), Some(pace.first()));
-            assert_eq!(pace.clone().last(), Some(pace.total()));
-            assert!(pace.clone().is_sorted());
+            let due = tokens(pace.clone());
+            assert_eq!((due.first(), due.last()), (Some(&pace.first()), Some(&pace.total())));
+            assert!(due.is_sorted());
+        }
+    }
+
+    #[test]
+    fn tokens_that_are_passed_over_do_not_change_when_the_others_are_due() {
+        let lognormal = Distribution::Lognormal { median: 13e6, sigma: 0.5 };
+        for pace in [Pace::even(Duration::from_nanos(1_000_003), 100), drawn(lognormal, 2.0, 100)] {
+            let (due, mut leaping) = (tokens(pace.clone()), pace);
+            for number in (3..=100).step_by(7) {
+                assert_eq!(leaping.token(number), due[number as usize - 1]);
+                assert_eq!(leaping.token(number), due[number as usize - 1]);
+            }
         }
     }
 
     #[test]
     fn a_fixed_gap_is_the_same_between_all_tokens() {
-        let due: Vec<u128> = drawn(Distribution::Fixed(13e6), 4).map(|due| due.as_millis()).collect();
-        assert_eq!(due, [300, 313, 326, 339]);
+        let due: Vec<u128> = tokens(drawn(Distribution::Fixed(13e6), 2.0, 4)).iter().map(Duration::as_millis).collect();
+        assert_eq!(due, [300, 326, 352, 378]);
     }
 
     #[test]
     fn an_even_pace_is_even_to_the_nanosecond() {
-        let due: Vec<u128> = Pace::even(Duration::from_nanos(10), 4).map(|due| due.as_nanos()).collect();
+        let due: Vec<u128> = tokens(Pace::even(Duration::from_nanos(10), 4)).iter().map(Duration::as_nanos).collect();
         assert_eq!(due, [2, 5, 7, 10]);
     }
 }

@@ -41,6 +41,8 @@ pub enum Refusal {
         /// How long to stay away.
         retry_after: Duration,
     },
+    /// Turned away because too many are being served or wait.
+    TooManyInFlight,
     /// A failure under load.
     Overloaded,
     /// A status that the profile injects.

@@ -68,6 +68,12 @@ impl WireError {
                 let message = format!("Rate limit reached for {model} on requests per min (RPM). Please try again in {wait}.");
                 Self { retry_after: Some(retry_after), ..Self::other(429, "requests", Some("rate_limit_exceeded"), message) }
             }
+            Refusal::TooManyInFlight => Self::other(
+                429,
+                "rate_limit_error",
+                Some("slow_down"),
+                format!("Too many requests for {model} are in flight. Please slow down and try again (request {request_id})."),
+            ),
             Refusal::Overloaded | Refusal::Injected(503) => Self::other(
                 503,
                 "service_unavailable_error",

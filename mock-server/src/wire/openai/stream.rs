@@ -31,6 +31,11 @@ impl Events {
         Self { beginning, content, finish_reason: answer.finish_reason(), usage }
     }
 
+    /// How many tokens are to come.
+    pub(crate) fn remaining(&self) -> u32 {
+        self.content.remaining()
+    }
+
     /// The first event: who speaks.
     pub(crate) fn write_role(&self, out: &mut Vec<u8>) {
         self.open_choice(out);

@@ -1,0 +1,135 @@
+//! What holds at certain times, and what befalls single attempts: bursts, phases and faults as they are written.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::raw::share;
+use super::{Burst, Fault, FaultKind, Phase, Window};
+use crate::config::{Problem, Time};
+
+/// Beyond it a slow phase is an outage, which is written as one.
+const LARGEST_FACTOR: f64 = 10_000.0;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawBurst {
+    every: Spanned<Time>,
+    #[serde(rename = "for")]
+    length: Spanned<Time>,
+    from: Option<Time>,
+    share: Option<Spanned<f64>>,
+    retry_after: Option<Time>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFault {
+    fault: Spanned<String>,
+    probability: Spanned<f64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPhase {
+    from: Option<Time>,
+    #[serde(rename = "for")]
+    length: Option<Spanned<Time>>,
+    every: Option<Spanned<Time>>,
+    latency_factor: Option<Spanned<f64>>,
+    fault: Option<RawFault>,
+    ramp_up: Option<Spanned<Time>>,
+    ramp_down: Option<Spanned<Time>>,
+}
+
+impl RawBurst {
+    pub(super) fn valid(self) -> Result<Burst, Problem> {
+        Ok(Burst {
+            window: window("burst", self.from, Some(&self.length), Some(&self.every))?,
+            share: self.share.map_or(Ok(1.0), share)?,
+            retry_after: self.retry_after.map(Duration::from),
+        })
+    }
+}
+
+impl RawPhase {
+    pub(super) fn valid(raw: Spanned<Self>) -> Result<Phase, Problem> {
+        if raw.get_ref().latency_factor.is_none() && raw.get_ref().fault.is_none() {
+            return Err(Problem::at(&raw, "this phase changes nothing; write a latency_factor, a fault or both"));
+        }
+        let raw = raw.into_inner();
+        let window = window("phase", raw.from, raw.length.as_ref(), raw.every.as_ref())?;
+        let (ramp_up, ramp_down) = ramps(window, raw.ramp_up.as_ref(), raw.ramp_down.as_ref())?;
+        let latency_factor = raw.latency_factor.map_or(Ok(1.0), latency_factor)?;
+        Ok(Phase { window, ramp_up, ramp_down, latency_factor, fault: raw.fault.map(RawFault::valid).transpose()? })
+    }
+}
+
+fn window(
+    what: &str,
+    from: Option<Time>,
+    length: Option<&Spanned<Time>>,
+    every: Option<&Spanned<Time>>,
+) -> Result<Window, Problem> {
+    let time = |raw: &Spanned<Time>| raw.get_ref().0;
+    match (length, every) {
+        (_, Some(every)) if time(every).is_zero() => {
+            return Err(Problem::at(every, format!("one {what} cannot follow the other at once; write a duration above 0")));
+        }
+        (None, Some(every)) => {
+            return Err(Problem::at(every, format!("a {what} that lasts for ever cannot come again; write how long in `for`")));
+        }
+        (Some(length), Some(every)) if time(length).is_zero() || time(length) > time(every) => {
+            let (length_s, every_s) = (time(length), time(every));
+            let message =
+                format!("a {what} lasts {length_s:?} and the next begins {every_s:?} after it began; write at most that, and above 0");
+            return Err(Problem::at(length, message));
+        }
+        (Some(length), None) if time(length).is_zero() => {
+            return Err(Problem::at(length, format!("a {what} that lasts no time changes nothing; write a duration above 0")));
+        }
+        _ => {}
+    }
+    Ok(Window { from: from.map_or(Duration::ZERO, Duration::from), length: length.map(time), every: every.map(time) })
+}
+
+fn ramps(window: Window, up: Option<&Spanned<Time>>, down: Option<&Spanned<Time>>) -> Result<(Duration, Duration), Problem> {
+    let time = |raw: Option<&Spanned<Time>>| raw.map_or(Duration::ZERO, |raw| raw.get_ref().0);
+    match (window.length, up, down) {
+        (None, _, Some(down)) => Err(Problem::at(down, "a phase that lasts for ever has no end; write how long in `for`")),
+        (Some(length), _, Some(last)) | (Some(length), Some(last), None) if time(up) + time(down) > length => {
+            let message = format!("the ramps take {:?} and the phase lasts {length:?}; write at most that", time(up) + time(down));
+            Err(Problem::at(last, message))
+        }
+        _ => Ok((time(up), time(down))),
+    }
+}
+
+fn latency_factor(raw: Spanned<f64>) -> Result<f64, Problem> {
+    let factor = *raw.get_ref();
+    // A number that is not one compares false.
+    if factor > 0.0 && factor <= LARGEST_FACTOR {
+        return Ok(factor);
+    }
+    Err(Problem::at(&raw, format!("{factor} is no factor; write a number above 0, up to {LARGEST_FACTOR}")))
+}
+
+impl RawFault {
+    pub(super) fn valid(self) -> Result<Fault, Problem> {
+        let status = |text: &str| text.parse().ok().filter(|status| (400..=599).contains(status));
+        let kind = match self.fault.get_ref().split_once('=') {
+            None if self.fault.get_ref() == "hang" => Some(FaultKind::Hang),
+            Some(("status", text)) => status(text).map(FaultKind::Status),
+            _ => None,
+        };
+        let Some(kind) = kind else {
+            let message = format!(
+                "\"{}\" is no fault that can be played; write \"hang\", or \"status=\" and a number from 400 to 599",
+                self.fault.get_ref()
+            );
+            return Err(Problem::at(&self.fault, message));
+        };
+        Ok(Fault { kind, probability: share(self.probability)? })
+    }
+}
