@@ -50,7 +50,6 @@ where
             .timer(HyperTimer)
             // It would set a timer for each request, and close connections that clients mean to reuse.
             .header_read_timeout(None)
-            .pipeline_flush(true)
             // The day is not the same in two runs.
             .auto_date_header(!is_virtual())
             .serve_connection(TokioIo::new(io), service)

@@ -190,7 +190,10 @@ impl fmt::Debug for Keys {
 #[derive(Clone, Debug)]
 pub(crate) enum Latency {
     Total(Distribution),
-    Tokens { first: Distribution, gap: Arc<Distribution> },
+    Tokens {
+        first: Distribution,
+        gap: Arc<Distribution>,
+    },
     /// By the requests in flight.
     Curve(Arc<Curve>),
     /// As the batch comes to it.

@@ -49,7 +49,13 @@ pub(super) fn refused(mut attempt: Attempt, head: &Parts, identity: &Identity, r
 }
 
 /// An error in answer to an attempt, for which the relay took this long.
-pub(super) fn failed(attempt: Attempt, head: &Parts, identity: &Identity, failure: Refusal, took: Duration) -> Response<AnswerBody> {
+pub(super) fn failed(
+    attempt: Attempt,
+    head: &Parts,
+    identity: &Identity,
+    failure: Refusal,
+    took: Duration,
+) -> Response<AnswerBody> {
     let (error, request_id) = wire_error(&attempt, head, identity, failure);
     with_error(&error, AnswerBody::whole(attempt, error.body()), &request_id, took)
 }

@@ -82,8 +82,9 @@ fn window(
         }
         (Some(length), Some(every)) if time(length).is_zero() || time(length) > time(every) => {
             let (length_s, every_s) = (time(length), time(every));
-            let message =
-                format!("a {what} lasts {length_s:?} and the next begins {every_s:?} after it began; write at most that, and above 0");
+            let message = format!(
+                "a {what} lasts {length_s:?} and the next begins {every_s:?} after it began; write at most that, and above 0"
+            );
             return Err(Problem::at(length, message));
         }
         (Some(length), None) if time(length).is_zero() => {
@@ -99,7 +100,8 @@ fn ramps(window: Window, up: Option<&Spanned<Time>>, down: Option<&Spanned<Time>
     match (window.length, up, down) {
         (None, _, Some(down)) => Err(Problem::at(down, "a phase that lasts for ever has no end; write how long in `for`")),
         (Some(length), _, Some(last)) | (Some(length), Some(last), None) if time(up) + time(down) > length => {
-            let message = format!("the ramps take {:?} and the phase lasts {length:?}; write at most that", time(up) + time(down));
+            let message =
+                format!("the ramps take {:?} and the phase lasts {length:?}; write at most that", time(up) + time(down));
             Err(Problem::at(last, message))
         }
         _ => Ok((time(up), time(down))),

@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod capacity;
 mod command;
 mod determinism;
 mod embedded;
 mod golden;
 mod ledger;
+mod phases;
 mod profiles;
+mod queueing;
 mod robustness;
 mod support;
 mod timing;

@@ -92,7 +92,7 @@ fn wrong_curves_are_refused_where_they_are() {
     let point = |in_flight: u32| format!("[[capacity.point]]\nin_flight = {in_flight}\nlatency = {{ p50 = \"1s\" }}\n");
     refused(&curve(""), "2: capacity.model: a curve needs at least one [[capacity.point]]");
     refused("[capacity]\nmodel = \"cruve\"", "2: capacity.model: \"cruve\" is no capacity model, did you mean \"curve\"?");
-    refused(&point(1), "1: capacity.point: only a curve has points; write model = \"curve\" in [capacity]");
+    refused(&point(1), "1: capacity.point: only model = \"curve\" has this key, and the model is \"none\"");
     refused(
         &curve(&(point(50) + &point(50))),
         "7: capacity.point.in_flight: 50 comes after 50; in_flight must rise from point to point",
@@ -104,6 +104,76 @@ fn wrong_curves_are_refused_where_they_are() {
     refused(
         &curve("[[capacity.point]]\nin_flight = 1\nlatency = { p50 = \"1s\", mean = \"1s\" }"),
         "5: capacity.point.latency.mean: unknown key; quantiles are called p0, p50, p95, p99, p999 (99.9 %), p100 and the like",
+    );
+}
+
+#[test]
+fn wrong_capacities_are_refused_where_they_are() {
+    refused("[capacity]\nmodel = \"queue\"", "1: capacity: the key \"servers\" is missing");
+    refused(
+        "[capacity]\nmodel = \"queue\"\nservers = 0",
+        "3: capacity.servers: 0 would never serve anyone; write a whole number from 1",
+    );
+    refused(
+        "[capacity]\nmodel = \"queue\"\nservers = 2\noverflow = 500",
+        "4: capacity.overflow: 500 is not what a full relay answers; write 429 or 503",
+    );
+    refused(
+        "[capacity]\nmodel = \"queue\"\nservers = 2\nstep = \"1ms\"",
+        "4: capacity.step: only model = \"batch\" has this key, and the model is \"queue\"",
+    );
+    refused(
+        "[capacity]\nwaiting_room = 2",
+        "2: capacity.waiting_room: only model = \"queue\" or \"rate\" or \"batch\" has this key, and the model is \"none\"",
+    );
+    refused("[capacity]\nmodel = \"rate\"", "1: capacity: the key \"requests_per_second\" is missing");
+    refused(
+        "[capacity]\nmodel = \"rate\"\nrequests_per_second = 0",
+        "3: capacity.requests_per_second: 0 is no rate; write a number above 0 (0.000001 to 1000000000)",
+    );
+    refused("[capacity]\nmodel = \"batch\"\nmax_batch = 4", "1: capacity: the key \"step\" is missing");
+    refused("[capacity]\nmodel = \"batch\"\nstep = \"9ms\"", "1: capacity: the key \"max_batch\" is missing");
+    refused(
+        "[capacity]\nmodel = \"batch\"\nmax_batch = 4\nstep = \"0s\"",
+        "4: capacity.step: a step takes time; write a duration above 0",
+    );
+    refused(
+        "[capacity]\nmodel = \"batch\"\nmax_batch = 4\nstep = \"9ms\"\ncollapse_above = 9",
+        "5: capacity.collapse_above: collapse_per_request is missing; write both or neither",
+    );
+    refused(
+        "latency.total = { dist = \"fixed\", value = \"1s\" }\n[capacity]\nmodel = \"batch\"\nmax_batch = 4\nstep = \"9ms\"",
+        "1: latency: with a batch the latency is that of its steps; leave this table out",
+    );
+}
+
+#[test]
+fn wrong_phases_are_refused_where_they_are() {
+    refused("[[phase]]\nfrom = \"1s\"", "1: phase: this phase changes nothing; write a latency_factor, a fault or both");
+    refused("[[phase]]\nlatency_factor = 0.0", "2: phase.latency_factor: 0 is no factor; write a number above 0, up to 10000");
+    refused(
+        "[[phase]]\nlatency_factor = 2.0\nevery = \"1s\"",
+        "3: phase.every: a phase that lasts for ever cannot come again; write how long in `for`",
+    );
+    refused(
+        "[[phase]]\nlatency_factor = 2.0\nfor = \"0s\"",
+        "3: phase.for: a phase that lasts no time changes nothing; write a duration above 0",
+    );
+    refused(
+        "[[phase]]\nlatency_factor = 2.0\nfor = \"2s\"\nevery = \"1s\"",
+        "3: phase.for: a phase lasts 2s and the next begins 1s after it began; write at most that, and above 0",
+    );
+    refused(
+        "[[phase]]\nlatency_factor = 2.0\nramp_down = \"1s\"",
+        "3: phase.ramp_down: a phase that lasts for ever has no end; write how long in `for`",
+    );
+    refused(
+        "[[phase]]\nlatency_factor = 2.0\nfor = \"2s\"\nramp_up = \"2s\"\nramp_down = \"1s\"",
+        "5: phase.ramp_down: the ramps take 3s and the phase lasts 2s; write at most that",
+    );
+    refused(
+        "[[phase]]\nfault = { fault = \"status=503\", probability = 2.0 }",
+        "2: phase.fault.probability: 2 is no share; write a number from 0 to 1",
     );
 }
 

@@ -44,6 +44,7 @@ impl Seats {
     pub(super) fn give_back(&mut self, seat: Seat) -> Holder {
         let holder = self.holders.remove(seat);
         self.line.remove(&holder.number);
+        self.moved.retain(|moved| *moved != seat);
         holder
     }
 
