@@ -43,7 +43,7 @@ pub struct MockArgs {
     /// Write a line of JSON for each attempt to this file, which is replaced
     #[arg(long, value_name = "FILE")]
     pub ledger: Option<PathBuf>,
-    /// Print the names of the built-in profiles
+    /// Print the built-in profiles: a name, and what it is
     #[arg(long)]
     pub list_profiles: bool,
     /// Print a built-in profile as TOML, to be copied and changed
@@ -86,8 +86,7 @@ pub enum MockError {
 /// When the profile, the address or the ledger's file cannot be had.
 pub fn run(args: &MockArgs) -> Result<(), MockError> {
     if args.list_profiles {
-        let names: Vec<&str> = Profile::builtin_names().collect();
-        return Ok(print(&names.join("\n"))?);
+        return Ok(print(&listed_profiles())?);
     }
     if let Some(name) = &args.show {
         let toml = Profile::builtin_toml(name).ok_or_else(|| LoadError::unknown("profile", name, Profile::builtin_names()))?;
@@ -99,12 +98,19 @@ pub fn run(args: &MockArgs) -> Result<(), MockError> {
         None => profile,
     };
     let ledger = open_ledger(args)?;
+    // A caller beyond the limit would not be turned away but wait unheard. Where it cannot be raised it stays as it is.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
     let runtime = Builder::new_current_thread().enable_io().build()?;
     let served = runtime.block_on(serve(profile, args, &ledger));
     // Whoever is still being served gets an entry before the last flush.
     drop(runtime);
     served?;
     ledger.flush().map_err(|source| unwritable(args, source))
+}
+
+fn listed_profiles() -> String {
+    let line = |name| format!("{name:<12}{}", Profile::builtin_summary(name).unwrap_or_default());
+    Profile::builtin_names().map(line).collect::<Vec<_>>().join("\n")
 }
 
 async fn serve(profile: Profile, args: &MockArgs, ledger: &Ledger) -> Result<(), MockError> {
@@ -116,7 +122,7 @@ async fn serve(profile: Profile, args: &MockArgs, ledger: &Ledger) -> Result<(),
     print(&format!("listening on http://{addr}"))?;
     tokio::select! {
         biased;
-        failure = flush_each_second(ledger) => return Err(unwritable(args, failure)),
+        failure = flush_each_second(args, ledger) => return Err(unwritable(args, failure)),
         () = listen::accept_until(listener, server.clone(), stop) => {}
     }
     server.stopping();
@@ -134,7 +140,11 @@ fn unwritable(args: &MockArgs, source: io::Error) -> MockError {
 }
 
 /// Ends when the ledger cannot be written.
-async fn flush_each_second(ledger: &Ledger) -> io::Error {
+async fn flush_each_second(args: &MockArgs, ledger: &Ledger) -> io::Error {
+    if args.ledger.is_none() {
+        // An idle mock has nothing to wake up for.
+        return std::future::pending().await;
+    }
     loop {
         relaybench_clock::sleep(FLUSH_EVERY).await;
         if let Err(error) = ledger.flush() {

@@ -45,7 +45,8 @@ where
     let open = server.common.ledger.connection_opened();
     async move {
         let connection = open.number();
-        let service = service_fn(move |request| answer(Arc::clone(&server), connection, request));
+        // In a box of its own, since hyper keeps room for it as long as the connection lives, and it is larger than all the rest.
+        let service = service_fn(move |request| Box::pin(answer(Arc::clone(&server), connection, request)));
         let served = http1::Builder::new()
             .timer(HyperTimer)
             // It would set a timer for each request, and close connections that clients mean to reuse.

@@ -4,10 +4,14 @@ use super::Profile;
 use crate::config::{self, LoadError};
 
 /// The profiles that are compiled in, with their TOML.
-const BUILTIN: [(&str, &str); 3] = [
+const BUILTIN: [(&str, &str); 7] = [
     ("instant", include_str!("../../../fixtures/profiles/instant.toml")),
     ("holysheep", include_str!("../../../fixtures/profiles/holysheep.toml")),
+    ("steady", include_str!("../../../fixtures/profiles/steady.toml")),
+    ("heavy-tail", include_str!("../../../fixtures/profiles/heavy-tail.toml")),
+    ("saturating", include_str!("../../../fixtures/profiles/saturating.toml")),
     ("flaky", include_str!("../../../fixtures/profiles/flaky.toml")),
+    ("outage", include_str!("../../../fixtures/profiles/outage.toml")),
 ];
 
 impl Profile {
@@ -23,6 +27,14 @@ impl Profile {
     /// The names of the profiles that are compiled in.
     pub fn builtin_names() -> impl ExactSizeIterator<Item = &'static str> + Clone {
         BUILTIN.iter().map(|(name, _)| *name)
+    }
+
+    /// What a built-in profile is, in a sentence: the first of the comment that it begins with.
+    pub fn builtin_summary(name: &str) -> Option<String> {
+        let comment = Self::builtin_toml(name)?.lines().map_while(|line| line.strip_prefix("# "));
+        let text = comment.collect::<Vec<_>>().join(" ");
+        let end = text.find(". ").map_or(text.len(), |end| end + 1);
+        Some(text[..end].to_owned())
     }
 
     /// A built-in profile as it is written, to be copied and changed.
@@ -72,7 +84,7 @@ mod tests {
     fn an_unknown_name_is_answered_with_the_nearest() {
         let refusal = |name| Profile::load(name).unwrap_err().to_string();
         assert!(refusal("hollysheep").contains("did you mean \"holysheep\"?"));
-        assert!(refusal("zzz").contains("known here: instant, holysheep, flaky;"));
+        assert!(refusal("zzz").contains("known here: instant, holysheep, steady, heavy-tail, saturating, flaky, outage;"));
         assert!(refusal("./missing.toml").starts_with("cannot read the profile ./missing.toml"));
     }
 }

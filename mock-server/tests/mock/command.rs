@@ -68,12 +68,18 @@ fn a_wrong_command_line_is_exit_code_2() {
 
 #[test]
 fn profiles_can_be_listed_shown_and_read_back() {
-    assert_eq!(output(&["--list-profiles"]).1, "instant\nholysheep\nflaky\n");
-    let (code, toml, _) = output(&["--show", "holysheep"]);
+    let (code, listed, _) = output(&["--list-profiles"]);
     assert_eq!(code, Some(0));
-    let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
-    std::fs::write(file.path(), toml).unwrap();
-    Running::start(&["--profile", file.path().to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+    let names: Vec<&str> = listed.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(names, ["instant", "holysheep", "steady", "heavy-tail", "saturating", "flaky", "outage"]);
+    assert!(listed.lines().all(|line| line.ends_with('.') && line.len() < 150), "{listed}");
+    for name in names {
+        let (code, toml, _) = output(&["--show", name]);
+        assert_eq!(code, Some(0));
+        let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+        std::fs::write(file.path(), toml).unwrap();
+        Running::start(&["--profile", file.path().to_str().unwrap(), "--listen", "127.0.0.1:0"]);
+    }
 }
 
 #[cfg(unix)]
