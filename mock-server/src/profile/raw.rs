@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::distribution::{self, RawDistribution, Unit};
+use super::distribution::{self, Directory, RawDistribution, Unit};
 use super::{Burst, CATALOG, Curve, CurvePoint, Fault, FaultKind, Keys, Latency, Profile};
 use crate::config::{Problem, Time, nearest};
 use crate::dist::Distribution;
@@ -93,7 +93,8 @@ struct RawFault {
 }
 
 impl RawProfile {
-    pub(super) fn valid(self) -> Result<Profile, Problem> {
+    /// `directory` is where the files that the profile names are.
+    pub(super) fn valid(self, directory: Directory<'_>) -> Result<Profile, Problem> {
         if let Some(dialect) = self.dialect.filter(|dialect| dialect.get_ref() != "openai") {
             let message = format!("\"{}\" is not spoken here; the only dialect is \"openai\"", dialect.get_ref());
             return Err(Problem::at(&dialect, message));
@@ -104,9 +105,9 @@ impl RawProfile {
             seed: self.seed.unwrap_or(1),
             models: models(self.models)?,
             keys: keys(self.auth)?,
-            latency: latency(self.latency, self.capacity)?,
+            latency: latency(self.latency, self.capacity, directory)?,
             completion_tokens: match tokens {
-                Some(tokens) => distribution::valid(&tokens, Unit::Tokens)?,
+                Some(tokens) => distribution::valid(&tokens, Unit::Tokens, directory)?,
                 None => Distribution::Uniform { min: 20.0, max: 80.0 },
             },
             body_limit: self.limits.and_then(|limits| limits.body_bytes).unwrap_or(BODY_LIMIT),
@@ -144,7 +145,11 @@ fn keys(auth: Option<RawAuth>) -> Result<Keys, Problem> {
     Ok(Keys::Only(keys.into_inner().into_iter().map(Spanned::into_inner).collect()))
 }
 
-fn latency(latency: Option<Spanned<RawLatency>>, capacity: Option<RawCapacity>) -> Result<Latency, Problem> {
+fn latency(
+    latency: Option<Spanned<RawLatency>>,
+    capacity: Option<RawCapacity>,
+    directory: Directory<'_>,
+) -> Result<Latency, Problem> {
     let RawCapacity { model, point: points } = capacity.unwrap_or_default();
     match model {
         Some(model) if model.get_ref() == "curve" => match (latency, points.is_empty()) {
@@ -160,20 +165,20 @@ fn latency(latency: Option<Spanned<RawLatency>>, capacity: Option<RawCapacity>) 
         }
         Some(_) | None => match points.first() {
             Some(point) => Err(Problem::at(point, "only a curve has points; write model = \"curve\" in [capacity]")),
-            None => latency.map_or(Ok(Latency::Total(Distribution::Fixed(0.0))), without_load),
+            None => latency.map_or(Ok(Latency::Total(Distribution::Fixed(0.0))), |latency| without_load(latency, directory)),
         },
     }
 }
 
-fn without_load(latency: Spanned<RawLatency>) -> Result<Latency, Problem> {
+fn without_load(latency: Spanned<RawLatency>, directory: Directory<'_>) -> Result<Latency, Problem> {
     const RIGHT: &str = "write either total, or first_token and inter_token";
     match latency.get_ref() {
         RawLatency { total: Some(total), first_token: None, inter_token: None } => {
-            Ok(Latency::Total(distribution::valid(total, Unit::Time)?))
+            Ok(Latency::Total(distribution::valid(total, Unit::Time, directory)?))
         }
         RawLatency { total: None, first_token: Some(first), inter_token: Some(gap) } => Ok(Latency::Tokens {
-            first: distribution::valid(first, Unit::Time)?,
-            gap: Arc::new(distribution::valid(gap, Unit::Time)?),
+            first: distribution::valid(first, Unit::Time, directory)?,
+            gap: Arc::new(distribution::valid(gap, Unit::Time, directory)?),
         }),
         RawLatency { total: Some(_), first_token: Some(extra), .. }
         | RawLatency { total: Some(_), inter_token: Some(extra), .. } => {

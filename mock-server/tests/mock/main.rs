@@ -4,10 +4,12 @@
 
 mod command;
 mod determinism;
+mod distributions;
 mod embedded;
 mod golden;
 mod ledger;
 mod profiles;
 mod robustness;
+mod sample_files;
 mod support;
 mod timing;
