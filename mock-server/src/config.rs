@@ -30,11 +30,12 @@ mod named;
 mod nearest;
 mod time;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 
+pub(crate) use named::is_path;
 pub use named::{LoadError, load};
 pub use nearest::nearest;
 pub use time::Time;
@@ -123,9 +124,18 @@ impl fmt::Display for ConfigError {
             write!(f, ":{line}")?;
         }
         if let Some(key) = &self.key {
-            write!(f, ": {key}")?;
+            write!(f, ": {}", OneLine(key))?;
         }
-        write!(f, ": {}", self.message)
+        write!(f, ": {}", OneLine(&self.message))
+    }
+}
+
+/// A text that quotes what somebody wrote, with the line breaks and other control characters in it escaped.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|char| if char.is_control() { char.escape_default().fmt(f) } else { f.write_char(char) })
     }
 }
 
@@ -232,6 +242,14 @@ mod tests {
         let error = parse::<Raw>("count = 1\nwait = = 2\n", "x.toml").unwrap_err();
         assert_eq!((error.line(), error.key()), (Some(2), None));
         assert!(!error.to_string().contains('\n'));
+    }
+
+    #[test]
+    fn line_breaks_in_what_is_refused_do_not_break_the_line() {
+        let quoting = |raw: Raw| Err::<(), _>(Problem::at(&raw.burst[0].every, "\"1\n2\" is wrong"));
+        let error = parse_valid("[[burst]]\nevery = \"1s\"", "x.toml", quoting).unwrap_err();
+        assert_eq!(error.to_string(), "x.toml:2: burst.every: \"1\\n2\" is wrong");
+        assert_eq!(refusal("\"a\\tb\" = 1"), "x.toml:1: a\\tb: unknown key, known here: count, wait, latency, burst");
     }
 
     #[test]

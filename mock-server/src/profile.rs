@@ -13,7 +13,7 @@
 //! | `latency.total` | [distribution](#distributions) of the time to the whole answer; a stream spreads its tokens evenly over it | 0 s |
 //! | `latency.first_token` | distribution of the time to the first token, with `inter_token` and instead of `total` | |
 //! | `latency.inter_token` | distribution of the gap before every further token | |
-//! | `completion.tokens` | distribution of the completion's length, in whole tokens from 1; `max_tokens` cuts it | uniform, 20 to 80 |
+//! | `completion.tokens` | distribution of the completion's length, in whole tokens from 1 to a million; `max_tokens` cuts it | uniform, 20 to 80 |
 //! | `capacity` | what the load does: see [capacity models](#capacity-models) | `model = "none"` |
 //! | `limits.body_bytes` | longest request body; beyond it the answer is 413 | `1048576` |
 //! | `burst` | array of tables: times at which callers are turned away with 429, at once | none |
@@ -81,12 +81,29 @@
 //!
 //! # Distributions
 //!
-//! | `dist` | keys |
-//! |---|---|
-//! | `"fixed"` | `value` |
-//! | `"uniform"` | `min`, `max`, both included |
-//! | `"lognormal"` | `median` (above 0), `sigma` (from 0; the standard deviation of the logarithm) |
-//! | `"quantiles"` | `p50`, `p95`, `p99`, `p999` (99.9 %), any others; linear between them, the outermost segments go on to p0 and p100 unless these are given |
+//! A delay's parameters are durations. A length's are whole tokens from 1 where they are lengths themselves (`value`, `min`, `max`,
+//! quantiles, samples), and else may be decimal, like `mean = 120.5`; what is drawn is rounded to the nearest whole number, and
+//! less than 1 is 1. However heavy a tail is, a delay is at most a century and a length a million tokens, both in what is written
+//! and in what is drawn.
+//!
+//! | `dist` | keys | draws |
+//! |---|---|---|
+//! | `"fixed"` | `value` | always the same |
+//! | `"uniform"` | `min`, `max` | from `min` to `max`, both included |
+//! | `"normal"` | `mean` (from 0), `sd` (above 0) | given that the draw is not negative; `mean` and `sd` are those before that condition |
+//! | `"lognormal"` | `median` (above 0), `sigma` (0 to 10) | `sigma` is the standard deviation of the logarithm |
+//! | | or `mean` (above 0), `p95` (1 to 3.868 times `mean`) | of two that fit the one with the smaller sigma, at most 1.645 |
+//! | `"exponential"` | `mean` (above 0) | gaps of a Poisson process |
+//! | `"gamma"` | `shape` (0.05 to 1000), `scale` (above 0) | the mean is shape · scale; gaps with a shape below 1 are burstier than a Poisson process |
+//! | `"pareto"` | `min` (above 0), `shape` (0.05 to 1000) | more than x with probability (min/x)^shape; up to a shape of 1 the mean is infinite |
+//! | `"weibull"` | `shape` (0.05 to 1000), `scale` (above 0) | more than x with probability exp(−(x/scale)^shape) |
+//! | `"quantiles"` | `p50`, `p95`, `p99`, `p999` (99.9 %), any others | linear between them; the outermost segments go on to p0 and p100 unless these are given |
+//! | `"empirical"` | `samples`, an array | one of them, each as likely as any other |
+//! | | or `file`, `column` | a column of a CSV file, found from the profile's directory |
+//! | `"mixture"` | `of`, an array of distributions, each with its `weight` | from each as often as its weight (above 0) is of their sum, which need not be 1; mixtures may be nested |
+//!
+//! The first line of a CSV file names its columns; `column` may be left out where there is only one. A delay's column ends with its
+//! unit, `_ns`, `_us`, `_ms` or `_s`, and a length's holds whole tokens. At most a million samples are read, before the start.
 
 mod builtin;
 mod capacity;
@@ -101,6 +118,7 @@ use std::time::Duration;
 
 use crate::config::{self, ConfigError};
 use crate::dist::{Distribution, QuantileTable};
+use distribution::Directory;
 
 /// The models of a profile that names none.
 pub const CATALOG: [&str; 8] = [
@@ -131,13 +149,14 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Reads a profile from TOML. `origin` is what errors call it: the file's name.
+    /// Reads a profile from TOML. `origin` is what errors call it: the file's path. Files that the profile names are looked for
+    /// beside it, and refused where `origin` is no path: has no `/` and does not end in `.toml`.
     ///
     /// # Errors
     ///
     /// The first thing that is wrong, with its line.
     pub fn parse(toml: &str, origin: &str) -> Result<Self, ConfigError> {
-        config::parse_valid(toml, origin, raw::RawProfile::valid)
+        config::parse_valid(toml, origin, |raw: raw::RawProfile| raw.valid(Directory::of(origin)))
     }
 
     /// What the profile calls itself.

@@ -53,9 +53,8 @@ pub fn load<T>(
     built_in: &[(&str, &str)],
     parse: impl FnOnce(&str, &str) -> Result<T, ConfigError>,
 ) -> Result<T, LoadError> {
-    let path = Path::new(name_or_path);
-    if name_or_path.contains(['/', MAIN_SEPARATOR]) || path.extension().is_some_and(|extension| extension == "toml") {
-        let text = fs::read_to_string(path);
+    if is_path(name_or_path) {
+        let text = fs::read_to_string(name_or_path);
         let text = text.map_err(|source| LoadError::Unreadable { what, path: name_or_path.to_owned(), source })?;
         return Ok(parse(&text, name_or_path)?);
     }
@@ -63,4 +62,9 @@ pub fn load<T>(
         Some((name, toml)) => Ok(parse(toml, name)?),
         None => Err(LoadError::unknown(what, name_or_path, built_in.iter().map(|(name, _)| *name))),
     }
+}
+
+/// Whether this names a file rather than something that is compiled in.
+pub(crate) fn is_path(name: &str) -> bool {
+    name.contains(['/', MAIN_SEPARATOR]) || Path::new(name).extension().is_some_and(|extension| extension == "toml")
 }

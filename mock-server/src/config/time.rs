@@ -8,9 +8,6 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 const EXAMPLE: &str = "write a duration such as \"250ms\" or \"1.5s\"";
 
-/// A century: longer than any run, and every instant within it still fits 64 bits of nanoseconds.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-
 /// A duration that was written with its unit, such as `"639ms"`, `"4.5s"`, `"250us"` or `"1m 30s"`.
 ///
 /// A number without a unit, a negative duration and one beyond a century are refused.
@@ -18,6 +15,9 @@ const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 pub struct Time(pub Duration);
 
 impl Time {
+    /// A century: longer than any run, and every instant within it still fits 64 bits of nanoseconds.
+    pub const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
     /// Reads the written form.
     ///
     /// # Errors
@@ -31,7 +31,7 @@ impl Time {
             SpanParser::new().parse_duration(text.trim()).map_err(|_| format!("\"{text}\" is not a duration; {EXAMPLE}"))?;
         match Duration::try_from(signed) {
             Err(_) => Err(format!("\"{text}\" is negative; {EXAMPLE}")),
-            Ok(duration) if duration > LONGEST => Err(format!("\"{text}\" is more than a century; {EXAMPLE}")),
+            Ok(duration) if duration > Self::LONGEST => Err(format!("\"{text}\" is more than a century; {EXAMPLE}")),
             Ok(duration) => Ok(Self(duration)),
         }
     }

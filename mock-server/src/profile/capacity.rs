@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::distribution::{self, RawDistribution, Unit};
+use super::distribution::{self, Directory, RawDistribution, Unit};
 use super::raw::share;
 use super::{Batch, Capacity, Collapse, Curve, CurvePoint, Latency, WaitingRoom};
 use crate::config::{Problem, Time, nearest};
@@ -71,7 +71,9 @@ const MODELS: [(&str, &[&str]); 5] = [
 pub(super) fn valid(
     latency: Option<Spanned<RawLatency>>,
     capacity: Option<Spanned<RawCapacity>>,
+    directory: Directory<'_>,
 ) -> Result<(Latency, Capacity), Problem> {
+    let without_load = |latency| without_load(latency, directory);
     let Some(capacity) = capacity else { return Ok((without_load(latency)?, Capacity::Unlimited)) };
     let model = model(&capacity)?;
     let raw = capacity.get_ref();
@@ -141,16 +143,16 @@ fn made_by_load(model: &str, latency: Option<Spanned<RawLatency>>) -> Result<(),
     }
 }
 
-fn without_load(latency: Option<Spanned<RawLatency>>) -> Result<Latency, Problem> {
+fn without_load(latency: Option<Spanned<RawLatency>>, directory: Directory<'_>) -> Result<Latency, Problem> {
     const RIGHT: &str = "write either total, or first_token and inter_token";
     let Some(latency) = latency else { return Ok(Latency::Total(Distribution::Fixed(0.0))) };
     match latency.get_ref() {
         RawLatency { total: Some(total), first_token: None, inter_token: None } => {
-            Ok(Latency::Total(distribution::valid(total, Unit::Time)?))
+            Ok(Latency::Total(distribution::valid(total, Unit::Time, directory)?))
         }
         RawLatency { total: None, first_token: Some(first), inter_token: Some(gap) } => Ok(Latency::Tokens {
-            first: distribution::valid(first, Unit::Time)?,
-            gap: Arc::new(distribution::valid(gap, Unit::Time)?),
+            first: distribution::valid(first, Unit::Time, directory)?,
+            gap: Arc::new(distribution::valid(gap, Unit::Time, directory)?),
         }),
         RawLatency { total: Some(_), first_token: Some(extra), .. }
         | RawLatency { total: Some(_), inter_token: Some(extra), .. } => {

@@ -1,17 +1,26 @@
 //! Distributions as they are written: `{ dist = "lognormal", median = "639ms", sigma = 0.31 }`.
 
-use std::collections::BTreeMap;
+mod empirical;
+mod fields;
+mod mixture;
+mod quantiles;
+mod sample_file;
+mod value;
 
-use toml::{Spanned, Value};
+use toml::Spanned;
 
-use crate::config::{Problem, Time, nearest};
-use crate::dist::{Distribution, QuantileError, QuantileTable};
+use crate::config::{Problem, nearest};
+use crate::dist::{Distribution, Gamma, SHAPES, TruncatedNormal};
+use fields::Fields;
+pub(super) use quantiles::quantiles;
+pub(super) use sample_file::Directory;
+use value::RawTable;
 
 /// Keys and values in any combination: which of them belong together depends on `dist`.
-pub(super) type RawDistribution = Spanned<BTreeMap<Spanned<String>, Spanned<Value>>>;
+pub(super) type RawDistribution = Spanned<RawTable>;
 
 /// What the numbers of a distribution count.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     /// Written as durations, kept as nanoseconds.
     Time,
@@ -19,156 +28,93 @@ pub(super) enum Unit {
     Tokens,
 }
 
-pub(super) fn valid(raw: &RawDistribution, unit: Unit) -> Result<Distribution, Problem> {
-    const KINDS: [&str; 4] = ["fixed", "uniform", "lognormal", "quantiles"];
+const KINDS: [&str; 11] =
+    ["fixed", "uniform", "normal", "lognormal", "exponential", "gamma", "pareto", "weibull", "quantiles", "empirical", "mixture"];
+
+const LOGNORMAL: &str = "write either median and sigma, or mean and p95";
+
+/// `directory` is where the files that a distribution may name are.
+pub(super) fn valid(raw: &RawDistribution, unit: Unit, directory: Directory<'_>) -> Result<Distribution, Problem> {
     let fields = Fields { raw, unit };
     let dist = fields.required("dist")?;
     match dist.get_ref().as_str() {
-        Some("fixed") => {
-            fields.only(&["value"])?;
-            Ok(Distribution::Fixed(fields.quantity("value")?))
-        }
-        Some("uniform") => {
-            fields.only(&["min", "max"])?;
-            let (min, max) = (fields.quantity("min")?, fields.quantity("max")?);
-            if max < min {
-                return Err(Problem::at(fields.required("max")?, "the largest value is below the smallest"));
-            }
-            Ok(Distribution::Uniform { min, max })
-        }
-        Some("lognormal") => {
-            fields.only(&["median", "sigma"])?;
-            let median = fields.quantity("median")?;
-            if median <= 0.0 {
-                return Err(Problem::at(fields.required("median")?, "the median of a lognormal distribution is above 0"));
-            }
-            Ok(Distribution::Lognormal { median, sigma: fields.sigma()? })
-        }
-        Some("quantiles") => Ok(Distribution::Quantiles(quantiles(raw, unit)?)),
-        _ => {
-            let written = dist.get_ref().as_str().unwrap_or_default();
-            Err(Problem::at(dist, format!("{} is no distribution, {}", dist.get_ref(), nearest(written, KINDS.into_iter()))))
+        Some("fixed") => fixed(&fields),
+        Some("uniform") => uniform(&fields),
+        Some("normal") => normal(&fields),
+        Some("lognormal") => lognormal(&fields),
+        Some("exponential") => exponential(&fields),
+        Some("gamma") => gamma(&fields),
+        Some("pareto") => pareto(&fields),
+        Some("weibull") => weibull(&fields),
+        Some("quantiles") => quantiles(raw, unit).map(Distribution::Quantiles),
+        Some("empirical") => empirical::samples(&fields, directory).map(Distribution::Empirical),
+        Some("mixture") => mixture::mixture(&fields, directory).map(Distribution::Mixture),
+        written => {
+            let hint = nearest(written.unwrap_or_default(), KINDS.into_iter());
+            Err(Problem::at(dist, format!("{} is no distribution, {hint}", dist.get_ref())))
         }
     }
 }
 
-/// A table of quantiles alone; `dist` may be left out where nothing else is possible.
-pub(super) fn quantiles(raw: &RawDistribution, unit: Unit) -> Result<QuantileTable, Problem> {
-    let other = |dist: &Spanned<Value>| dist.get_ref().as_str() != Some("quantiles");
-    if let Some((_, dist)) = raw.get_ref().iter().find(|(key, dist)| key.get_ref() == "dist" && other(dist)) {
-        return Err(Problem::at(dist, format!("{} is not possible here; only \"quantiles\" is", dist.get_ref())));
+fn fixed(fields: &Fields<'_>) -> Result<Distribution, Problem> {
+    fields.only(&["value"])?;
+    Ok(Distribution::Fixed(fields.quantity("value")?))
+}
+
+fn uniform(fields: &Fields<'_>) -> Result<Distribution, Problem> {
+    fields.only(&["min", "max"])?;
+    let (min, max) = (fields.quantity("min")?, fields.quantity("max")?);
+    if max < min {
+        return Err(Problem::at(fields.required("max")?, "the largest value is below the smallest"));
     }
-    let mut points = Vec::new();
-    for (key, value) in raw.get_ref().iter().filter(|(key, _)| key.get_ref() != "dist") {
-        let Some(share) = share_of(key.get_ref()) else {
-            return Err(Problem::at(
-                key,
-                "unknown key; quantiles are called p0, p50, p95, p99, p999 (99.9 %), p100 and the like",
-            ));
-        };
-        points.push((share, quantity(value, unit)?, key, value));
+    Ok(Distribution::Uniform { min, max })
+}
+
+fn normal(fields: &Fields<'_>) -> Result<Distribution, Problem> {
+    fields.only(&["mean", "sd"])?;
+    Ok(Distribution::Normal(TruncatedNormal::new(fields.parameter("mean")?, fields.positive("sd")?)))
+}
+
+fn lognormal(fields: &Fields<'_>) -> Result<Distribution, Problem> {
+    fields.only(&["median", "sigma", "mean", "p95"])?;
+    let first_of = |names: [&str; 2]| names.iter().find_map(|name| fields.optional(name));
+    match (first_of(["median", "sigma"]), first_of(["mean", "p95"])) {
+        // At 10 one draw in a million is already e^47 times the median, more than a century for any delay.
+        (Some(_), None) => {
+            Ok(Distribution::Lognormal { median: fields.positive("median")?, sigma: fields.number("sigma", 0.0..=10.0)? })
+        }
+        (None, Some(_)) => lognormal_by_mean(fields),
+        (Some(_), Some(other)) => Err(Problem::at(other, format!("median or sigma is given as well; {LOGNORMAL}"))),
+        (None, None) => Err(Problem::at(fields.raw, format!("it has no parameter; {LOGNORMAL}"))),
     }
-    points.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let table: Vec<(f64, f64)> = points.iter().map(|(share, value, ..)| (*share, *value)).collect();
-    QuantileTable::new(&table).map_err(|error| match error {
-        QuantileError::Falling(i) => {
-            let ((_, _, lower_key, lower), (_, _, _, value)) = (points[i - 1], points[i]);
-            let message = format!(
-                "{} is below {}, which is {}; quantiles may not fall",
-                value.get_ref(),
-                lower_key.get_ref(),
-                lower.get_ref()
-            );
-            Problem::at(value, message)
-        }
-        QuantileError::Empty | QuantileError::OutOfRange => {
-            Problem::at(raw, format!("{error}; write p50, p95, p99 and the like"))
-        }
+}
+
+fn lognormal_by_mean(fields: &Fields<'_>) -> Result<Distribution, Problem> {
+    let (mean, p95) = (fields.positive("mean")?, fields.positive("p95")?);
+    let written = fields.required("p95")?;
+    Distribution::lognormal_with(mean, p95).ok_or_else(|| {
+        let (written_p95, ratio) = (written.get_ref(), p95 / mean);
+        let right = "a lognormal distribution has its p95 from 1 to 3.868 times its mean";
+        Problem::at(written, format!("{written_p95} is {ratio} times the mean; {right}"))
     })
 }
 
-/// `p5` is 5 %, `p95` 95 %, `p100` all; from the third digit on they are decimals, so that `p999` is 99.9 %.
-fn share_of(key: &str) -> Option<f64> {
-    let digits = key.strip_prefix('p')?.replacen('.', "", 1);
-    if digits.is_empty() || digits.len() > 9 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let number: u32 = digits.parse().ok()?;
-    match digits.len() {
-        1 | 2 => Some(f64::from(number) / 100.0),
-        _ if number == 100 => Some(1.0),
-        length => Some(f64::from(number) / libm::pow(10.0, length as f64)),
-    }
+fn exponential(fields: &Fields<'_>) -> Result<Distribution, Problem> {
+    fields.only(&["mean"])?;
+    Ok(Distribution::Exponential { mean: fields.positive("mean")? })
 }
 
-struct Fields<'a> {
-    raw: &'a RawDistribution,
-    unit: Unit,
+fn gamma(fields: &Fields<'_>) -> Result<Distribution, Problem> {
+    fields.only(&["shape", "scale"])?;
+    Ok(Distribution::Gamma(Gamma::new(fields.number("shape", SHAPES)?, fields.positive("scale")?)))
 }
 
-impl<'a> Fields<'a> {
-    fn required(&self, name: &str) -> Result<&'a Spanned<Value>, Problem> {
-        let found = self.raw.get_ref().iter().find(|(key, _)| key.get_ref() == name);
-        found.map(|(_, value)| value).ok_or_else(|| Problem::at(self.raw, format!("the key \"{name}\" is missing")))
-    }
-
-    fn only(&self, names: &[&str]) -> Result<(), Problem> {
-        let known = |key: &str| key == "dist" || names.contains(&key);
-        match self.raw.get_ref().keys().find(|key| !known(key.get_ref())) {
-            Some(key) => Err(Problem::at(key, format!("unknown key, {}", nearest(key.get_ref(), names.iter().copied())))),
-            None => Ok(()),
-        }
-    }
-
-    fn quantity(&self, name: &str) -> Result<f64, Problem> {
-        quantity(self.required(name)?, self.unit)
-    }
-
-    fn sigma(&self) -> Result<f64, Problem> {
-        let raw = self.required("sigma")?;
-        let number = raw.get_ref().as_float().or_else(|| raw.get_ref().as_integer().map(|integer| integer as f64));
-        match number {
-            // At 10 one draw in a million is already e^47 times the median, more than a century for any delay.
-            Some(sigma) if (0.0..=10.0).contains(&sigma) => Ok(sigma),
-            _ => Err(Problem::at(raw, format!("{} is no sigma; write a number from 0 to 10", raw.get_ref()))),
-        }
-    }
+fn pareto(fields: &Fields<'_>) -> Result<Distribution, Problem> {
+    fields.only(&["min", "shape"])?;
+    Ok(Distribution::Pareto { min: fields.positive_quantity("min")?, shape: fields.number("shape", SHAPES)? })
 }
 
-fn quantity(raw: &Spanned<Value>, unit: Unit) -> Result<f64, Problem> {
-    match (unit, raw.get_ref()) {
-        (Unit::Time, Value::String(text)) => match Time::parse(text) {
-            Ok(time) => Ok(time.0.as_nanos() as f64),
-            Err(message) => Err(Problem::at(raw, message)),
-        },
-        (Unit::Time, other) => Err(Problem::at(raw, Time::without_unit(other))),
-        (Unit::Tokens, Value::Integer(tokens)) if (1..=i64::from(u32::MAX)).contains(tokens) => Ok(*tokens as f64),
-        (Unit::Tokens, other) => Err(Problem::at(raw, format!("{other} is no number of tokens; write a whole number from 1"))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quantiles_are_named_by_their_digits() {
-        let cases = [
-            ("p0", 0.0),
-            ("p5", 0.05),
-            ("p50", 0.5),
-            ("p95", 0.95),
-            ("p99", 0.99),
-            ("p999", 0.999),
-            ("p99.9", 0.999),
-            ("p9999", 0.9999),
-            ("p100", 1.0),
-        ];
-        for (key, share) in cases {
-            assert_eq!(share_of(key), Some(share), "{key}");
-        }
-        for key in ["p", "q50", "p-5", "p9x", "median", "p1234567890"] {
-            assert_eq!(share_of(key), None, "{key}");
-        }
-    }
+fn weibull(fields: &Fields<'_>) -> Result<Distribution, Problem> {
+    fields.only(&["shape", "scale"])?;
+    Ok(Distribution::Weibull { shape: fields.number("shape", SHAPES)?, scale: fields.positive("scale")? })
 }

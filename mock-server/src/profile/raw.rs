@@ -6,7 +6,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::capacity::{self, RawCapacity, RawLatency};
-use super::distribution::{self, RawDistribution, Unit};
+use super::distribution::{self, Directory, RawDistribution, Unit};
 use super::window::{RawBurst, RawFault, RawPhase};
 use super::{CATALOG, Keys, Profile};
 use crate::config::Problem;
@@ -54,12 +54,13 @@ struct RawLimits {
 }
 
 impl RawProfile {
-    pub(super) fn valid(self) -> Result<Profile, Problem> {
+    /// `directory` is where the files that the profile names are.
+    pub(super) fn valid(self, directory: Directory<'_>) -> Result<Profile, Problem> {
         if let Some(dialect) = self.dialect.filter(|dialect| dialect.get_ref() != "openai") {
             let message = format!("\"{}\" is not spoken here; the only dialect is \"openai\"", dialect.get_ref());
             return Err(Problem::at(&dialect, message));
         }
-        let (latency, capacity) = capacity::valid(self.latency, self.capacity)?;
+        let (latency, capacity) = capacity::valid(self.latency, self.capacity, directory)?;
         let tokens = self.completion.and_then(|completion| completion.tokens);
         Ok(Profile {
             name: self.name.unwrap_or_else(|| "unnamed".to_owned()),
@@ -69,7 +70,7 @@ impl RawProfile {
             latency,
             capacity,
             completion_tokens: match tokens {
-                Some(tokens) => distribution::valid(&tokens, Unit::Tokens)?,
+                Some(tokens) => distribution::valid(&tokens, Unit::Tokens, directory)?,
                 None => Distribution::Uniform { min: 20.0, max: 80.0 },
             },
             body_limit: self.limits.and_then(|limits| limits.body_bytes).unwrap_or(BODY_LIMIT),

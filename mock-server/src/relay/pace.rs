@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rand_pcg::Pcg64Mcg;
 
+use crate::config::Time;
 use crate::dist::{self, Distribution};
 use crate::draw;
 
@@ -43,7 +44,7 @@ impl Pace {
             Distribution::Fixed(value) => first + dist::duration(value * factor) * (tokens - 1),
             _ => (1..tokens).fold(first, |sum, _| sum + drawn_gap(gap, factor, &mut stream)),
         };
-        Self { first, total, tokens, gaps }
+        Self { first, total: total.min(Time::LONGEST), tokens, gaps }
     }
 
     /// The delay of a token by its number, from 1. It is not before the last that was asked for.
@@ -57,7 +58,7 @@ impl Pace {
                     *number += 1;
                     *at += drawn_gap(gap, *factor, stream);
                 }
-                *at
+                (*at).min(self.total)
             }
         }
     }

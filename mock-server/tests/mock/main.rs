@@ -5,6 +5,7 @@
 mod capacity;
 mod command;
 mod determinism;
+mod distributions;
 mod embedded;
 mod golden;
 mod ledger;
@@ -12,5 +13,6 @@ mod phases;
 mod profiles;
 mod queueing;
 mod robustness;
+mod sample_files;
 mod support;
 mod timing;

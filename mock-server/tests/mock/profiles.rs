@@ -51,7 +51,7 @@ fn wrong_distributions_are_refused_where_they_are() {
     refused("[latency.total]\ndist = \"lognormal\"\nmedian = \"1s\"", "1: latency.total: the key \"sigma\" is missing");
     refused(
         "[latency.total]\ndist = \"lognormal\"\nmedian = \"1s\"\nsigma = 1\nvalue = \"1s\"",
-        "5: latency.total.value: unknown key, known here: median, sigma",
+        "5: latency.total.value: unknown key, known here: median, sigma, mean, p95",
     );
     refused(
         "[latency.total]\ndist = \"log-normal\"",
@@ -64,7 +64,7 @@ fn wrong_distributions_are_refused_where_they_are() {
     );
     refused(
         "completion.tokens = { dist = \"fixed\", value = 0 }",
-        "1: completion.tokens.value: 0 is no number of tokens; write a whole number from 1",
+        "1: completion.tokens.value: 0 is no number of tokens; write a whole number from 1 to 1000000",
     );
 }
 
