@@ -71,7 +71,7 @@ pub struct Grant {
 pub enum Plan {
     /// A completion.
     Completion {
-        /// Of so many tokens.
+        /// 0 only where its text is empty, or its first character alone is beyond the caller's limit.
         tokens: u32,
         /// Why it ends there.
         finish: Finish,
@@ -186,7 +186,8 @@ fn plan(demand: Demand, in_flight: u32) -> (Plan, Work) {
             paced(Pace::even(after, tokens))
         }
         Delay::OfBatch { prompt_tokens } => {
-            let work = Work::Tokens { prompt: prompt_tokens, completion: tokens };
+            // An empty completion takes as long as one of a token, as everywhere.
+            let work = Work::Tokens { prompt: prompt_tokens, completion: tokens.max(1) };
             (Plan::Completion { tokens, finish, timing: Timing::Stepped }, work)
         }
     }

@@ -45,7 +45,7 @@ pub(super) async fn answer(mut attempt: Attempt, head: &Parts, body: Incoming) -
     attempt.asked(&model, is_stream);
     let draws = attempt.draws(&body);
     let prompt_tokens = request.messages.tokens();
-    let facts = Request { max_tokens: request.max_tokens(), prompt_tokens };
+    let facts = Request { max_tokens: request.max_tokens(), prompt_tokens, text_tokens: None };
     let entered = match decide(&attempt.term().profile, facts, draws, attempt.arrived()) {
         Decision::Refuse(refusal) => Err(refusal),
         Decision::Serve(demand) => attempt.enter(demand),
@@ -144,7 +144,7 @@ impl Play<'_> {
     }
 
     async fn whole(mut self, answer: Answer) -> Response<AnswerBody> {
-        let took = self.token(answer.usage.completion_tokens).await;
+        let took = self.token(answer.usage.completion_tokens.max(1)).await;
         let body = completion::body(&answer, self.content(&answer));
         let body = AnswerBody::whole(self.attempt, body);
         response::success(body, &answer.identity, took, response::JSON)

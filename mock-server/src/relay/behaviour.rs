@@ -17,6 +17,8 @@ pub struct Request {
     pub max_tokens: Option<u32>,
     /// How long the prompt is, in tokens.
     pub prompt_tokens: u32,
+    /// How long the completion is, in tokens, where its text is known already; else its length is drawn.
+    pub text_tokens: Option<u32>,
 }
 
 /// The first step: turned away at once, or served with a demand.
@@ -33,7 +35,7 @@ pub enum Decision {
 pub enum Demand {
     /// A completion.
     Completion {
-        /// How long it is.
+        /// How long it is: 0 only where its text is empty, or its first character alone is beyond the caller's limit.
         tokens: u32,
         /// Why it ends there.
         finish: Finish,
@@ -114,8 +116,9 @@ fn fault(profile: &Profile, draws: Draws) -> Option<FaultKind> {
 }
 
 fn completion(profile: &Profile, request: Request, draws: Draws, now: Duration) -> Demand {
-    let wanted = profile.completion_tokens.draw_count(draws.uniform(Purpose::Tokens)).max(1);
-    let tokens = request.max_tokens.map_or(wanted, |max| wanted.min(max.max(1)));
+    let drawn = || profile.completion_tokens.draw_count(draws.uniform(Purpose::Tokens)).max(1);
+    let wanted = request.text_tokens.unwrap_or_else(drawn);
+    let tokens = request.max_tokens.map_or(wanted, |max| wanted.min(max));
     let finish = if tokens < wanted { Finish::Length } else { Finish::Stop };
     Demand::Completion { tokens, finish, delay: delay(profile, request, draws, tokens, now) }
 }
