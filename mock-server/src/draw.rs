@@ -29,6 +29,8 @@ pub enum Purpose {
     Content,
     /// The identifiers in the answer.
     Identity,
+    /// How many tokens each chunk of a stream has.
+    Chunks,
     /// Whether the fault of a phase (by its place in the profile) befalls the attempt.
     PhaseFault(u32),
 }
@@ -45,6 +47,7 @@ impl Purpose {
             Self::Fault(which) => (6, which),
             Self::Content => (7, 0),
             Self::Identity => (8, 0),
+            Self::Chunks => (9, 0),
             Self::PhaseFault(which) => (10, which),
         };
         u64::from(which) << 32 | kind

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod profile;
 pub mod relay;
 mod server;
+mod tokens;
 mod wire;
 
 pub use embedded::MockRelay;

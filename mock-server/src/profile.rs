@@ -13,7 +13,10 @@
 //! | `latency.total` | [distribution](#distributions) of the time to the whole answer; a stream spreads its tokens evenly over it | 0 s |
 //! | `latency.first_token` | distribution of the time to the first token, with `inter_token` and instead of `total` | |
 //! | `latency.inter_token` | distribution of the gap before every further token | |
-//! | `completion.tokens` | distribution of the completion's length, in whole tokens from 1 to a million; `max_tokens` cuts it | uniform, 20 to 80 |
+//! | `completion.content` | what answers say: `"seeded"`: sentences, drawn · `"echo"`: the last user message · `{ text = "…" }`: that text. `max_tokens` cuts all of them | `"seeded"` |
+//! | `completion.tokens` | distribution of the length of a seeded completion, in whole tokens from 1 to a million; other content has its own | uniform, 20 to 80 |
+//! | `completion.chunk_tokens` | distribution of the length of a stream's chunks, in whole tokens from 1 to a million. The first chunk has one token, the last what is left; each is sent when its last token is due | fixed, 1 |
+//! | `completion.counting` | [how tokens are counted](#tokens): `"approximate"` · `"exact"`, in a build with the feature `exact-tokens` | `"approximate"` |
 //! | `capacity` | what the load does: see [capacity models](#capacity-models) | `model = "none"` |
 //! | `limits.body_bytes` | longest request body; beyond it the answer is 413 | `1048576` |
 //! | `burst` | array of tables: times at which callers are turned away with 429, at once | none |
@@ -79,6 +82,23 @@
 //! Where phases overlap, their factors multiply, and the first whose fault strikes decides. An outage is a phase whose fault has
 //! probability 1: it heals when the phase ends.
 //!
+//! # Tokens
+//!
+//! The usage in an answer is what the rules below count in the prompt that came and in the text that was sent, cut or not, streamed
+//! or not.
+//!
+//! | | `"approximate"` | `"exact"` |
+//! |---|---|---|
+//! | prompt | a token for every four bytes begun of all text together, 3 more for each message, 3 for the answer's beginning | the tokens of each message's role, name and texts, 3 more for each message, 1 for each name, 3 for the answer's beginning |
+//! | seeded text | a token for each word, with the blank before it | the encoding's tokens |
+//! | other text | a token for every four bytes begun; it ends before a character that the fourth byte would split | the encoding's tokens |
+//!
+//! Exact counting uses the encoding that OpenAI's `tiktoken` has for a model of that name, and `o200k_base` for names that it does
+//! not know; `<|endoftext|>` and the like are plain text. A token may end within a character, which is then sent with the token that
+//! completes it. Neither images nor calls of tools count. A text is cut where its beginning alone has as many tokens as it has
+//! within the whole; where that is nowhere at `max_tokens`, it is a few tokens shorter. The vocabularies are loaded when the profile
+//! is read: for `o200k_base` that takes some 200 ms and 46 MB.
+//!
 //! # Distributions
 //!
 //! A delay's parameters are durations. A length's are whole tokens from 1 where they are lengths themselves (`value`, `min`, `max`,
@@ -107,9 +127,12 @@
 
 mod builtin;
 mod capacity;
+mod completion;
 mod distribution;
 mod raw;
 mod window;
+
+pub(crate) use completion::{Completion, Source};
 
 use std::fmt;
 use std::str::FromStr;
@@ -141,7 +164,7 @@ pub struct Profile {
     pub(crate) keys: Keys,
     pub(crate) latency: Latency,
     pub(crate) capacity: Capacity,
-    pub(crate) completion_tokens: Distribution,
+    pub(crate) completion: Completion,
     pub(crate) body_limit: usize,
     pub(crate) bursts: Vec<Burst>,
     pub(crate) faults: Vec<Fault>,

@@ -34,7 +34,7 @@ impl AnswerBody {
 
     /// A stream whose first token is due.
     pub(super) fn stream(attempt: Attempt, events: Events, production: Production) -> Self {
-        Self::Stream(Box::new(Streamed { attempt, events, production, written: 0, stage: Stage::Beginning }))
+        Self::Stream(Box::new(Streamed { attempt, events, production, written: 0 }))
     }
 }
 
@@ -58,7 +58,7 @@ impl Body for AnswerBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole { bytes, .. } => bytes.is_empty(),
-            Self::Stream(stream) => stream.stage == Stage::Over,
+            Self::Stream(stream) => stream.is_over(),
         }
     }
 
@@ -76,49 +76,37 @@ pub(crate) struct Streamed {
     attempt: Attempt,
     events: Events,
     production: Production,
-    /// How many tokens have been written.
+    /// How many tokens the chunks have that were written.
     written: u32,
-    stage: Stage,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Beginning,
-    Tokens,
-    Over,
 }
 
 impl Streamed {
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        if self.stage == Stage::Over {
+        if self.is_over() {
             return Poll::Ready(None);
         }
         let mut chunk = Vec::new();
-        while self.stage != Stage::Over && chunk.len() < FRAME_BYTES {
-            if self.production.poll_token(self.written + 1, &mut self.attempt, cx).is_pending() {
+        while let Some(tokens) = self.events.next_chunk().filter(|_| chunk.len() < FRAME_BYTES) {
+            // A chunk is due with its last token.
+            if self.production.poll_token(self.written + tokens, &mut self.attempt, cx).is_pending() {
                 break;
             }
-            self.write_token(&mut chunk);
+            // Room for one event and what may come before it or after it.
+            chunk.reserve(512);
+            self.events.write_chunk(&mut chunk);
+            self.written += tokens;
         }
-        if chunk.is_empty() {
+        if self.is_over() {
+            self.events.write_end(&mut chunk);
+        } else if chunk.is_empty() {
             return Poll::Pending;
         }
-        self.attempt.written(if self.stage == Stage::Over { Part::Last } else { Part::Early });
+        self.attempt.written(if self.is_over() { Part::Last } else { Part::Early });
         Poll::Ready(Some(chunk.into()))
     }
 
-    fn write_token(&mut self, chunk: &mut Vec<u8>) {
-        // Room for one event and what may come before it or after it.
-        chunk.reserve(512);
-        if self.stage == Stage::Beginning {
-            self.stage = Stage::Tokens;
-            self.events.write_role(chunk);
-        }
-        self.events.write_token(chunk);
-        self.written += 1;
-        if self.events.remaining() == 0 {
-            self.events.write_end(chunk);
-            self.stage = Stage::Over;
-        }
+    /// Whether all is written: the end goes out with the last chunk.
+    fn is_over(&self) -> bool {
+        self.events.next_chunk().is_none()
     }
 }

@@ -14,11 +14,13 @@ use super::attempt::Attempt;
 use super::body::AnswerBody;
 use super::production::Production;
 use super::response;
-use crate::draw::{Draws, Purpose};
+use crate::draw::Draws;
 use crate::profile::Profile;
-use crate::relay::{Decision, Finish, Pace, Plan, Refusal, Request, Timing, decide};
+use crate::relay::{Decision, Finish, Pace, Plan, Refusal, Timing, decide};
+use crate::wire::chunks::Chunks;
 use crate::wire::content::Content;
 use crate::wire::openai::request::ChatRequest;
+use crate::wire::openai::script::Script;
 use crate::wire::openai::stream::{Events, UsageChunk};
 use crate::wire::openai::{Answer, Identity, Usage, completion};
 
@@ -34,9 +36,11 @@ pub(super) async fn answer(mut attempt: Attempt, head: &Parts, body: Incoming) -
         Err(Unread::TooLarge(refusal)) => return Ok(refuse(attempt, head, refusal, &[])),
         Err(Unread::CallerLeft) => return Err(Cut),
     };
-    let (request, model) = match ChatRequest::parse(&body).and_then(|request| {
-        let model = model(&attempt.term().profile, &request.model)?;
-        Ok((request, model))
+    let (request, model, script) = match ChatRequest::parse(&body).and_then(|request| {
+        let profile = &attempt.term().profile;
+        let model = model(profile, &request.model)?;
+        let script = Script::new(&profile.completion, &model, &request, &body)?;
+        Ok((request, model, script))
     }) {
         Ok(asked) => asked,
         Err(refusal) => return Ok(refuse(attempt, head, refusal, &body)),
@@ -44,8 +48,7 @@ pub(super) async fn answer(mut attempt: Attempt, head: &Parts, body: Incoming) -
     let is_stream = request.stream == Some(true);
     attempt.asked(&model, is_stream);
     let draws = attempt.draws(&body);
-    let prompt_tokens = request.messages.tokens();
-    let facts = Request { max_tokens: request.max_tokens(), prompt_tokens, text_tokens: None };
+    let facts = script.request(request.max_tokens());
     let entered = match decide(&attempt.term().profile, facts, draws, attempt.arrived()) {
         Decision::Refuse(refusal) => Err(refusal),
         Decision::Serve(demand) => attempt.enter(demand),
@@ -58,12 +61,12 @@ pub(super) async fn answer(mut attempt: Attempt, head: &Parts, body: Incoming) -
         Plan::Hang => Err(hang(&attempt).await),
         Plan::Overloaded { after } => {
             let production = Production::new(Timing::Paced(Pace::even(after, 1)), grant, &mut attempt);
-            Ok(Play { attempt, head, draws, production }.overloaded().await)
+            Ok(Play { attempt, head, draws, production, script }.overloaded().await)
         }
         Plan::Completion { tokens, finish, timing } => {
             let production = Production::new(timing, grant, &mut attempt);
-            let play = Play { attempt, head, draws, production };
-            let usage = Usage { prompt_tokens, completion_tokens: tokens };
+            let play = Play { attempt, head, draws, production, script };
+            let usage = Usage { prompt_tokens: facts.prompt_tokens, completion_tokens: tokens };
             let answer = play.begin(model, usage, finish);
             if is_stream {
                 let usage = if request.wants_usage() { UsageChunk::Included } else { UsageChunk::Omitted };
@@ -121,6 +124,7 @@ struct Play<'a> {
     head: &'a Parts,
     draws: Draws,
     production: Production,
+    script: Script,
 }
 
 impl Play<'_> {
@@ -140,7 +144,7 @@ impl Play<'_> {
     }
 
     fn content(&self, answer: &Answer) -> Content {
-        Content::new(self.draws.stream(Purpose::Content), answer.usage.completion_tokens)
+        self.script.content(self.draws, answer.usage.completion_tokens)
     }
 
     async fn whole(mut self, answer: Answer) -> Response<AnswerBody> {
@@ -152,7 +156,8 @@ impl Play<'_> {
 
     async fn stream(mut self, answer: Answer, usage: UsageChunk) -> Response<AnswerBody> {
         let took = self.token(1).await;
-        let events = Events::new(&answer, self.content(&answer), usage);
+        let chunks = Chunks::new(&self.attempt.term().profile.completion.chunk_tokens, self.draws);
+        let events = Events::new(&answer, self.content(&answer), chunks, usage);
         let body = AnswerBody::stream(self.attempt, events, self.production);
         response::success(body, &answer.identity, took, response::EVENT_STREAM)
     }

@@ -6,11 +6,11 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::capacity::{self, RawCapacity, RawLatency};
-use super::distribution::{self, Directory, RawDistribution, Unit};
+use super::completion::RawCompletion;
+use super::distribution::Directory;
 use super::window::{RawBurst, RawFault, RawPhase};
 use super::{CATALOG, Keys, Profile};
 use crate::config::Problem;
-use crate::dist::Distribution;
 
 /// A megabyte: a context of 200,000 tokens fits, a caller's mistake does not fill the memory.
 const BODY_LIMIT: usize = 1 << 20;
@@ -43,12 +43,6 @@ struct RawAuth {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawCompletion {
-    tokens: Option<RawDistribution>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct RawLimits {
     body_bytes: Option<usize>,
 }
@@ -61,18 +55,15 @@ impl RawProfile {
             return Err(Problem::at(&dialect, message));
         }
         let (latency, capacity) = capacity::valid(self.latency, self.capacity, directory)?;
-        let tokens = self.completion.and_then(|completion| completion.tokens);
+        let models = models(self.models)?;
         Ok(Profile {
             name: self.name.unwrap_or_else(|| "unnamed".to_owned()),
             seed: self.seed.unwrap_or(1),
-            models: models(self.models)?,
+            completion: self.completion.unwrap_or_default().valid(&models, directory)?,
+            models,
             keys: keys(self.auth)?,
             latency,
             capacity,
-            completion_tokens: match tokens {
-                Some(tokens) => distribution::valid(&tokens, Unit::Tokens, directory)?,
-                None => Distribution::Uniform { min: 20.0, max: 80.0 },
-            },
             body_limit: self.limits.and_then(|limits| limits.body_bytes).unwrap_or(BODY_LIMIT),
             bursts: self.burst.into_iter().map(|burst| burst.into_inner().valid()).collect::<Result<_, _>>()?,
             faults: self.fault.into_iter().map(|fault| fault.into_inner().valid()).collect::<Result<_, _>>()?,

@@ -116,7 +116,7 @@ fn fault(profile: &Profile, draws: Draws) -> Option<FaultKind> {
 }
 
 fn completion(profile: &Profile, request: Request, draws: Draws, now: Duration) -> Demand {
-    let drawn = || profile.completion_tokens.draw_count(draws.uniform(Purpose::Tokens)).max(1);
+    let drawn = || profile.completion.tokens.draw_count(draws.uniform(Purpose::Tokens)).max(1);
     let wanted = request.text_tokens.unwrap_or_else(drawn);
     let tokens = request.max_tokens.map_or(wanted, |max| wanted.min(max));
     let finish = if tokens < wanted { Finish::Length } else { Finish::Stop };

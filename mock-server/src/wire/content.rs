@@ -1,76 +1,41 @@
-//! The text of completions: seeded sentences, one word a token, and nothing that JSON would have to escape.
+//! The content of an answer, token by token.
+
+use std::sync::Arc;
 
 use rand_pcg::Pcg64Mcg;
 use rand_pcg::rand_core::Rng;
 
-/// Words in a sentence: short enough that most completions have several.
-const SENTENCE_TOKENS: usize = 12;
+use super::write_string;
+use crate::tokens::{Counter, Ends, Place, Sentence, Sentences, Text};
 
-/// Whole sentences and not single words, so that a completion is a few copies. A power of two of them, so that none is favoured.
-static SENTENCES: [Sentence; 16] = [
-    Sentence::new("A quantum bit holds several states at once until it is measured."),
-    Sentence::new("Every gate turns these states together, so work is shared by all."),
-    Sentence::new("When two particles are entangled, reading one tells about the other too."),
-    Sentence::new("No message travels faster than light by this, whatever the headlines say."),
-    Sentence::new("Noise from the outside world slowly washes the fragile state away again."),
-    Sentence::new("Many physical bits together can guard one logical bit against such errors."),
-    Sentence::new("Factoring large numbers is the task that made this idea so famous."),
-    Sentence::new("Simulating molecules may well become the first use that really pays off."),
-    Sentence::new("An interference pattern makes wrong answers fade and lets right ones stay."),
-    Sentence::new("Each run gives one sample, and many runs show how they spread."),
-    Sentence::new("Ordinary computers still win at nearly everything that people do every day."),
-    Sentence::new("The hardware must be kept colder than the space between the stars."),
-    Sentence::new("Good algorithms are few, and finding new ones takes years of thought."),
-    Sentence::new("A classical machine prepares the problem and then reads the result back."),
-    Sentence::new("Depth and width of a circuit decide whether the answer can survive."),
-    Sentence::new("So the field moves on by small steps, each of them measured."),
-];
-
-/// A sentence with the blank before it, and where each of its tokens ends.
-struct Sentence {
-    bytes: [u8; 80],
-    ends: [usize; SENTENCE_TOKENS],
-}
-
-impl Sentence {
-    const fn new(text: &str) -> Self {
-        let text = text.as_bytes();
-        let mut sentence = Self { bytes: [b' '; 80], ends: [0; SENTENCE_TOKENS] };
-        let (mut at, mut token) = (0, 0);
-        while at < text.len() {
-            if text[at] == b' ' {
-                sentence.ends[token] = at + 1;
-                token += 1;
-            }
-            sentence.bytes[at + 1] = text[at];
-            at += 1;
-        }
-        assert!(token == SENTENCE_TOKENS - 1, "a sentence has twelve words");
-        sentence.ends[token] = at + 1;
-        sentence
-    }
-
-    /// Tokens `from` to `to`, each with the blank before it.
-    fn tokens(&self, from: usize, to: usize) -> &[u8] {
-        let begin = if from == 0 { 0 } else { self.ends[from - 1] };
-        &self.bytes[begin..self.ends[to - 1]]
-    }
-}
-
-/// The tokens of one completion, in order: each is a word with the blank before it and whatever stands behind it.
+/// What an answer says, in so many tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct Content {
-    stream: Pcg64Mcg,
+    source: Source,
     tokens: u32,
     written: u32,
-    /// Which sentence, and how many of its tokens are written.
-    sentence: usize,
-    place: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Seeded(Seeded),
+    Text { text: Arc<Text>, place: Place },
 }
 
 impl Content {
-    pub(crate) fn new(stream: Pcg64Mcg, tokens: u32) -> Self {
-        Self { stream, tokens, written: 0, sentence: 0, place: SENTENCE_TOKENS }
+    /// Sentences that the stream of numbers chooses.
+    pub(crate) fn seeded(stream: Pcg64Mcg, tokens: u32, counter: Counter) -> Self {
+        Self { source: Source::Seeded(Seeded::new(stream, counter.sentences())), tokens, written: 0 }
+    }
+
+    /// The first tokens of a text, at most as many as it has.
+    pub(crate) fn text(text: Arc<Text>, tokens: u32) -> Self {
+        Self { source: Source::Text { text, place: Place::default() }, tokens, written: 0 }
+    }
+
+    /// Whether nothing is written yet.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.written == 0
     }
 
     /// How many tokens are to come.
@@ -78,31 +43,89 @@ impl Content {
         self.tokens - self.written
     }
 
-    /// Appends the next token.
-    pub(crate) fn write_token(&mut self, out: &mut Vec<u8>) {
-        self.write(1, out);
-    }
-
-    /// Appends all that is to come.
-    pub(crate) fn write_rest(&mut self, out: &mut Vec<u8>) {
-        while self.remaining() > 0 {
-            self.write(SENTENCE_TOKENS, out);
+    /// About how many bytes all its tokens take.
+    pub(crate) fn size(&self) -> usize {
+        match &self.source {
+            Source::Seeded(_) => 8 * self.tokens as usize,
+            Source::Text { text, .. } => text.len(),
         }
     }
 
-    /// Appends at most this many tokens, and no more than the sentence has left.
-    fn write(&mut self, most: usize, out: &mut Vec<u8>) {
-        if self.place == SENTENCE_TOKENS {
-            self.sentence = self.stream.next_u64() as usize % SENTENCES.len();
-            self.place = 0;
+    /// Whether the next so many tokens have no text: some complete no character.
+    pub(crate) fn is_silent(&self, tokens: u32) -> bool {
+        match &self.source {
+            Source::Seeded(_) => tokens == 0,
+            Source::Text { text, place } => text.after(*place, tokens).0.is_empty(),
         }
-        let count = most.min(SENTENCE_TOKENS - self.place).min(self.remaining() as usize);
-        let text = SENTENCES[self.sentence].tokens(self.place, self.place + count);
-        // The first token of all has nothing to be parted from.
-        out.extend_from_slice(if self.written == 0 { &text[1..] } else { text });
-        self.place += count;
-        self.written += count as u32;
     }
+
+    /// So many of the tokens to come, or more where these are silent, or as many as there are.
+    pub(crate) fn at_least(&self, tokens: u32) -> u32 {
+        (tokens..self.remaining()).find(|tokens| !self.is_silent(*tokens)).unwrap_or(self.remaining())
+    }
+
+    /// Leaves out the next so many tokens, which are silent.
+    pub(crate) fn pass(&mut self, tokens: u32) {
+        if let Source::Text { text, place } = &mut self.source {
+            *place = text.after(*place, tokens).1;
+        }
+        self.written += tokens;
+    }
+
+    /// Appends the next so many tokens as a JSON string.
+    pub(crate) fn write(&mut self, tokens: u32, out: &mut Vec<u8>) {
+        match &mut self.source {
+            Source::Seeded(seeded) => {
+                out.push(b'"');
+                seeded.write(tokens as usize, out);
+                out.push(b'"');
+            }
+            Source::Text { text, place } => {
+                let (said, behind) = text.after(*place, tokens);
+                write_string(said, out);
+                *place = behind;
+            }
+        }
+        self.written += tokens;
+    }
+}
+
+/// Sentences as they are drawn.
+#[derive(Clone, Debug)]
+struct Seeded {
+    stream: Pcg64Mcg,
+    sentences: &'static Sentences,
+    /// Which is being written, where its tokens end, and how many of them are written.
+    sentence: &'static Sentence,
+    ends: &'static Ends,
+    place: usize,
+}
+
+impl Seeded {
+    fn new(mut stream: Pcg64Mcg, sentences: &'static Sentences) -> Self {
+        let sentence = draw(&mut stream, sentences);
+        Self { stream, sentences, sentence, ends: &sentence.first, place: 0 }
+    }
+
+    fn write(&mut self, tokens: usize, out: &mut Vec<u8>) {
+        let mut left = tokens;
+        while left > 0 {
+            if self.place == self.ends.count() {
+                self.sentence = draw(&mut self.stream, self.sentences);
+                self.ends = &self.sentence.later;
+                self.place = 0;
+            }
+            // Whole sentences and not single tokens, so that a completion is a few copies.
+            let to = self.ends.count().min(self.place + left);
+            out.extend_from_slice(self.sentence.bytes(self.ends.tokens(self.place..to)));
+            left -= to - self.place;
+            self.place = to;
+        }
+    }
+}
+
+fn draw(stream: &mut Pcg64Mcg, sentences: &'static Sentences) -> &'static Sentence {
+    &sentences[stream.next_u64() as usize % sentences.len()]
 }
 
 #[cfg(test)]
@@ -110,43 +133,39 @@ mod tests {
     use super::*;
     use crate::draw::{Draws, Purpose};
 
-    fn content(attempt: u64, tokens: u32) -> Content {
-        Content::new(Draws::new(1, 2, attempt).stream(Purpose::Content), tokens)
+    fn seeded(attempt: u64, tokens: u32) -> Content {
+        Content::seeded(Draws::new(1, 2, attempt).stream(Purpose::Content), tokens, Counter::Approximate)
     }
 
-    fn text(attempt: u64, tokens: u32) -> String {
-        let mut out = Vec::new();
-        content(attempt, tokens).write_rest(&mut out);
-        String::from_utf8(out).unwrap()
+    fn said(mut content: Content, piece: u32) -> String {
+        let mut said = String::new();
+        while content.remaining() > 0 {
+            let mut out = Vec::new();
+            content.write(piece.min(content.remaining()), &mut out);
+            said.push_str(&serde_json::from_slice::<String>(&out).unwrap());
+        }
+        said
     }
 
     #[test]
-    fn a_token_is_a_word() {
+    fn a_token_of_seeded_text_is_a_word() {
         for tokens in [1, 2, 12, 13, 80] {
-            assert_eq!(text(0, tokens).split(' ').count(), tokens as usize);
+            assert_eq!(said(seeded(0, tokens), u32::MAX).split(' ').count(), tokens as usize);
         }
     }
 
     #[test]
-    fn token_by_token_the_text_is_the_same() {
+    fn in_pieces_of_any_size_the_text_is_the_same() {
         for tokens in [1, 11, 12, 13, 80] {
-            let (mut content, mut out) = (content(3, tokens), Vec::new());
-            while content.remaining() > 0 {
-                content.write_token(&mut out);
+            for piece in [1, 2, 5, 12, 30] {
+                assert_eq!(said(seeded(3, tokens), piece), said(seeded(3, tokens), u32::MAX));
             }
-            assert_eq!(String::from_utf8(out).unwrap(), text(3, tokens));
         }
     }
 
     #[test]
-    fn the_text_belongs_to_the_attempt() {
-        assert_eq!(text(0, 50), text(0, 50));
-        assert_ne!(text(0, 50), text(1, 50));
-    }
-
-    #[test]
-    fn no_sentence_needs_escaping() {
-        let text = |sentence: &Sentence| sentence.tokens(0, SENTENCE_TOKENS).to_vec();
-        assert!(SENTENCES.iter().flat_map(text).all(|byte| (b' '..=b'z').contains(&byte) && !b"\"\\".contains(&byte)));
+    fn seeded_text_belongs_to_the_attempt() {
+        assert_eq!(said(seeded(0, 50), 1), said(seeded(0, 50), 1));
+        assert_ne!(said(seeded(0, 50), 1), said(seeded(1, 50), 1));
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod completion;
 pub(crate) mod error;
 pub(crate) mod models;
 pub(crate) mod request;
+pub(crate) mod script;
 pub(crate) mod stream;
 
 use std::io::Write as _;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use rand_pcg::rand_core::Rng;
 
+use super::write_string;
 use crate::draw::{self, Draws, Purpose};
 use crate::relay::Finish;
 
@@ -106,10 +108,6 @@ impl Usage {
 
 fn write_number(number: u64, out: &mut Vec<u8>) {
     write!(out, "{number}").expect("a vector takes whatever is written");
-}
-
-fn write_string(text: &str, out: &mut Vec<u8>) {
-    serde_json::to_writer(out, text).expect("a vector takes whatever is written, and a string is always JSON");
 }
 
 /// Twelve letters and digits, of five bits each.

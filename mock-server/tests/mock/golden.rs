@@ -49,6 +49,35 @@ fn completions_are_as_recorded() {
 }
 
 #[test]
+fn echoes_and_given_texts_are_as_recorded() {
+    const PROMPT: &str = "Sag \"Grüße\" \\ 你好 🎉\n\u{1}ende";
+    let body = |prompt: &str, extra: &str| {
+        let prompt = serde_json::to_string(prompt).unwrap();
+        format!(r#"{{"model":"gpt-4.1","messages":[{{"role":"user","content":{prompt}}}]{extra}}}"#)
+    };
+    let echo = "completion.content = \"echo\"";
+    matches_golden("echo", echo, chat_with(&body(PROMPT, "")));
+    matches_golden("echo-cut", echo, chat_with(&body(PROMPT, r#","max_tokens":6"#)));
+    matches_golden("echo-empty", echo, chat_with(&body("", "")));
+    matches_golden("echo-empty-stream", echo, chat_with(&body("", r#","stream":true"#)));
+    let given =
+        "completion = { content = { text = \"Zwölf \\\"Boxkämpfer\\\"\" }, chunk_tokens = { dist = \"fixed\", value = 2 } }";
+    matches_golden("given", given, chat("", ""));
+    matches_golden("given-stream", given, chat("", r#","stream":true"#));
+    matches_golden(
+        "given-stream-cut-with-usage",
+        given,
+        chat("", r#","stream":true,"max_tokens":4,"stream_options":{"include_usage":true}"#),
+    );
+}
+
+#[test]
+fn a_stream_in_chunks_of_several_tokens_is_as_recorded() {
+    let chunked = format!("{PLAIN}completion.chunk_tokens = {{ dist = \"uniform\", min = 2, max = 6 }}\n");
+    matches_golden("stream-chunked", &chunked, chat("", r#","stream":true"#));
+}
+
+#[test]
 fn the_list_of_models_is_as_recorded() {
     matches_golden("models", PLAIN, request("GET", "/v1/models", KEY, ""));
 }

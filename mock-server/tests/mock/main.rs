@@ -4,9 +4,12 @@
 
 mod capacity;
 mod command;
+mod content;
 mod determinism;
 mod distributions;
 mod embedded;
+#[cfg(feature = "exact-tokens")]
+mod exact;
 mod golden;
 mod ledger;
 mod phases;

@@ -87,6 +87,47 @@ fn wrong_combinations_of_latency_are_refused_where_they_are() {
 }
 
 #[test]
+fn wrong_completions_are_refused_where_they_are() {
+    const TOKENS: &str = "tokens = { dist = \"fixed\", value = 5 }";
+    refused(
+        &format!("[completion]\ncontent = \"echo\"\n{TOKENS}"),
+        "3: completion.tokens: an echo is as long as what it repeats; leave this key out",
+    );
+    refused(
+        &format!("[completion]\n{TOKENS}\ncontent = {{ text = \"so\" }}"),
+        "2: completion.tokens: a text that is given has a length of its own; leave this key out",
+    );
+    refused(
+        "[completion]\ncontent = \"ecco\"",
+        "2: completion.content: \"ecco\" is no content, did you mean \"echo\"?; for a text write { text = \"…\" }",
+    );
+    refused(
+        "[completion]\ncontent = 5",
+        "2: completion.content: invalid type: integer `5`, expected \"seeded\", \"echo\" or a table with a text",
+    );
+    refused("completion.content = { txt = \"so\" }", "1: completion.content.txt: unknown key, did you mean \"text\"?");
+    refused("[completion]\ncontent = { }", "2: completion.content: the key \"text\" is missing");
+    refused(
+        "completion.chunk_tokens = { dist = \"uniform\", min = 0, max = 4 }",
+        "1: completion.chunk_tokens.min: 0 is no number of tokens; write a whole number from 1 to 1000000",
+    );
+    refused(
+        "completion.counting = \"excat\"",
+        "1: completion.counting: \"excat\" is no way of counting, did you mean \"exact\"?",
+    );
+}
+
+#[cfg(not(feature = "exact-tokens"))]
+#[test]
+fn exact_counting_is_refused_where_it_is_not_built_in() {
+    refused(
+        "completion.counting = \"exact\"",
+        "1: completion.counting: \"exact\" needs the vocabularies, which this program was built without; \
+         build it with --features exact-tokens, or write \"approximate\"",
+    );
+}
+
+#[test]
 fn wrong_curves_are_refused_where_they_are() {
     let curve = |points: &str| format!("[capacity]\nmodel = \"curve\"\n{points}");
     let point = |in_flight: u32| format!("[[capacity.point]]\nin_flight = {in_flight}\nlatency = {{ p50 = \"1s\" }}\n");

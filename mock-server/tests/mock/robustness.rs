@@ -49,9 +49,9 @@ proptest! {
     }
 
     #[test]
-    fn a_body_of_any_json_is_answered(body in json(), model in any::<bool>()) {
+    fn a_body_of_any_json_is_answered(body in json(), model in any::<bool>(), echo in any::<bool>()) {
         run_virtual(async move {
-            let server = server("");
+            let server = server(if echo { "completion.content = \"echo\"" } else { "" });
             let body = if model { format!("{{\"model\":\"gpt-4.1\",\"messages\":{body}}}") } else { body };
             let answer = text(&server, &request("POST", "/v1/chat/completions", crate::support::KEY, &body)).await;
             assert!([200, 400, 404].contains(&status(&answer)), "{body}: {answer}");

@@ -56,6 +56,53 @@ fn every_chunk_of_a_stream_comes_exactly_when_it_is_due() {
     });
 }
 
+/// A token every 13 ms after the first: at a pace that is known, and step by step.
+const PACED: [&str; 2] = [
+    "latency.first_token = { dist = \"fixed\", value = \"300ms\" }
+     latency.inter_token = { dist = \"fixed\", value = \"13ms\" }\n",
+    "capacity = { model = \"batch\", max_batch = 4, step = \"13ms\", prefill_tokens_per_second = 50 }\n",
+];
+
+#[test]
+fn a_chunk_of_several_tokens_comes_exactly_when_its_last_token_is_due() {
+    const CHUNKS: &str = "
+        completion.tokens = { dist = \"fixed\", value = 11 }
+        completion.chunk_tokens = { dist = \"fixed\", value = 4 }";
+    for paced in PACED {
+        run_virtual(async move {
+            let server = server(&format!("{paced}{CHUNKS}"));
+            let start = now();
+            let parts = exchange(&server, &chat("", ",\"stream\":true")).await;
+            let entry = &server.ledger().entries()[0];
+            let first = Duration::from_nanos(entry.due_first_ns.unwrap());
+            let due = [0, 4, 8, 10].map(|token| first + ms(13 * token));
+            assert_eq!(parts.iter().map(|part| part.at - start).collect::<Vec<_>>(), due);
+            assert_eq!((entry.tokens, entry.first_written_ns, entry.end_written_ns), (11, entry.due_first_ns, entry.due_end_ns));
+        });
+    }
+}
+
+#[test]
+fn an_answer_without_tokens_comes_when_one_of_a_single_token_would() {
+    for paced in PACED {
+        let entries = |completion: &'static str| {
+            run_virtual(async move {
+                let server = server(&format!("{paced}{completion}"));
+                for extra in ["", ",\"stream\":true"] {
+                    exchange(&server, &chat("", extra)).await;
+                }
+                server.ledger().entries()
+            })
+        };
+        let (empty, single) = (entries("completion.content = { text = \"\" }"), entries("completion.content = { text = \"a\" }"));
+        for (empty, single) in empty.iter().zip(&single) {
+            assert_eq!((empty.tokens, single.tokens), (0, 1));
+            assert_eq!((empty.first_written_ns, empty.end_written_ns), (single.first_written_ns, single.end_written_ns));
+            assert_eq!((empty.due_first_ns, empty.due_end_ns), (empty.first_written_ns, empty.end_written_ns));
+        }
+    }
+}
+
 #[test]
 fn drawn_gaps_add_up_to_the_planned_end() {
     run_virtual(async {

@@ -1,6 +1,9 @@
 //! A chat request: what matters of it, borrowed from the body, and what is wrong with it.
 
+mod conversation;
 mod diagnosis;
+
+pub(crate) use conversation::Conversation;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -78,8 +81,8 @@ pub(crate) struct Messages {
 }
 
 impl Messages {
-    /// An approximation to what a tokenizer would count: a token for every four bytes of text, three more for each message and
-    /// three for the answer's own beginning.
+    /// An approximation to what a tokenizer would count: a token for every four bytes begun of all text together, three more for
+    /// each message and three for the answer's own beginning.
     pub(crate) fn tokens(self) -> u32 {
         let tokens = self.text_bytes.div_ceil(4) + 3 * u64::from(self.count) + 3;
         u32::try_from(tokens).unwrap_or(u32::MAX)

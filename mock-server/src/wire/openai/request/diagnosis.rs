@@ -63,14 +63,20 @@ fn of_message(i: usize, message: &Value) -> Option<Invalid> {
         Some(Value::String(_)) => {}
         Some(other) => return Some(wrong_type(&format!("messages[{i}].role"), "a string", other)),
     }
-    match message.get("content") {
+    let name = || match message.get("name") {
+        None | Some(Value::Null | Value::String(_)) => None,
+        // Nobody looks at it but who counts it: whatever else is wrong comes first.
+        Some(other) => Some(wrong_type(&format!("messages[{i}].name"), "a string", other)),
+    };
+    let content = match message.get("content") {
         // It may be a call of tools.
         None | Some(Value::Null) if message.get("role").is_some_and(|role| role == "assistant") => None,
         None => Some(missing(&format!("messages[{i}].content"))),
         Some(Value::String(_)) => None,
         Some(Value::Array(parts)) => parts.iter().enumerate().find_map(|(j, part)| of_part(i, j, part)),
         Some(other) => Some(wrong_type(&format!("messages[{i}].content"), "a string or an array of parts", other)),
-    }
+    };
+    content.or_else(name)
 }
 
 fn of_part(i: usize, j: usize, part: &Value) -> Option<Invalid> {
