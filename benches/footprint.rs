@@ -72,7 +72,7 @@ fn measure(streams: u64, idle: Duration) -> Result<(), Failure> {
     let open: Vec<TcpStream> = (0..streams).map(|_| mock.open_stream()).collect::<io::Result<_>>()?;
     let after = mock.resident_bytes()?;
     println!(
-        "streams: {streams} open take {:.1} KB each; the process has {:.1} MB, idle it had {:.1} MB",
+        "streams: {streams} open take {:.2} KB each; the process has {:.1} MB, idle it had {:.1} MB",
         (after - before) as f64 / open.len() as f64 / 1e3,
         after as f64 / 1e6,
         before as f64 / 1e6,

@@ -28,7 +28,7 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    pub(crate) fn new(term: Arc<Term>, connection: u32, arrived: Duration, headers: &HeaderMap) -> Self {
+    pub(crate) fn new(term: Arc<Term>, connection: u32, arrived: Duration, headers: &HeaderMap) -> Box<Self> {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let retry_count = text("x-stainless-retry-count").and_then(|count| count.trim().parse().ok());
         let entry = Entry {
@@ -39,7 +39,7 @@ impl Attempt {
             arrived_ns: nanoseconds(term.since_server_start(arrived)),
             ..Entry::default()
         };
-        Self { term, entry, arrived, is_hang: false, retry_count, ticket: None }
+        Box::new(Self { term, entry, arrived, is_hang: false, retry_count, ticket: None })
     }
 
     pub(crate) fn term(&self) -> &Arc<Term> {

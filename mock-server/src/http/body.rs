@@ -23,8 +23,8 @@ pub(crate) enum AnswerBody {
 }
 
 impl AnswerBody {
-    pub(super) fn whole(attempt: Attempt, bytes: Vec<u8>) -> Self {
-        Self::Whole { bytes: bytes.into(), attempt: Some(Box::new(attempt)) }
+    pub(super) fn whole(attempt: Box<Attempt>, bytes: Vec<u8>) -> Self {
+        Self::Whole { bytes: bytes.into(), attempt: Some(attempt) }
     }
 
     /// For answers to what is no attempt.
@@ -33,7 +33,7 @@ impl AnswerBody {
     }
 
     /// A stream whose first token is due.
-    pub(super) fn stream(attempt: Attempt, events: Events, production: Production) -> Self {
+    pub(super) fn stream(attempt: Box<Attempt>, events: Events, production: Production) -> Self {
         Self::Stream(Box::new(Streamed { attempt, events, production, written: 0 }))
     }
 }
@@ -73,7 +73,7 @@ impl Body for AnswerBody {
 /// A completion in the course of being streamed.
 #[derive(Debug)]
 pub(crate) struct Streamed {
-    attempt: Attempt,
+    attempt: Box<Attempt>,
     events: Events,
     production: Production,
     /// How many tokens the chunks have that were written.

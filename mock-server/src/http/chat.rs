@@ -16,9 +16,8 @@ use super::production::Production;
 use super::response;
 use crate::draw::Draws;
 use crate::profile::Profile;
-use crate::relay::{Decision, Finish, Pace, Plan, Refusal, Timing, decide};
+use crate::relay::{Decision, Finish, Grant, Pace, Plan, Refusal, Timing, decide};
 use crate::wire::chunks::Chunks;
-use crate::wire::content::Content;
 use crate::wire::openai::request::ChatRequest;
 use crate::wire::openai::script::Script;
 use crate::wire::openai::stream::{Events, UsageChunk};
@@ -27,60 +26,100 @@ use crate::wire::openai::{Answer, Identity, Usage, completion};
 /// A caller who stays longer with a request that hangs is cut off: in virtual time somebody must move the clock.
 const LONGEST_HANG: Duration = Duration::from_secs(3600);
 
-pub(super) async fn answer(mut attempt: Attempt, head: &Parts, body: Incoming) -> Result<Response<AnswerBody>, Cut> {
+pub(super) async fn answer(mut attempt: Box<Attempt>, head: &Parts, body: Incoming) -> Result<Response<AnswerBody>, Cut> {
     if let Err(refusal) = attempt.authorize(&head.headers) {
-        return Ok(refuse(attempt, head, refusal, &[]));
+        let identity = Identity::new(attempt.draws(&[]));
+        return Ok(response::refused(attempt, head, &identity, refusal));
     }
-    let body = match read(body, attempt.term().profile.body_limit).await {
-        Ok(body) => body,
-        Err(Unread::TooLarge(refusal)) => return Ok(refuse(attempt, head, refusal, &[])),
+    let entered = match read(body, attempt.term().profile.body_limit).await {
+        // The body is dropped here, so that whoever waits does not hold it.
+        Ok(body) => enter(&mut attempt, &body),
+        Err(Unread::TooLarge(refusal)) => Err((Identity::new(attempt.draws(&[])), refusal)),
         Err(Unread::CallerLeft) => return Err(Cut),
     };
-    let (request, model, script) = match ChatRequest::parse(&body).and_then(|request| {
-        let profile = &attempt.term().profile;
-        let model = model(profile, &request.model)?;
-        let script = Script::new(&profile.completion, &model, &request, &body)?;
-        Ok((request, model, script))
-    }) {
-        Ok(asked) => asked,
-        Err(refusal) => return Ok(refuse(attempt, head, refusal, &body)),
-    };
-    let is_stream = request.stream == Some(true);
-    attempt.asked(&model, is_stream);
-    let draws = attempt.draws(&body);
-    let facts = script.request(request.max_tokens());
-    let entered = match decide(&attempt.term().profile, facts, draws, attempt.arrived()) {
-        Decision::Refuse(refusal) => Err(refusal),
-        Decision::Serve(demand) => attempt.enter(demand),
-    };
-    let (plan, grant) = match entered {
+    let (asked, plan, grant) = match entered {
         Ok(entered) => entered,
-        Err(refusal) => return Ok(response::refused(attempt, head, &Identity::new(draws), refusal)),
+        Err((identity, refusal)) => return Ok(response::refused(attempt, head, &identity, refusal)),
     };
-    match plan {
-        Plan::Hang => Err(hang(&attempt).await),
-        Plan::Overloaded { after } => {
-            let production = Production::new(Timing::Paced(Pace::even(after, 1)), grant, &mut attempt);
-            Ok(Play { attempt, head, draws, production, script }.overloaded().await)
-        }
-        Plan::Completion { tokens, finish, timing } => {
-            let production = Production::new(timing, grant, &mut attempt);
-            let play = Play { attempt, head, draws, production, script };
-            let usage = Usage { prompt_tokens: facts.prompt_tokens, completion_tokens: tokens };
-            let answer = play.begin(model, usage, finish);
-            if is_stream {
-                let usage = if request.wants_usage() { UsageChunk::Included } else { UsageChunk::Omitted };
-                Ok(play.stream(answer, usage).await)
-            } else {
-                Ok(play.whole(answer).await)
-            }
-        }
-    }
+    let (outcome, timing) = match plan {
+        Plan::Hang => return Err(hang(&attempt).await),
+        Plan::Overloaded { after } => (Outcome::Overloaded, Timing::Paced(Pace::even(after, 1))),
+        Plan::Completion { tokens, finish, timing } => (Outcome::Completion { tokens, finish }, timing),
+    };
+    let mut production = Production::new(timing, grant, &mut attempt);
+    let created = relaybench_clock::wall_now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    // An answer begins with its last token, a stream and a failure with the first.
+    let awaited = match outcome {
+        Outcome::Completion { tokens, .. } if !attempt.is_stream() => tokens.max(1),
+        Outcome::Completion { .. } | Outcome::Overloaded => 1,
+    };
+    let due = production.token(awaited, &mut attempt).await;
+    let took = due.saturating_sub(attempt.arrived());
+    Ok(match outcome {
+        Outcome::Overloaded => response::failed(attempt, head, &Identity::new(asked.draws), Refusal::Overloaded, took),
+        Outcome::Completion { tokens, finish } => asked.completed(attempt, production, created, (tokens, finish), took),
+    })
 }
 
-fn refuse(mut attempt: Attempt, head: &Parts, refusal: Refusal, body: &[u8]) -> Response<AnswerBody> {
-    let identity = Identity::new(attempt.draws(body));
-    response::refused(attempt, head, &identity, refusal)
+/// What an attempt that waits for its answer will get.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Completion { tokens: u32, finish: Finish },
+    Overloaded,
+}
+
+/// What was asked for.
+struct Asked {
+    draws: Draws,
+    model: Arc<str>,
+    script: Script,
+    prompt_tokens: u32,
+    usage: UsageChunk,
+}
+
+/// Reads the request, decides, and takes the attempt's place; or why it has none.
+fn enter(attempt: &mut Attempt, body: &[u8]) -> Result<(Asked, Plan, Option<Grant>), (Identity, Refusal)> {
+    let read = ChatRequest::parse(body).and_then(|request| {
+        let profile = &attempt.term().profile;
+        let model = model(profile, &request.model)?;
+        let script = Script::new(&profile.completion, &model, &request, body)?;
+        Ok((request, model, script))
+    });
+    if let Ok((request, model, _)) = &read {
+        attempt.asked(model, request.stream == Some(true));
+    }
+    let draws = attempt.draws(body);
+    let refused = |refusal| (Identity::new(draws), refusal);
+    let (request, model, script) = read.map_err(refused)?;
+    let facts = script.request(request.max_tokens());
+    let (plan, grant) = match decide(&attempt.term().profile, facts, draws, attempt.arrived()) {
+        Decision::Refuse(refusal) => return Err(refused(refusal)),
+        Decision::Serve(demand) => attempt.enter(demand).map_err(refused)?,
+    };
+    let usage = if request.wants_usage() { UsageChunk::Included } else { UsageChunk::Omitted };
+    Ok((Asked { draws, model, script, prompt_tokens: facts.prompt_tokens, usage }, plan, grant))
+}
+
+impl Asked {
+    /// The answer, or its beginning, which is due.
+    fn completed(
+        self,
+        attempt: Box<Attempt>,
+        production: Production,
+        created: Duration,
+        (tokens, finish): (u32, Finish),
+        took: Duration,
+    ) -> Response<AnswerBody> {
+        let usage = Usage { prompt_tokens: self.prompt_tokens, completion_tokens: tokens };
+        let answer = Answer { identity: Identity::new(self.draws), created, model: self.model, usage, finish };
+        let content = self.script.content(self.draws, tokens);
+        if attempt.is_stream() {
+            let chunks = Chunks::new(&attempt.term().profile.completion.chunk_tokens, self.draws);
+            let events = Events::new(&answer, content, chunks, self.usage);
+            return response::stream(AnswerBody::stream(attempt, events, production), &answer.identity, took);
+        }
+        response::success(AnswerBody::whole(attempt, completion::body(&answer, content)), &answer.identity, took)
+    }
 }
 
 fn model(profile: &Profile, name: &str) -> Result<Arc<str>, Refusal> {
@@ -116,49 +155,4 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Unread> {
 async fn hang(attempt: &Attempt) -> Cut {
     relaybench_clock::sleep_until(attempt.term().instant(attempt.arrived() + LONGEST_HANG)).await;
     Cut
-}
-
-/// An attempt in the course of getting what was planned for it.
-struct Play<'a> {
-    attempt: Attempt,
-    head: &'a Parts,
-    draws: Draws,
-    production: Production,
-    script: Script,
-}
-
-impl Play<'_> {
-    /// Waits for a token, and tells how long after the arrival it was due.
-    async fn token(&mut self, number: u32) -> Duration {
-        self.production.token(number, &mut self.attempt).await.saturating_sub(self.attempt.arrived())
-    }
-
-    async fn overloaded(mut self) -> Response<AnswerBody> {
-        let took = self.token(1).await;
-        response::failed(self.attempt, self.head, &Identity::new(self.draws), Refusal::Overloaded, took)
-    }
-
-    fn begin(&self, model: Arc<str>, usage: Usage, finish: Finish) -> Answer {
-        let created = relaybench_clock::wall_now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Answer { identity: Identity::new(self.draws), created, model, usage, finish }
-    }
-
-    fn content(&self, answer: &Answer) -> Content {
-        self.script.content(self.draws, answer.usage.completion_tokens)
-    }
-
-    async fn whole(mut self, answer: Answer) -> Response<AnswerBody> {
-        let took = self.token(answer.usage.completion_tokens.max(1)).await;
-        let body = completion::body(&answer, self.content(&answer));
-        let body = AnswerBody::whole(self.attempt, body);
-        response::success(body, &answer.identity, took, response::JSON)
-    }
-
-    async fn stream(mut self, answer: Answer, usage: UsageChunk) -> Response<AnswerBody> {
-        let took = self.token(1).await;
-        let chunks = Chunks::new(&self.attempt.term().profile.completion.chunk_tokens, self.draws);
-        let events = Events::new(&answer, self.content(&answer), chunks, usage);
-        let body = AnswerBody::stream(self.attempt, events, self.production);
-        response::success(body, &answer.identity, took, response::EVENT_STREAM)
-    }
 }

@@ -15,34 +15,48 @@ use crate::server::Term;
 use crate::wire::openai::error::{Subject, WireError};
 use crate::wire::openai::{Identity, VERSION, models};
 
-pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
-pub(super) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PROCESSING_MS: HeaderName = HeaderName::from_static("openai-processing-ms");
 const OPENAI_VERSION: HeaderName = HeaderName::from_static("openai-version");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
+/// Room for so many headers: those of the next request as well, since hyper reads them into the same map.
+const KEPT: usize = 8;
+/// Those of a stream, and no more: the map lives as long as it does.
+const LEAST: usize = 6;
+
 /// A good answer, for which the relay took this long.
-pub(super) fn success(body: AnswerBody, identity: &Identity, took: Duration, content_type: HeaderValue) -> Response<AnswerBody> {
+pub(super) fn success(body: AnswerBody, identity: &Identity, took: Duration) -> Response<AnswerBody> {
+    with_headers(body, headers(&identity.request_id(), took, JSON, KEPT))
+}
+
+/// A stream, for whose beginning the relay took this long.
+pub(super) fn stream(body: AnswerBody, identity: &Identity, took: Duration) -> Response<AnswerBody> {
+    with_headers(body, headers(&identity.request_id(), took, EVENT_STREAM, LEAST))
+}
+
+fn with_headers(body: AnswerBody, headers: HeaderMap) -> Response<AnswerBody> {
     let mut response = Response::new(body);
-    *response.headers_mut() = headers(&identity.request_id(), took, content_type);
+    *response.headers_mut() = headers;
     response
 }
 
 /// The list of models, or why the caller may not see it.
-pub(super) fn models(mut attempt: Attempt, head: &Parts) -> Response<AnswerBody> {
+pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts) -> Response<AnswerBody> {
     let identity = Identity::new(attempt.draws(&[]));
     if let Err(refusal) = attempt.authorize(&head.headers) {
         return refused(attempt, head, &identity, refusal);
     }
     attempt.answered_at_once(200);
     let body = models::body(&attempt.term().profile);
-    success(AnswerBody::whole(attempt, body), &identity, Duration::ZERO, JSON)
+    success(AnswerBody::whole(attempt, body), &identity, Duration::ZERO)
 }
 
 /// An error in answer to an attempt, at once.
-pub(super) fn refused(mut attempt: Attempt, head: &Parts, identity: &Identity, refusal: Refusal) -> Response<AnswerBody> {
+pub(super) fn refused(mut attempt: Box<Attempt>, head: &Parts, identity: &Identity, refusal: Refusal) -> Response<AnswerBody> {
     let (error, request_id) = wire_error(&attempt, head, identity, refusal);
     attempt.answered_at_once(error.status);
     with_error(&error, AnswerBody::whole(attempt, error.body()), &request_id, Duration::ZERO)
@@ -50,7 +64,7 @@ pub(super) fn refused(mut attempt: Attempt, head: &Parts, identity: &Identity, r
 
 /// An error in answer to an attempt, for which the relay took this long.
 pub(super) fn failed(
-    attempt: Attempt,
+    attempt: Box<Attempt>,
     head: &Parts,
     identity: &Identity,
     failure: Refusal,
@@ -82,7 +96,7 @@ fn with_error(error: &WireError, body: AnswerBody, request_id: &str, took: Durat
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    *headers = self::headers(request_id, took, JSON);
+    *headers = self::headers(request_id, took, JSON, KEPT);
     if let Some(wait) = error.retry_after {
         // Rounded up, so that a caller who waits as long is not turned away again.
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -95,8 +109,8 @@ fn with_error(error: &WireError, body: AnswerBody, request_id: &str, took: Durat
     response
 }
 
-fn headers(request_id: &str, took: Duration, content_type: HeaderValue) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(8);
+fn headers(request_id: &str, took: Duration, content_type: HeaderValue, capacity: usize) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(capacity);
     headers.insert(CONTENT_TYPE, content_type);
     headers.insert(REQUEST_ID, HeaderValue::from_str(request_id).expect("letters, digits and an underscore"));
     headers.insert(PROCESSING_MS, (took.as_millis() as u64).into());

@@ -14,8 +14,9 @@ use crate::draw;
 /// The last token's delay is the [`total`](Self::total), to the nanosecond. A completion without tokens is due as if it had one.
 #[derive(Clone, Debug)]
 pub struct Pace {
-    first: Duration,
-    total: Duration,
+    // 64 bits of nanoseconds hold the century that a delay may last, and thousands of streams are open at once.
+    first_ns: u64,
+    total_ns: u64,
     tokens: u32,
     gaps: Gaps,
 }
@@ -24,69 +25,73 @@ pub struct Pace {
 enum Gaps {
     /// As equal as whole nanoseconds can be.
     Even,
-    /// Each drawn anew, and multiplied. The generator is where the next gap comes from.
-    /// `at` is when the token of this `number` is due, the last that was asked for.
-    Drawn { gap: Arc<Distribution>, factor: f64, stream: Pcg64Mcg, number: u32, at: Duration },
+    /// Each drawn anew, and multiplied. The generator is where the next gap comes from; `at_ns` is when the token of this `number` is
+    /// due, the last that was asked for.
+    Drawn { gap: Arc<Distribution>, factor: f64, stream: Pcg64Mcg, number: u32, at_ns: u64 },
 }
 
+const LONGEST_NS: u64 = Time::LONGEST.as_nanos() as u64;
+
 impl Pace {
-    /// Tokens spread evenly over the whole time, the last at its end.
+    /// Tokens spread evenly over the whole time, a century at most, the last at its end.
     pub fn even(total: Duration, tokens: u32) -> Self {
-        let tokens = tokens.max(1);
-        Self { first: part(total, 1, tokens), total, tokens, gaps: Gaps::Even }
+        let (total_ns, tokens) = (total.min(Time::LONGEST).as_nanos() as u64, tokens.max(1));
+        Self { first_ns: part_ns(total_ns, 1, tokens), total_ns, tokens, gaps: Gaps::Even }
     }
 
-    /// A first token, and a gap before each further one, multiplied by `factor`.
+    /// A first token, and a gap before each further one, multiplied by `factor`; a century at most.
     pub(super) fn drawn(first: Duration, gap: &Arc<Distribution>, factor: f64, mut stream: Pcg64Mcg, tokens: u32) -> Self {
-        let tokens = tokens.max(1);
-        let gaps = Gaps::Drawn { gap: Arc::clone(gap), factor, stream: stream.clone(), number: 1, at: first };
-        let total = match **gap {
-            Distribution::Fixed(value) => first + dist::duration(value * factor) * (tokens - 1),
-            _ => (1..tokens).fold(first, |sum, _| sum + drawn_gap(gap, factor, &mut stream)),
+        let (first_ns, tokens) = (first.min(Time::LONGEST).as_nanos() as u64, tokens.max(1));
+        let gaps = Gaps::Drawn { gap: Arc::clone(gap), factor, stream: stream.clone(), number: 1, at_ns: first_ns };
+        let total_ns = match **gap {
+            Distribution::Fixed(value) => first_ns.saturating_add(gap_ns(value, factor).saturating_mul((tokens - 1).into())),
+            _ => (1..tokens).fold(first_ns, |sum, _| sum.saturating_add(drawn_gap_ns(gap, factor, &mut stream))),
         };
-        Self { first, total: total.min(Time::LONGEST), tokens, gaps }
+        Self { first_ns, total_ns: total_ns.min(LONGEST_NS), tokens, gaps }
     }
 
     /// The delay of a token by its number, from 1. It is not before the last that was asked for.
     pub fn token(&mut self, number: u32) -> Duration {
         let wanted = number.clamp(1, self.tokens);
-        match &mut self.gaps {
-            _ if wanted == self.tokens => self.total,
-            Gaps::Even => part(self.total, wanted, self.tokens),
-            Gaps::Drawn { gap, factor, stream, number, at } => {
+        Duration::from_nanos(match &mut self.gaps {
+            _ if wanted == self.tokens => self.total_ns,
+            Gaps::Even => part_ns(self.total_ns, wanted, self.tokens),
+            Gaps::Drawn { gap, factor, stream, number, at_ns } => {
                 while *number < wanted {
                     *number += 1;
-                    *at += drawn_gap(gap, *factor, stream);
+                    *at_ns = at_ns.saturating_add(drawn_gap_ns(gap, *factor, stream));
                 }
-                (*at).min(self.total)
+                (*at_ns).min(self.total_ns)
             }
-        }
+        })
     }
 
     /// The delay of the first token.
     pub fn first(&self) -> Duration {
-        self.first
+        Duration::from_nanos(self.first_ns)
     }
 
     /// The delay of the last.
     pub fn total(&self) -> Duration {
-        self.total
+        Duration::from_nanos(self.total_ns)
     }
 }
 
-fn drawn_gap(gap: &Distribution, factor: f64, stream: &mut Pcg64Mcg) -> Duration {
-    dist::duration(gap.draw(draw::uniform(stream)) * factor)
+fn drawn_gap_ns(gap: &Distribution, factor: f64, stream: &mut Pcg64Mcg) -> u64 {
+    gap_ns(gap.draw(draw::uniform(stream)), factor)
 }
 
-fn part(total: Duration, numerator: u32, denominator: u32) -> Duration {
-    let total = total.as_nanos();
-    let nanoseconds = match u64::try_from(total).ok().and_then(|total| total.checked_mul(u64::from(numerator))) {
+fn gap_ns(drawn: f64, factor: f64) -> u64 {
+    dist::duration(drawn * factor).as_nanos() as u64
+}
+
+fn part_ns(total_ns: u64, numerator: u32, denominator: u32) -> u64 {
+    match total_ns.checked_mul(u64::from(numerator)) {
         // Dividing 128 bits takes ten times as long, and every token of a stream divides.
         Some(product) => product / u64::from(denominator),
         // A part of what was 64 bits before still is.
-        None => (total * u128::from(numerator) / u128::from(denominator)) as u64,
-    };
-    Duration::from_nanos(nanoseconds)
+        None => (u128::from(total_ns) * u128::from(numerator) / u128::from(denominator)) as u64,
+    }
 }
 
 #[cfg(test)]

@@ -70,7 +70,8 @@ impl Term {
     }
 
     pub(crate) fn leave(self: &Arc<Self>, ticket: Ticket) {
-        let now = self.elapsed();
+        // Without a seat nobody moves up, and the time does not matter.
+        let now = if ticket.seat().is_some() { self.elapsed() } else { Duration::ZERO };
         let mut floor = self.lock();
         if let Some(waker) = ticket.seat().and_then(|seat| floor.wakers.get_mut(seat)) {
             *waker = None;
