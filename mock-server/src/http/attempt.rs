@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use hyper::HeaderMap;
+use hyper::header::HeaderName;
 
 use crate::draw::{self, Draws};
 use crate::ledger::{Ending, Entry};
@@ -13,6 +14,9 @@ use crate::profile::Keys;
 use crate::relay::{Arrival, Demand, Grant, Plan, Progress, Refusal, Ticket};
 use crate::server::Term;
 use crate::wire::openai::error::masked;
+
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
+const RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
 
 /// Holds whatever the attempt holds. When it is dropped, at the end of the answer or because the caller went away, its place in
 /// the relay is free and its entry is in the ledger.
@@ -29,12 +33,12 @@ pub(crate) struct Attempt {
 
 impl Attempt {
     pub(crate) fn new(term: Arc<Term>, connection: u32, arrived: Duration, headers: &HeaderMap) -> Box<Self> {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let retry_count = text("x-stainless-retry-count").and_then(|count| count.trim().parse().ok());
+        let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+        let retry_count = text(&RETRY_COUNT).and_then(|count| count.trim().parse().ok());
         let entry = Entry {
             sequence: term.common.ledger.next_sequence(),
             connection,
-            request_id: text("x-client-request-id").map(Box::from),
+            request_id: text(&CLIENT_REQUEST_ID).map(Box::from),
             attempt: retry_count.unwrap_or(0),
             arrived_ns: nanoseconds(term.since_server_start(arrived)),
             ..Entry::default()

@@ -30,12 +30,12 @@ const LEAST: usize = 6;
 
 /// A good answer, for which the relay took this long.
 pub(super) fn success(body: AnswerBody, identity: &Identity, took: Duration) -> Response<AnswerBody> {
-    with_headers(body, headers(&identity.request_id(), took, JSON, KEPT))
+    with_headers(body, headers(identity.request_id(), took, JSON, KEPT))
 }
 
 /// A stream, for whose beginning the relay took this long.
 pub(super) fn stream(body: AnswerBody, identity: &Identity, took: Duration) -> Response<AnswerBody> {
-    with_headers(body, headers(&identity.request_id(), took, EVENT_STREAM, LEAST))
+    with_headers(body, headers(identity.request_id(), took, EVENT_STREAM, LEAST))
 }
 
 fn with_headers(body: AnswerBody, headers: HeaderMap) -> Response<AnswerBody> {
@@ -59,7 +59,7 @@ pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts) -> Response<Answer
 pub(super) fn refused(mut attempt: Box<Attempt>, head: &Parts, identity: &Identity, refusal: Refusal) -> Response<AnswerBody> {
     let (error, request_id) = wire_error(&attempt, head, identity, refusal);
     attempt.answered_at_once(error.status);
-    with_error(&error, AnswerBody::whole(attempt, error.body()), &request_id, Duration::ZERO)
+    with_error(&error, AnswerBody::whole(attempt, error.body()), request_id, Duration::ZERO)
 }
 
 /// An error in answer to an attempt, for which the relay took this long.
@@ -71,7 +71,7 @@ pub(super) fn failed(
     took: Duration,
 ) -> Response<AnswerBody> {
     let (error, request_id) = wire_error(&attempt, head, identity, failure);
-    with_error(&error, AnswerBody::whole(attempt, error.body()), &request_id, took)
+    with_error(&error, AnswerBody::whole(attempt, error.body()), request_id, took)
 }
 
 fn wire_error(attempt: &Attempt, head: &Parts, identity: &Identity, refusal: Refusal) -> (WireError, String) {
@@ -85,14 +85,14 @@ pub(super) fn unrouted(term: &Term, refusal: Refusal, head: &Parts) -> Response<
     let identity = Identity::new(Draws::new(term.profile.seed, path, term.common.occurrence(path)));
     let request_id = identity.request_id();
     let error = WireError::new(refusal, subject(head, "", &request_id));
-    with_error(&error, AnswerBody::unrecorded(error.body()), &request_id, Duration::ZERO)
+    with_error(&error, AnswerBody::unrecorded(error.body()), request_id, Duration::ZERO)
 }
 
 fn subject<'a>(head: &'a Parts, model: &'a str, request_id: &'a str) -> Subject<'a> {
     Subject { method: head.method.as_str(), path: head.uri.path(), model, request_id }
 }
 
-fn with_error(error: &WireError, body: AnswerBody, request_id: &str, took: Duration) -> Response<AnswerBody> {
+fn with_error(error: &WireError, body: AnswerBody, request_id: String, took: Duration) -> Response<AnswerBody> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
@@ -109,10 +109,10 @@ fn with_error(error: &WireError, body: AnswerBody, request_id: &str, took: Durat
     response
 }
 
-fn headers(request_id: &str, took: Duration, content_type: HeaderValue, capacity: usize) -> HeaderMap {
+fn headers(request_id: String, took: Duration, content_type: HeaderValue, capacity: usize) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(capacity);
     headers.insert(CONTENT_TYPE, content_type);
-    headers.insert(REQUEST_ID, HeaderValue::from_str(request_id).expect("letters, digits and an underscore"));
+    headers.insert(REQUEST_ID, HeaderValue::try_from(request_id).expect("letters, digits and an underscore"));
     headers.insert(PROCESSING_MS, (took.as_millis() as u64).into());
     headers.insert(OPENAI_VERSION, HeaderValue::from_static(VERSION));
     headers

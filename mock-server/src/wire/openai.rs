@@ -7,7 +7,6 @@ pub(crate) mod request;
 pub(crate) mod script;
 pub(crate) mod stream;
 
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,13 +37,13 @@ impl Identity {
     pub(crate) fn request_id(&self) -> String {
         let mut id = String::with_capacity(28);
         id.push_str("req_");
-        id.extend(self.request.into_iter().flat_map(letters));
+        id.extend(self.request.into_iter().flat_map(letters).map(char::from));
         id
     }
 
     fn write_completion_id(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"chatcmpl-");
-        out.extend(self.completion.into_iter().flat_map(letters).map(|letter| letter as u8));
+        self.completion.into_iter().for_each(|number| out.extend_from_slice(&letters(number)));
     }
 }
 
@@ -82,7 +81,7 @@ impl Answer {
     /// `,"system_fingerprint":"fp_…"`: the same for all answers of a model.
     fn write_fingerprint(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b",\"system_fingerprint\":\"fp_");
-        out.extend(letters(draw::hash(self.model.as_bytes())).map(|letter| letter as u8));
+        out.extend_from_slice(&letters(draw::hash(self.model.as_bytes())));
         out.push(b'"');
     }
 
@@ -107,11 +106,11 @@ impl Usage {
 }
 
 fn write_number(number: u64, out: &mut Vec<u8>) {
-    write!(out, "{number}").expect("a vector takes whatever is written");
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 /// Twelve letters and digits, of five bits each.
-fn letters(number: u64) -> impl Iterator<Item = char> {
+fn letters(number: u64) -> [u8; 12] {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-    (0..12).map(move |place| char::from(ALPHABET[(number >> (5 * place)) as usize % ALPHABET.len()]))
+    std::array::from_fn(|place| ALPHABET[(number >> (5 * place)) as usize % ALPHABET.len()])
 }
