@@ -1,9 +1,17 @@
 //! How the client behaves, as data: presets by name, every figure open to change.
 
+mod pool;
+mod retry;
+mod timeouts;
+
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
+
+pub use self::pool::Pool;
+pub use self::retry::{Hints, Jitter, Retry, RetryOn};
+pub use self::timeouts::Timeouts;
 
 /// How a [`Client`](crate::Client) behaves. A preset, or a preset with some figures changed.
 ///
@@ -35,128 +43,6 @@ pub struct Policy {
     pub pool: Pool,
     /// What is tried again, and when.
     pub retry: Retry,
-}
-
-/// When the client stops waiting. In JSON in seconds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Timeouts {
-    /// For a logical request: all its attempts, the waits between them, waiting for a connection, and the whole body. Counted
-    /// from the call. There is always one, since every request must end; choose it from what your own caller will wait.
-    #[serde(rename = "total_s", serialize_with = "seconds")]
-    pub total: Duration,
-    /// For opening a connection, from the look-up of the name to the end of the TLS handshake; waiting for a place in the pool
-    /// does not count. `None`: no limit but the total. A lost SYN is sent again after 1 s and after 3 s, so that less than
-    /// about 4 s makes a failure of what TCP would have mended.
-    #[serde(rename = "connect_s", serialize_with = "seconds_or_null")]
-    pub connect: Option<Duration>,
-    /// For the gap between two pieces of a response, the first counted from when the request was sent. `None`: no limit but the
-    /// total. A response that is not streamed is silent until it is complete: less than the longest answer takes cuts it.
-    #[serde(rename = "read_s", serialize_with = "seconds_or_null")]
-    pub read: Option<Duration>,
-}
-
-/// How many connections the client may hold, and for how long. Over `hyper` the caps are exact, on live connections; over
-/// `network` they bound the attempts in flight.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Pool {
-    /// In all. `None`: no cap.
-    pub max_connections: Option<usize>,
-    /// For one host. A client talks to one host, so that the smaller of the two caps rules. `None`: no cap.
-    pub max_per_host: Option<usize>,
-    /// How long an idle connection is kept. `None`: until the server closes it. Keep it below the server's own limit, or
-    /// requests are sent into connections that are just being closed.
-    #[serde(rename = "idle_timeout_s", serialize_with = "seconds_or_null")]
-    pub idle_timeout: Option<Duration>,
-    /// How long a looked-up name is trusted; zero asks each time.
-    #[serde(rename = "dns_ttl_s", serialize_with = "seconds")]
-    pub dns_ttl: Duration,
-}
-
-impl Pool {
-    /// The cap that rules: the smaller one, since a client has one host.
-    pub(crate) fn cap(&self) -> Option<usize> {
-        match (self.max_connections, self.max_per_host) {
-            (Some(all), Some(host)) => Some(all.min(host)),
-            (all, host) => all.or(host),
-        }
-    }
-}
-
-/// What is tried again, and when.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Retry {
-    /// Tries in all, the first counted: 1 never retries.
-    pub attempts: u32,
-    /// The wait before the first retry.
-    #[serde(rename = "base_s", serialize_with = "seconds")]
-    pub base: Duration,
-    /// What each further wait is multiplied with.
-    pub factor: f64,
-    /// The longest wait, before jitter.
-    #[serde(rename = "cap_s", serialize_with = "seconds")]
-    pub cap: Duration,
-    /// How the wait is spread, so that clients which failed together do not come back together.
-    pub jitter: Jitter,
-    /// Whether `retry-after-ms`, `retry-after` and `x-should-retry` are obeyed.
-    pub hints: Hints,
-    /// Which failures are worth another try.
-    pub on: RetryOn,
-}
-
-/// How a wait is spread.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Jitter {
-    /// Exactly the wait.
-    None,
-    /// Uniform between nothing and the wait.
-    Full,
-    /// Uniform between half the wait and the wait.
-    Equal,
-    /// Uniform between three quarters of the wait and the wait, as the official SDKs do.
-    Quarter,
-}
-
-/// What the client makes of the server's own word on retrying.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Hints {
-    /// Nothing: the client's own waits rule.
-    Ignore,
-    /// Waits as long as the server says.
-    Obey {
-        /// Who is told to wait longer than this gives up at once.
-        #[serde(rename = "limit_s", serialize_with = "seconds")]
-        limit: Duration,
-        /// How much is added, uniform from nothing to this share of the wait (1 s at most): clients that were told the same
-        /// wait would otherwise come back together.
-        spread: f64,
-    },
-}
-
-/// Which failures are worth another try.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct RetryOn {
-    /// These statuses.
-    pub statuses: Vec<u16>,
-    /// 500 to 599.
-    pub server_errors: bool,
-    /// No connection: name look-up, refused, TLS handshake, connect timeout. The request never left.
-    pub connect: bool,
-    /// The connection broke: reset, closed before the response, truncated response.
-    pub broken: bool,
-    /// The read timeout.
-    pub read_timeout: bool,
-    /// A 200 that is no answer: malformed, or an error in the body.
-    pub malformed: bool,
-    /// A 429 that says the quota is used up. It never succeeds, but clients that look at the status alone retry it.
-    pub quota: bool,
 }
 
 type Preset = fn() -> Policy;
@@ -191,18 +77,17 @@ impl Policy {
         Self {
             name: "resilient".to_owned(),
             timeouts: Timeouts {
-                total: Duration::from_secs(30),
                 // Room for two lost SYNs, and for another try within the total.
                 connect: Some(Duration::from_secs(5)),
                 read: Some(Duration::from_secs(25)),
+                ..Timeouts::only(Duration::from_secs(30))
             },
             pool: Pool {
                 // Half of the 1,024 open files that a process usually may have.
                 max_connections: Some(512),
-                max_per_host: None,
                 // Common servers close idle connections after 5 s to 60 s; below the shortest none is caught closing.
                 idle_timeout: Some(Duration::from_secs(4)),
-                dns_ttl: Duration::from_secs(60),
+                ..Pool::default()
             },
             retry: Retry {
                 attempts: 4,
@@ -228,7 +113,7 @@ impl Policy {
     pub fn tutorial_bench() -> Self {
         Self {
             name: "tutorial-bench".to_owned(),
-            timeouts: Timeouts { total: Duration::from_secs(30), connect: None, read: None },
+            timeouts: Timeouts::only(Duration::from_secs(30)),
             pool: Pool {
                 max_connections: Some(100),
                 max_per_host: Some(100),
@@ -260,9 +145,9 @@ impl Policy {
         Self {
             name: "tutorial-retry".to_owned(),
             timeouts: Timeouts {
-                total: Duration::from_secs(30),
                 connect: Some(Duration::from_secs(10)),
                 read: Some(Duration::from_secs(25)),
+                ..Timeouts::only(Duration::from_secs(30))
             },
             retry: Retry {
                 attempts: 5,
@@ -283,15 +168,15 @@ impl Policy {
         Self {
             name: "openai-sdk".to_owned(),
             timeouts: Timeouts {
-                total: Duration::from_secs(2040),
                 connect: Some(Duration::from_secs(5)),
                 read: Some(Duration::from_secs(600)),
+                ..Timeouts::only(Duration::from_secs(2040))
             },
             pool: Pool {
                 max_connections: Some(1000),
-                max_per_host: None,
                 idle_timeout: Some(Duration::from_secs(5)),
                 dns_ttl: Duration::ZERO,
+                ..Pool::default()
             },
             retry: Retry {
                 attempts: 3,
@@ -317,13 +202,8 @@ impl Policy {
     pub fn none() -> Self {
         Self {
             name: "none".to_owned(),
-            timeouts: Timeouts { total: Duration::from_secs(600), connect: None, read: None },
-            pool: Pool {
-                max_connections: None,
-                max_per_host: None,
-                idle_timeout: Some(Duration::from_secs(90)),
-                dns_ttl: Duration::from_secs(60),
-            },
+            timeouts: Timeouts::only(Duration::from_secs(600)),
+            pool: Pool::default(),
             retry: Retry::never(),
         }
     }
@@ -335,21 +215,6 @@ const HINT_LIMIT: Duration = Duration::from_secs(120);
 impl Default for Policy {
     fn default() -> Self {
         Self::resilient()
-    }
-}
-
-impl Retry {
-    /// One try.
-    pub fn never() -> Self {
-        Self {
-            attempts: 1,
-            base: Duration::ZERO,
-            factor: 1.0,
-            cap: Duration::ZERO,
-            jitter: Jitter::None,
-            hints: Hints::Ignore,
-            on: RetryOn::default(),
-        }
     }
 }
 
