@@ -11,7 +11,7 @@ use crate::wire::content::Content;
 #[derive(Clone, Debug)]
 pub(crate) struct Events {
     /// What every event begins with, up to its delta.
-    beginning: Vec<u8>,
+    beginning: Box<[u8]>,
     content: Content,
     chunks: Chunks,
     /// How many tokens complete the next chunk.
@@ -40,7 +40,7 @@ impl Events {
         beginning.extend_from_slice(CHOICE);
         let usage = (usage == UsageChunk::Included).then_some(answer.usage);
         // The first chunk is a single token, so that it leaves when the first token is due.
-        Self { beginning, content, chunks, next: Some(1), finish_reason: answer.finish_reason(), usage }
+        Self { beginning: beginning.into(), content, chunks, next: Some(1), finish_reason: answer.finish_reason(), usage }
     }
 
     /// How many more tokens complete the next chunk: at least 1, and none after the last chunk. An answer without tokens has one
