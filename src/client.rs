@@ -16,6 +16,7 @@
 
 mod attempt;
 mod backoff;
+mod budget;
 mod builder;
 mod classify;
 mod config;
@@ -47,17 +48,20 @@ use relaybench_clock::{now, sleep_until};
 pub use self::attempt::{Attempt, Connection, Progress};
 pub use self::builder::{ClientBuilder, TransportKind};
 pub use self::config::ApiKey;
-pub use self::error::{Error, ErrorKind, Stop};
+pub use self::error::{Error, ErrorKind, Limit, Stop};
 pub use self::models::Catalog;
-pub use self::policy::{Hints, Jitter, Policy, Pool, Retry, RetryOn, Timeouts, UnknownPolicy};
+pub use self::policy::{
+    BillingRisk, Hints, Jitter, OtherModel, Policy, Pool, Retry, RetryBudget, RetryOn, Timeouts, UnknownPolicy,
+};
 pub use self::request::{ChatRequest, Message, PreparedRequest, RequestId};
 pub use self::response::{ChatChunk, ChatResponse, FinishReason, Model, Usage};
 pub use self::stream::{ChatStream, StreamEnd};
 
+use self::budget::Budgets;
 use self::error::Failure;
 use self::exchange::Line;
 use self::response::ModelList;
-use self::retry::{Outcome, Tried, Turn};
+use self::retry::{Bounds, Outcome, Tried, Turn};
 use self::stream::Source;
 use self::transport::{Accept, Endpoint, Outgoing};
 use self::watchdog::Deadline;
@@ -71,6 +75,7 @@ pub(crate) struct Shared {
     line: Line,
     headers: HeaderMap,
     policy: Policy,
+    budgets: Budgets,
     catalog: Option<Catalog>,
     seed: u64,
     asked: AtomicU64,
@@ -95,7 +100,7 @@ impl Client {
     pub async fn chat(&self, request: ChatRequest) -> Result<ChatResponse, Error> {
         self.0.check_model(&request)?;
         let body = request.whole_body()?;
-        self.0.whole(body, self.0.id_of(&request)).await
+        self.0.whole(request.model(), body, self.0.id_of(&request)).await
     }
 
     /// Asks for the answer in pieces. Waits for the first piece; until then failures are retried as with [`chat`](Self::chat).
@@ -106,7 +111,7 @@ impl Client {
     pub async fn chat_stream(&self, request: ChatRequest) -> Result<ChatStream, Error> {
         self.0.check_model(&request)?;
         let body = request.stream_body()?;
-        self.stream(body, self.0.id_of(&request)).await
+        self.stream(request.model(), body, self.0.id_of(&request)).await
     }
 
     /// Asks all of these, at most `concurrency` at once (at least 1), and answers in their order. One failure does not end the
@@ -164,7 +169,7 @@ impl Client {
     /// When the request is wrong in itself.
     pub fn prepare(&self, request: &ChatRequest) -> Result<PreparedRequest, Error> {
         self.0.check_model(request)?;
-        Ok(PreparedRequest { whole: request.whole_body()?, stream: request.stream_body()? })
+        Ok(PreparedRequest { model: request.model().into(), whole: request.whole_body()?, stream: request.stream_body()? })
     }
 
     /// [`chat`](Self::chat) for a prepared request, under this id.
@@ -173,7 +178,7 @@ impl Client {
     ///
     /// When the last attempt failed.
     pub async fn send(&self, request: &PreparedRequest, id: RequestId) -> Result<ChatResponse, Error> {
-        self.0.whole(request.whole.clone(), id).await
+        self.0.whole(&request.model, request.whole.clone(), id).await
     }
 
     /// [`chat_stream`](Self::chat_stream) for a prepared request, under this id.
@@ -182,16 +187,17 @@ impl Client {
     ///
     /// When the last attempt failed before the first piece.
     pub async fn send_stream(&self, request: &PreparedRequest, id: RequestId) -> Result<ChatStream, Error> {
-        self.stream(request.stream.clone(), id).await
+        self.stream(&request.model, request.stream.clone(), id).await
     }
 
-    async fn stream(&self, body: Bytes, id: RequestId) -> Result<ChatStream, Error> {
+    async fn stream(&self, model: &str, body: Bytes, id: RequestId) -> Result<ChatStream, Error> {
         let shared = &*self.0;
+        let rule = shared.policy.other_model;
         let outcome = shared.retrying(&id, |turn, deadline| {
             let outgoing = shared.outgoing(Endpoint::Chat, &body, &id, turn, Accept::EventStream);
             async move {
                 let source = match shared.line.open(outgoing, turn, deadline).await {
-                    Ok(exchange) => Source::open(exchange).await,
+                    Ok(exchange) => Source::open(exchange).await.and_then(|source| source.of_model(model, rule)),
                     Err(broken) => Err(broken),
                 };
                 source.map_or_else(Tried::from, |source| Tried { record: source.record(), result: Ok(source) })
@@ -216,8 +222,16 @@ impl Shared {
         RequestId::numbered(self.seed, self.asked.fetch_add(1, Ordering::Relaxed))
     }
 
-    async fn whole(&self, body: Bytes, id: RequestId) -> Result<ChatResponse, Error> {
-        let (completion, raw, attempts) = self.ask(Endpoint::Chat, body, &id, classify::completion).await?;
+    async fn whole(&self, model: &str, body: Bytes, id: RequestId) -> Result<ChatResponse, Error> {
+        let parse = |body: &Bytes| {
+            let completion = classify::completion(body)?;
+            let other_model = classify::other_model(model, completion.model.as_deref(), self.policy.other_model)?;
+            Ok((completion, other_model))
+        };
+        let ((completion, other_model), raw, mut attempts) = self.ask(Endpoint::Chat, body, &id, parse).await?;
+        if let Some(answered) = attempts.last_mut() {
+            answered.other_model = other_model;
+        }
         Ok(ChatResponse { completion, raw, request_id: id, attempts })
     }
 
@@ -241,7 +255,9 @@ impl Shared {
     async fn retrying<T, F: Future<Output = Tried<T>>>(&self, id: &RequestId, call: impl Fn(Turn, Deadline) -> F) -> Outcome<T> {
         let deadline = Deadline::new(now(), self.policy.timeouts.total);
         let mut rng = keyed_rng(self.seed, id);
-        retry::run(&self.policy.retry, deadline.at, &mut rng, now, sleep_until, |turn| call(turn, deadline)).await
+        let asked = self.budgets.ask();
+        let bounds = Bounds { policy: &self.policy.retry, asked: &asked, deadline: deadline.at };
+        retry::run(bounds, Vec::with_capacity(1), &mut rng, now, sleep_until, |turn| call(turn, deadline)).await
     }
 
     fn conclude<T>(&self, outcome: Outcome<T>) -> Result<(T, Vec<Attempt>), Error> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use relaybench_clock::Instant;
 
-use super::error::ErrorKind;
+use super::error::{ErrorKind, Limit};
 
 /// One HTTP exchange, as the client saw it.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,10 @@ pub struct Attempt {
     pub progress: Progress,
     /// How it failed, if it did.
     pub failure: Option<ErrorKind>,
+    /// Which limit the server said was reached, if it did.
+    pub limit: Option<Limit>,
+    /// The model that the answer names, if it is another than was asked.
+    pub other_model: Option<Box<str>>,
     /// What the server calls it: its `x-request-id` (or `request-id`), at most 128 bytes.
     pub server_request_id: Option<Box<str>>,
     /// On which connection, where the transport knows.
@@ -44,6 +48,17 @@ impl Attempt {
     /// Whether the request may have reached the server: what a ledger on the other side can know of.
     pub fn left_the_client(&self) -> bool {
         self.progress > Progress::NeverSent
+    }
+
+    /// Whether it may appear on the bill. A request that never left does not, nor one that was refused; but a gateway that gave
+    /// up waiting (504, 524) does not know what became of it, and neither does a client that did.
+    pub fn possibly_billed(&self) -> bool {
+        let refused = match self.failure {
+            Some(ErrorKind::Status(status)) => !matches!(status, 504 | 524),
+            Some(ErrorKind::RateLimited | ErrorKind::InsufficientQuota | ErrorKind::TooLarge | ErrorKind::InBand) => true,
+            _ => false,
+        };
+        self.left_the_client() && !refused
     }
 }
 

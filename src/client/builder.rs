@@ -7,12 +7,13 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
 
+use super::budget::Budgets;
 use super::config::{ApiKey, BaseUrl};
 use super::connector::Connector;
 use super::error::Error;
 use super::exchange::Line;
 use super::models::Catalog;
-use super::policy::{Hints, Jitter, Policy, Retry};
+use super::policy::{BillingRisk, Hints, Jitter, OtherModel, Policy, Retry, RetryBudget};
 use super::pool::Cap;
 use super::transport::{HyperTransport, NetworkTransport, Transport, with_defaults};
 use super::{Client, Shared};
@@ -147,6 +148,24 @@ impl ClientBuilder {
         self
     }
 
+    /// What to make of an answer of another model; see [`OtherModel`].
+    pub fn other_model(mut self, rule: OtherModel) -> Self {
+        self.policy.other_model = rule;
+        self
+    }
+
+    /// How much load retries may add; see [`RetryBudget`].
+    pub fn retry_budget(mut self, budget: impl Into<Option<RetryBudget>>) -> Self {
+        self.policy.retry.budget = budget.into();
+        self
+    }
+
+    /// How often an attempt is repeated that may be billed all the same; see [`BillingRisk`].
+    pub fn billing_risk(mut self, risk: impl Into<Option<BillingRisk>>) -> Self {
+        self.policy.retry.billing_risk = risk.into();
+        self
+    }
+
     /// Which code carries the requests. Default: [`TransportKind::Network`].
     pub fn transport(mut self, transport: TransportKind) -> Self {
         self.transport = transport;
@@ -197,6 +216,7 @@ impl ClientBuilder {
         Ok(Client(Arc::new(Shared {
             headers: headers(&base, self.api_key.as_ref())?,
             line: Line { transport, in_flight, read_timeout, key: self.api_key },
+            budgets: Budgets::new(&self.policy.retry),
             policy: self.policy,
             catalog: self.catalog,
             seed: self.seed.unwrap_or_else(rand::random),
@@ -240,8 +260,7 @@ fn check(policy: &Policy) -> Result<(), Error> {
         (!(retry.factor.is_finite() && retry.factor >= 1.0), "the backoff factor must be at least 1"),
         (!(0.0..=10.0).contains(&spread), "the spread of hints must be between 0 and 10"),
     ];
-    match faults.into_iter().find(|(wrong, _)| *wrong) {
-        Some((_, what)) => Err(Error::config(what)),
-        None => Ok(()),
-    }
+    let fault = faults.into_iter().find_map(|(wrong, what)| wrong.then_some(what));
+    let fault = fault.or_else(|| retry.budget?.fault()).or_else(|| retry.billing_risk?.fault());
+    fault.map_or(Ok(()), |what| Err(Error::config(what)))
 }

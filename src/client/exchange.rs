@@ -110,6 +110,11 @@ impl Line {
 }
 
 impl Exchange {
+    /// Notes which model answered, when it is another than was asked.
+    pub(crate) fn note_model(&mut self, other: Option<Box<str>>) {
+        self.record.other_model = other;
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -160,6 +165,7 @@ impl Exchange {
     /// Ends the attempt with this failure.
     pub(crate) fn break_off(mut self, mut failure: Failure) -> Broken {
         failure.status.get_or_insert(self.status);
+        self.record.limit = failure.limit;
         self.record.end(&self.scope, Some(failure.kind));
         Box::new((self.record, failure))
     }
@@ -203,6 +209,8 @@ impl Attempt {
             status: None,
             progress: Progress::NeverSent,
             failure: None,
+            limit: None,
+            other_model: None,
             server_request_id: None,
             connection: None,
         }

@@ -1,5 +1,6 @@
 //! How the client behaves, as data: presets by name, every figure open to change.
 
+mod budget;
 mod pool;
 mod retry;
 mod timeouts;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+pub use self::budget::{BillingRisk, RetryBudget};
 pub use self::pool::Pool;
 pub use self::retry::{Hints, Jitter, Retry, RetryOn};
 pub use self::timeouts::Timeouts;
@@ -17,12 +19,14 @@ pub use self::timeouts::Timeouts;
 ///
 /// | preset | tries | total | connect | read | connections | retries |
 /// |---|---|---|---|---|---|---|
-/// | `resilient` | 4 | 30 s | 5 s | 25 s | 512 | 408, 409, 429, 5xx, connection failures, read timeouts, broken and malformed answers |
+/// | `resilient` | 4 | 30 s | 5 s | 25 s | 512 | 408, 409, 429, 498, 5xx, connection failures, read timeouts, broken and malformed answers |
 /// | `tutorial-bench` | 1 | 30 s | – | – | 100 | nothing |
 /// | `tutorial-pool` | 1 | 30 s | – | – | 200, 100 a host | nothing |
 /// | `tutorial-retry` | 5 | 30 s | 10 s | 25 s | 100 | 429 |
 /// | `openai-sdk` | 3 | 2,040 s | 5 s | 600 s | 1,000 | 408, 409, 429, 5xx, connection failures, read timeouts, broken answers |
 /// | `none` | 1 | 600 s | – | – | – | nothing |
+///
+/// Only `resilient` bounds what retries cost, in load ([`RetryBudget`]) and in money ([`BillingRisk`]).
 ///
 /// ```
 /// use relaybench::client::Policy;
@@ -43,6 +47,22 @@ pub struct Policy {
     pub pool: Pool,
     /// What is tried again, and when.
     pub retry: Retry,
+    /// What to make of an answer of another model.
+    pub other_model: OtherModel,
+}
+
+/// What to make of an answer that names another model than was asked. An alias and the dated version it stands for are the same
+/// model: `gpt-4.1` and `gpt-4.1-2025-04-14`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum OtherModel {
+    /// The attempt notes it ([`Attempt::other_model`](super::Attempt::other_model)). Default, since relays rename models at will.
+    #[default]
+    Record,
+    /// The request fails ([`ErrorKind::ModelMismatch`](super::ErrorKind::ModelMismatch)) and is not tried again: it was answered,
+    /// and is billed.
+    Fail,
 }
 
 type Preset = fn() -> Policy;
@@ -72,7 +92,7 @@ impl Policy {
         preset.map(|(_, preset)| preset()).ok_or_else(|| UnknownPolicy { name: name.to_owned() })
     }
 
-    /// The default: four tries with full jitter from 0.5 s to 8 s, the server's word obeyed, all within 30 s.
+    /// The default: four tries with full jitter from 0.5 s to 8 s, the server's word obeyed, all within 30 s and both budgets.
     pub fn resilient() -> Self {
         Self {
             name: "resilient".to_owned(),
@@ -96,16 +116,22 @@ impl Policy {
                 cap: Duration::from_secs(8),
                 jitter: Jitter::Full,
                 hints: Hints::Obey { limit: HINT_LIMIT, spread: 0.1 },
+                hints_in_words: true,
                 on: RetryOn {
-                    statuses: vec![408, 409, 429],
+                    // 498 is Groq's "capacity exceeded".
+                    statuses: vec![408, 409, 429, 498],
                     server_errors: true,
                     connect: true,
                     broken: true,
                     read_timeout: true,
                     malformed: true,
                     quota: false,
+                    too_large: false,
                 },
+                budget: Some(RetryBudget::default()),
+                billing_risk: Some(BillingRisk::default()),
             },
+            other_model: OtherModel::Record,
         }
     }
 
@@ -121,6 +147,7 @@ impl Policy {
                 dns_ttl: Duration::from_secs(10),
             },
             retry: Retry::never(),
+            other_model: OtherModel::Record,
         }
     }
 
@@ -155,8 +182,8 @@ impl Policy {
                 factor: 2.0,
                 cap: Duration::from_secs(16),
                 jitter: Jitter::None,
-                hints: Hints::Ignore,
-                on: RetryOn { statuses: vec![429], quota: true, ..RetryOn::default() },
+                on: RetryOn { statuses: vec![429], quota: true, too_large: true, ..RetryOn::default() },
+                ..Retry::never()
             },
             ..Self::tutorial_bench()
         }
@@ -193,8 +220,11 @@ impl Policy {
                     read_timeout: true,
                     malformed: false,
                     quota: true,
+                    too_large: true,
                 },
+                ..Retry::never()
             },
+            other_model: OtherModel::Record,
         }
     }
 
@@ -205,6 +235,7 @@ impl Policy {
             timeouts: Timeouts::only(Duration::from_secs(600)),
             pool: Pool::default(),
             retry: Retry::never(),
+            other_model: OtherModel::Record,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is asked: a chat request as the caller writes it, and the same prepared for sending.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::header::HeaderValue;
@@ -176,6 +177,7 @@ impl Message {
 /// A request whose model was checked and whose body was written, once for any number of sends. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct PreparedRequest {
+    pub(crate) model: Arc<str>,
     pub(crate) whole: Bytes,
     pub(crate) stream: Bytes,
 }

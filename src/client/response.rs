@@ -149,7 +149,7 @@ pub(crate) struct Completion {
     #[serde(default)]
     id: Option<Box<str>>,
     #[serde(default)]
-    model: Option<Box<str>>,
+    pub(crate) model: Option<Box<str>>,
     pub(crate) choices: Vec<Choice>,
     #[serde(default)]
     usage: Option<Usage>,

@@ -7,7 +7,8 @@ use relaybench_clock::Instant;
 
 use super::attempt::Attempt;
 use super::backoff;
-use super::error::{ErrorKind, Failure, Stop};
+use super::budget::{Asked, Permit, Plea};
+use super::error::{ErrorKind, Failure, Limit, Stop};
 use super::policy::{Hints, Retry, RetryOn};
 
 /// Which try it is.
@@ -32,10 +33,18 @@ pub(crate) struct Outcome<T> {
     pub(crate) result: Result<T, (Failure, Stop)>,
 }
 
-/// Calls until it succeeds or another try makes no sense. `deadline` rules: no wait is begun that would end at it or after.
+/// What the tries of one logical request are bound by.
+pub(crate) struct Bounds<'a> {
+    pub(crate) policy: &'a Retry,
+    pub(crate) asked: &'a Asked<'a>,
+    /// Rules above all: no wait is begun that would end at it or after.
+    pub(crate) deadline: Instant,
+}
+
+/// Calls until it succeeds or another try makes no sense. `earlier` are tries that were made before.
 pub(crate) async fn run<T, Calling, Sleeping>(
-    policy: &Retry,
-    deadline: Instant,
+    bounds: Bounds<'_>,
+    earlier: Vec<Attempt>,
     rng: &mut impl Rng,
     now: impl Fn() -> Instant,
     sleep_until: impl Fn(Instant) -> Sleeping,
@@ -45,89 +54,124 @@ where
     Calling: Future<Output = Tried<T>>,
     Sleeping: Future<Output = ()>,
 {
-    let mut turn = Turn { number: 1, waited: Duration::ZERO, hint_obeyed: false };
-    let mut attempts = Vec::with_capacity(1);
+    let Bounds { policy, asked, deadline } = bounds;
+    let mut attempts = earlier;
+    let mut turn = Turn::after(&attempts);
+    let mut permit: Option<Permit<'_>> = None;
     loop {
         let Tried { record, result } = call(turn).await;
+        drop(permit.take());
         attempts.push(record);
         let failure = match result {
-            Ok(value) => return Outcome { attempts, result: Ok(value) },
+            Ok(value) => {
+                asked.succeeded();
+                return Outcome { attempts, result: Ok(value) };
+            }
             Err(failure) => failure,
         };
         let now = now();
-        match next(policy, &failure, turn.number, deadline.saturating_duration_since(now), rng) {
-            Next::Stop(reason) => return Outcome { attempts, result: Err((failure, reason)) },
-            Next::Retry { wait, hint_obeyed } => {
-                sleep_until(now + wait).await;
-                turn = Turn { number: turn.number + 1, waited: wait, hint_obeyed };
+        let next = next(policy, &failure, turn, deadline.saturating_duration_since(now), rng);
+        let granted = next.and_then(|wait| Ok((wait, asked.retry(plea(&attempts, wait))?)));
+        let (wait, mut granted) = match granted {
+            Ok(granted) => granted,
+            Err(stop) => {
+                let backoff = backoff::unjittered(policy, turn.number - 1);
+                return Outcome { attempts, result: Err((Failure { backoff, ..failure }, stop)) };
             }
-        }
+        };
+        sleep_until(now + wait.length).await;
+        granted.begin();
+        permit = Some(granted);
+        turn = Turn { number: turn.number + 1, waited: wait.length, hint_obeyed: wait.hint_obeyed };
     }
 }
 
-/// What follows a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    Retry { wait: Duration, hint_obeyed: bool },
-    Stop(Stop),
+impl Turn {
+    /// The one that follows these, at once.
+    fn after(earlier: &[Attempt]) -> Self {
+        Self { number: earlier.last().map_or(1, |last| last.number + 1), waited: Duration::ZERO, hint_obeyed: false }
+    }
 }
 
-/// What follows the failure of try number `number`, with `left` until the deadline.
-pub(crate) fn next(policy: &Retry, failure: &Failure, number: u32, left: Duration, rng: &mut impl Rng) -> Next {
-    let wanted = policy.on.covers(failure.kind);
+/// A wait before another try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    pub(crate) length: Duration,
+    pub(crate) hint_obeyed: bool,
+}
+
+/// What the budgets need to know of the retry after the last of these.
+fn plea(attempts: &[Attempt], wait: Wait) -> Plea {
+    let is_risky = attempts.last().is_some_and(Attempt::possibly_billed);
+    let count = || attempts.iter().filter(|attempt| attempt.possibly_billed()).count();
+    Plea { invited: wait.hint_obeyed, risk: is_risky.then(|| u32::try_from(count()).unwrap_or(u32::MAX)) }
+}
+
+/// The wait that follows the failure of a try, with `left` until the deadline, or why there is no other.
+pub(crate) fn next(policy: &Retry, failure: &Failure, turn: Turn, left: Duration, rng: &mut impl Rng) -> Result<Wait, Stop> {
+    let wanted = policy.on.covers(failure);
     let told = match policy.hints {
         Hints::Ignore => None,
         Hints::Obey { .. } => failure.should_retry,
     };
     match told {
-        Some(false) if wanted => return Next::Stop(Stop::ServerSaidNo),
-        // A used-up quota stays used up, whatever a gateway in between says of its status.
-        Some(true) if failure.kind != ErrorKind::InsufficientQuota => {}
+        Some(false) if wanted => return Err(Stop::ServerSaidNo),
+        // What never succeeds does not, whatever a gateway in between says of its status.
+        Some(true) if failure.limit.is_none_or(Limit::may_pass) => {}
         _ if wanted => {}
-        _ => return Next::Stop(Stop::Permanent),
+        _ => return Err(Stop::Permanent),
     }
-    if number >= policy.attempts {
-        return Next::Stop(Stop::Attempts);
+    if turn.number >= policy.attempts {
+        return Err(Stop::Attempts);
     }
-    match (policy.hints, failure.hint) {
-        (Hints::Obey { limit, .. }, Some(hint)) if hint > limit => Next::Stop(Stop::HintTooLong),
+    let hint = failure.hint.filter(|_| policy.hints_in_words || !failure.is_hint_in_words);
+    match (policy.hints, hint) {
+        (Hints::Obey { limit, .. }, Some(hint)) if hint > limit => Err(Stop::HintTooLong),
         (Hints::Obey { spread, .. }, Some(hint)) => within(hint, backoff::spread(hint, spread, rng), left, true),
         _ => {
-            let wait = backoff::delay(policy, number - 1, rng);
+            let wait = backoff::delay(policy, turn.number - 1, turn.waited, rng);
             within(wait, wait, left, false)
         }
     }
 }
 
 /// Waits `wait`, or only `least` where the deadline allows no more.
-fn within(least: Duration, wait: Duration, left: Duration, hint_obeyed: bool) -> Next {
-    match () {
-        () if wait < left => Next::Retry { wait, hint_obeyed },
-        () if least < left => Next::Retry { wait: least, hint_obeyed },
-        () => Next::Stop(Stop::Deadline),
-    }
+fn within(least: Duration, wait: Duration, left: Duration, hint_obeyed: bool) -> Result<Wait, Stop> {
+    let length = if wait < left { wait } else { least };
+    if length < left { Ok(Wait { length, hint_obeyed }) } else { Err(Stop::Deadline) }
 }
 
 impl RetryOn {
-    fn covers(&self, kind: ErrorKind) -> bool {
-        match kind {
-            ErrorKind::Config | ErrorKind::UnknownModel | ErrorKind::TotalTimeout => false,
+    fn covers(&self, failure: &Failure) -> bool {
+        match failure.limit {
+            Some(Limit::Quota) if !self.quota => return false,
+            Some(Limit::TooLarge) if !self.too_large => return false,
+            _ => {}
+        }
+        match failure.kind {
+            ErrorKind::Config | ErrorKind::UnknownModel | ErrorKind::TotalTimeout | ErrorKind::ModelMismatch => false,
             ErrorKind::Dns | ErrorKind::Connect | ErrorKind::ConnectTimeout | ErrorKind::Tls => self.connect,
             ErrorKind::ReadTimeout => self.read_timeout,
             ErrorKind::Reset | ErrorKind::Closed | ErrorKind::Truncated => self.broken,
             ErrorKind::Malformed | ErrorKind::InBand => self.malformed,
-            ErrorKind::RateLimited => self.statuses.contains(&429),
-            ErrorKind::InsufficientQuota => self.quota,
-            ErrorKind::Status(code) => self.statuses.contains(&code) || self.server_errors && (500..600).contains(&code),
+            ErrorKind::RateLimited => self.covers_status(429),
+            ErrorKind::InsufficientQuota => self.quota && failure.status.is_some_and(|status| self.covers_status(status)),
+            ErrorKind::TooLarge => self.too_large && failure.status.is_some_and(|status| self.covers_status(status)),
+            ErrorKind::Status(status) => self.covers_status(status),
         }
+    }
+
+    fn covers_status(&self, status: u16) -> bool {
+        self.statuses.contains(&status) || self.server_errors && (500..600).contains(&status)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
+    use std::cell::{Cell, RefCell};
     use std::time::SystemTime;
 
+    use futures_util::FutureExt;
     use hyper::HeaderMap;
     use proptest::prelude::*;
     use rand::SeedableRng;
@@ -135,8 +179,10 @@ mod tests {
     use relaybench_clock::now;
 
     use super::*;
-    use crate::client::hint;
-    use crate::client::policy::{Jitter, Policy};
+    use crate::client::attempt::Progress;
+    use crate::client::budget::Budgets;
+    use crate::client::classify;
+    use crate::client::policy::{BillingRisk, Jitter, Policy, RetryBudget};
 
     fn rng() -> Pcg64Mcg {
         Pcg64Mcg::seed_from_u64(1)
@@ -151,83 +197,174 @@ mod tests {
         Failure::new(kind, "no")
     }
 
-    fn after(policy: &Retry, failure: &Failure) -> Next {
-        next(policy, failure, 1, Duration::from_secs(1000), &mut rng())
+    const FIRST: Turn = Turn { number: 1, waited: Duration::ZERO, hint_obeyed: false };
+
+    fn after(policy: &Retry, failure: &Failure) -> Result<Wait, Stop> {
+        next(policy, failure, FIRST, Duration::from_secs(1000), &mut rng())
+    }
+
+    /// Plays tries, each of which takes so long, comes so far and fails so, until the loop gives up. Says when they began, in
+    /// milliseconds, and why it stopped; `None` when the script was at its end, as if the next try had succeeded.
+    fn play(
+        policy: &Retry,
+        budgets: &Budgets,
+        total_ms: u64,
+        script: Vec<(u64, Progress, Failure)>,
+    ) -> (Vec<u128>, Option<Stop>) {
+        let start = now();
+        let deadline = start + Duration::from_millis(total_ms);
+        let clock = Cell::new(start);
+        let script = RefCell::new(script.into_iter());
+        let asked = budgets.ask();
+        let call = |turn: Turn| {
+            let mut record = Attempt::begin(turn, clock.get());
+            let result = match script.borrow_mut().next() {
+                None => Ok(()),
+                Some((took_ms, progress, failure)) => {
+                    clock.set(clock.get() + Duration::from_millis(took_ms));
+                    record.progress = progress;
+                    record.failure = Some(failure.kind);
+                    Err(failure)
+                }
+            };
+            std::future::ready(Tried { record, result })
+        };
+        let sleep_until = |until: Instant| {
+            assert!(until < deadline, "would sleep to {:?} of {total_ms} ms", until - start);
+            clock.set(until);
+            std::future::ready(())
+        };
+        let bounds = Bounds { policy, asked: &asked, deadline };
+        let mut rng = rng();
+        let outcome = run(bounds, Vec::new(), &mut rng, || clock.get(), sleep_until, call);
+        let Outcome { attempts, result } = outcome.now_or_never().expect("nothing waits");
+        let times = attempts.iter().map(|attempt| (attempt.started - start).as_millis()).collect();
+        (times, result.err().map(|(_, stop)| stop))
+    }
+
+    fn refused(failure: Failure) -> (u64, Progress, Failure) {
+        (0, Progress::Content, failure)
     }
 
     #[test]
     fn server_hints_follow_the_conformance_facts() {
         // Fri, 29 Sep 2023 16:26:37 GMT
         let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_696_004_797);
-        let own = Some(0.5);
-        for (value, expected_s) in [
-            ("20", Some(20.0)),
-            ("0", own),
-            ("-10", own),
-            ("60", Some(60.0)),
-            ("61", Some(61.0)),
-            ("120", Some(120.0)),
-            ("121", None),
-            ("Fri, 29 Sep 2023 16:26:57 GMT", Some(20.0)),
-            ("Fri, 29 Sep 2023 16:26:27 GMT", own),
-            ("Fri, 29 Sep 2023 16:28:38 GMT", None),
-            ("99999999999999999999999999999999999", own),
-            ("inf", own),
-            ("nan", own),
-            ("Zun, 29 Sep 2023 16:26:27 GMT", own),
-            ("", own),
+        let seconds = |count: u64| Some(u128::from(count) * 1000);
+        let own = Some(500);
+        let just = |value: &'static str| vec![("retry-after", value)];
+        for (headers, expected_ms) in [
+            (just("20"), seconds(20)),
+            (just("0"), own),
+            (just("-10"), own),
+            (just("60"), seconds(60)),
+            (just("61"), seconds(61)),
+            (just("120"), seconds(120)),
+            (just("121"), None),
+            (just(" 20 "), seconds(20)),
+            (just("Fri, 29 Sep 2023 16:26:57 GMT"), seconds(20)),
+            (just("Friday, 29-Sep-23 16:26:57 GMT"), seconds(20)),
+            (just("Fri Sep 29 16:26:57 2023"), seconds(20)),
+            (just("Fri, 29 Sep 2023 16:26:27 GMT"), own),
+            (just("Fri, 29 Sep 2023 16:28:38 GMT"), None),
+            (just("99999999999999999999999999999999999"), own),
+            (just("inf"), own),
+            (just("nan"), own),
+            (just("Zun, 29 Sep 2023 16:26:27 GMT"), own),
+            (just(""), own),
+            (vec![], own),
+            (vec![("retry-after", "20"), ("retry-after-ms", "644")], Some(644)),
+            (vec![("retry-after", "20"), ("retry-after-ms", "soon")], seconds(20)),
+            (vec![("retry-after", "20"), ("retry-after-ms", "121000")], None),
+            (vec![("retry-after", "20"), ("x-should-retry", "true")], seconds(20)),
         ] {
-            let headers = HeaderMap::from_iter([("retry-after".parse().unwrap(), value.parse().unwrap())]);
-            let failure = Failure { hint: hint::wait(&headers, wall), ..failed(ErrorKind::RateLimited) };
-            let waited_s = match after(&exact(), &failure) {
-                Next::Retry { wait, .. } => Some(wait.as_secs_f64()),
-                Next::Stop(reason) => {
-                    assert_eq!(reason, Stop::HintTooLong);
-                    None
-                }
-            };
-            assert_eq!(waited_s, expected_s, "{value:?}");
+            let given = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            let failure = classify::status(429, &HeaderMap::from_iter(given), b"", wall);
+            let (times, stop) = play(&exact(), &Budgets::new(&exact()), 1_000_000, vec![refused(failure)]);
+            assert_eq!(times.get(1).copied(), expected_ms, "{headers:?}");
+            assert_eq!(stop, expected_ms.is_none().then_some(Stop::HintTooLong), "{headers:?}");
         }
     }
 
     #[test]
-    fn the_servers_word_overrules_the_statuses_but_not_a_used_up_quota() {
+    fn a_hint_gains_jitter_so_that_a_fleet_does_not_wake_together() {
+        let failure = Failure { hint: Some(Duration::from_secs(20)), ..failed(ErrorKind::RateLimited) };
+        let policy = Policy::resilient().retry;
+        let waits: Vec<Duration> = (0..100)
+            .map(|seed| next(&policy, &failure, FIRST, Duration::from_secs(1000), &mut Pcg64Mcg::seed_from_u64(seed)))
+            .map(|wait| wait.unwrap().length)
+            .collect();
+        assert!(waits.iter().all(|wait| *wait >= Duration::from_secs(20) && *wait < Duration::from_secs(21)));
+        let different: std::collections::BTreeSet<_> = waits.iter().collect();
+        assert_eq!(different.len(), 100);
+    }
+
+    #[test]
+    fn a_wait_in_words_is_obeyed_where_no_header_names_one_and_the_policy_listens() {
+        let words = |header: Option<&'static str>| {
+            let headers = header.map(|value| ("retry-after-ms".parse().unwrap(), value.parse().unwrap()));
+            let body = br#"{"error":{"message":"Please retry after 7 seconds."}}"#;
+            classify::status(429, &HeaderMap::from_iter(headers), body, SystemTime::UNIX_EPOCH)
+        };
+        let listening = Retry { hints_in_words: true, ..exact() };
+        let waited_ms = |policy: &Retry, failure| after(policy, &failure).unwrap().length.as_millis();
+        assert_eq!(waited_ms(&listening, words(None)), 7000);
+        assert_eq!(waited_ms(&listening, words(Some("644"))), 644);
+        assert_eq!(waited_ms(&exact(), words(None)), 500);
+        assert_eq!(waited_ms(&Policy::tutorial_retry().retry, words(None)), 1000);
+    }
+
+    #[test]
+    fn the_servers_word_overrules_the_statuses_but_not_what_never_succeeds() {
         let told = |kind, should_retry| Failure { should_retry: Some(should_retry), ..failed(kind) };
+        let limited = |kind, limit| Failure { limit: Some(limit), ..told(kind, true) };
         let resilient = Policy::resilient().retry;
-        let is_retry = |next| matches!(next, Next::Retry { .. });
-        assert!(is_retry(after(&resilient, &told(ErrorKind::Status(400), true))));
-        assert_eq!(after(&resilient, &told(ErrorKind::Status(503), false)), Next::Stop(Stop::ServerSaidNo));
-        assert_eq!(after(&resilient, &told(ErrorKind::InsufficientQuota, true)), Next::Stop(Stop::Permanent));
+        assert!(after(&resilient, &told(ErrorKind::Status(400), true)).is_ok());
+        assert_eq!(after(&resilient, &told(ErrorKind::Status(503), false)), Err(Stop::ServerSaidNo));
+        for (kind, limit) in [
+            (ErrorKind::InsufficientQuota, Limit::Quota),
+            (ErrorKind::TooLarge, Limit::TooLarge),
+            (ErrorKind::Status(500), Limit::Quota),
+            (ErrorKind::InBand, Limit::TooLarge),
+        ] {
+            assert_eq!(after(&resilient, &limited(kind, limit)), Err(Stop::Permanent), "{kind} {limit}");
+        }
         let deaf = Policy::tutorial_retry().retry;
-        assert_eq!(after(&deaf, &told(ErrorKind::Status(400), true)), Next::Stop(Stop::Permanent));
-        assert!(is_retry(after(&deaf, &told(ErrorKind::RateLimited, false))));
+        assert_eq!(after(&deaf, &told(ErrorKind::Status(400), true)), Err(Stop::Permanent));
+        assert!(after(&deaf, &told(ErrorKind::RateLimited, false)).is_ok());
     }
 
     #[test]
     fn what_each_preset_retries() {
-        let kinds = [
-            ErrorKind::Status(400),
-            ErrorKind::Status(401),
-            ErrorKind::Status(404),
-            ErrorKind::Status(408),
-            ErrorKind::RateLimited,
-            ErrorKind::InsufficientQuota,
-            ErrorKind::Status(500),
-            ErrorKind::Status(529),
-            ErrorKind::Connect,
-            ErrorKind::Reset,
-            ErrorKind::ReadTimeout,
-            ErrorKind::TotalTimeout,
-            ErrorKind::InBand,
+        let status = |status, kind, limit| Failure { status: Some(status), limit, ..failed(kind) };
+        let failures = [
+            status(400, ErrorKind::Status(400), None),
+            status(401, ErrorKind::Status(401), None),
+            status(404, ErrorKind::Status(404), None),
+            status(408, ErrorKind::Status(408), None),
+            status(429, ErrorKind::RateLimited, Some(Limit::Tokens)),
+            status(429, ErrorKind::InsufficientQuota, Some(Limit::Quota)),
+            status(402, ErrorKind::InsufficientQuota, Some(Limit::Quota)),
+            status(429, ErrorKind::TooLarge, Some(Limit::TooLarge)),
+            status(498, ErrorKind::Status(498), Some(Limit::Overload)),
+            status(500, ErrorKind::Status(500), None),
+            status(529, ErrorKind::Status(529), Some(Limit::Overload)),
+            failed(ErrorKind::Connect),
+            failed(ErrorKind::Reset),
+            failed(ErrorKind::ReadTimeout),
+            failed(ErrorKind::TotalTimeout),
+            failed(ErrorKind::InBand),
+            failed(ErrorKind::ModelMismatch),
         ];
         for (policy, expected) in [
-            (Policy::resilient(), "---xx-xxxxx-x"),
-            (Policy::tutorial_bench(), "-------------"),
-            (Policy::tutorial_retry(), "----xx-------"),
-            (Policy::openai_sdk(), "---xxxxxxxx--"),
-            (Policy::none(), "-------------"),
+            (Policy::resilient(), "---xx---xxxxxx-x-"),
+            (Policy::tutorial_bench(), "-----------------"),
+            (Policy::tutorial_retry(), "----xx-x---------"),
+            (Policy::openai_sdk(), "---xxx-x-xxxxx---"),
+            (Policy::none(), "-----------------"),
         ] {
-            let retried: String = kinds.iter().map(|kind| if policy.retry.on.covers(*kind) { 'x' } else { '-' }).collect();
+            let retried: String =
+                failures.iter().map(|failure| if policy.retry.on.covers(failure) { 'x' } else { '-' }).collect();
             assert_eq!(retried, expected, "{}", policy.name);
         }
     }
@@ -236,40 +373,110 @@ mod tests {
     fn a_hint_that_fits_is_obeyed_although_its_jitter_does_not() {
         let failure = Failure { hint: Some(Duration::from_secs(10)), ..failed(ErrorKind::RateLimited) };
         let left = Duration::from_secs(10) + Duration::from_nanos(1);
-        let next = next(&Policy::resilient().retry, &failure, 1, left, &mut rng());
-        assert_eq!(next, Next::Retry { wait: Duration::from_secs(10), hint_obeyed: true });
+        let next = next(&Policy::resilient().retry, &failure, FIRST, left, &mut rng());
+        assert_eq!(next, Ok(Wait { length: Duration::from_secs(10), hint_obeyed: true }));
+    }
+
+    #[test]
+    fn what_may_be_billed_is_repeated_once_and_what_may_not_as_often_as_the_tries_allow() {
+        let policy = Policy::resilient().retry;
+        for (kind, progress, tries, stop) in [
+            (ErrorKind::Connect, Progress::NeverSent, 4, Stop::Attempts),
+            (ErrorKind::ReadTimeout, Progress::NeverSent, 4, Stop::Attempts),
+            (ErrorKind::RateLimited, Progress::Content, 4, Stop::Attempts),
+            (ErrorKind::Status(500), Progress::Content, 4, Stop::Attempts),
+            (ErrorKind::InBand, Progress::Content, 4, Stop::Attempts),
+            (ErrorKind::Status(504), Progress::Content, 2, Stop::BillingRisk),
+            (ErrorKind::ReadTimeout, Progress::NoResponse, 2, Stop::BillingRisk),
+            (ErrorKind::Reset, Progress::NoResponse, 2, Stop::BillingRisk),
+            (ErrorKind::Closed, Progress::NoResponse, 2, Stop::BillingRisk),
+            (ErrorKind::Truncated, Progress::Content, 2, Stop::BillingRisk),
+            (ErrorKind::Malformed, Progress::Content, 2, Stop::BillingRisk),
+        ] {
+            let script = || (0..9).map(|_| (10, progress, failed(kind))).collect();
+            let (times, stopped) = play(&policy, &Budgets::new(&policy), 1_000_000, script());
+            assert_eq!((times.len(), stopped), (tries, Some(stop)), "{kind}");
+            let reckless = Retry { billing_risk: None, ..policy.clone() };
+            assert_eq!(play(&reckless, &Budgets::new(&reckless), 1_000_000, script()).0.len(), 4, "{kind}");
+        }
+    }
+
+    #[test]
+    fn an_empty_budget_ends_a_request_at_once() {
+        let budget = RetryBudget { start: 1.0, ..RetryBudget::default() };
+        let policy = Retry { jitter: Jitter::None, budget: Some(budget), ..Policy::resilient().retry };
+        let script = (0..3).map(|_| refused(failed(ErrorKind::Status(503)))).collect();
+        let (times, stop) = play(&policy, &Budgets::new(&policy), 1_000_000, script);
+        assert_eq!((times, stop), (vec![0, 500], Some(Stop::Budget)));
+    }
+
+    #[test]
+    fn a_stop_that_was_sure_beforehand_takes_nothing_from_the_budgets() {
+        let policy = Policy::resilient().retry;
+        let budgets = Budgets::new(&policy);
+        let before = budgets.books();
+        let hint = |seconds| Failure { hint: Some(Duration::from_secs(seconds)), ..failed(ErrorKind::RateLimited) };
+        for (failure, stop) in
+            [(failed(ErrorKind::Status(400)), Stop::Permanent), (hint(121), Stop::HintTooLong), (hint(31), Stop::Deadline)]
+        {
+            assert_eq!(play(&policy, &budgets, 30_000, vec![refused(failure)]).1, Some(stop));
+        }
+        assert_eq!(budgets.books(), before);
+    }
+
+    #[test]
+    fn a_request_that_is_dropped_while_it_waits_gives_everything_back() {
+        let policy =
+            Retry { billing_risk: Some(BillingRisk { share: 0.0, ..BillingRisk::default() }), ..Policy::resilient().retry };
+        let budgets = Budgets::new(&policy);
+        let before = budgets.books();
+        {
+            let asked = budgets.ask();
+            let bounds = Bounds { policy: &policy, asked: &asked, deadline: now() + Duration::from_secs(1000) };
+            let call = |turn: Turn| {
+                let mut record = Attempt::begin(turn, now());
+                (record.progress, record.failure) = (Progress::NoResponse, Some(ErrorKind::Reset));
+                std::future::ready(Tried::<()> { record, result: Err(failed(ErrorKind::Reset)) })
+            };
+            let (start, mut rng) = (now(), rng());
+            let mut waiting = std::pin::pin!(run(bounds, Vec::new(), &mut rng, || start, |_| std::future::pending(), call));
+            assert!(waiting.as_mut().now_or_never().is_none());
+            assert_ne!(budgets.books(), before);
+        }
+        assert_eq!(budgets.books(), before);
+    }
+
+    fn any_failure() -> impl Strategy<Value = (u64, Progress, Failure)> {
+        let kinds = prop::sample::select(vec![
+            ErrorKind::RateLimited,
+            ErrorKind::Status(503),
+            ErrorKind::Connect,
+            ErrorKind::Reset,
+            ErrorKind::ReadTimeout,
+            ErrorKind::Malformed,
+        ]);
+        let progress = prop::sample::select(vec![Progress::NeverSent, Progress::NoResponse, Progress::Content]);
+        (0_u64..20_000, progress, kinds, prop::option::of(1_u64..200_000)).prop_map(|(took_ms, progress, kind, hint_ms)| {
+            (took_ms, progress, Failure { hint: hint_ms.map(Duration::from_millis), ..failed(kind) })
+        })
     }
 
     proptest! {
         #[test]
         fn the_loop_never_sleeps_up_to_its_deadline_nor_tries_too_often(
-            seed: u64,
-            total_ms in 1_u64..60_000,
-            took_ms in prop::collection::vec(0_u64..20_000, 10),
-            hints_ms in prop::collection::vec(prop::option::of(1_u64..200_000), 10),
+            total_ms in 1_u64..100_000,
+            attempts in 1_u32..8,
+            jitter in prop::sample::select(vec![Jitter::None, Jitter::Full, Jitter::Equal, Jitter::Quarter, Jitter::Decorrelated]),
+            is_bounded: bool,
+            script in prop::collection::vec(any_failure(), 10),
         ) {
-            let start = now();
-            let deadline = start + Duration::from_millis(total_ms);
-            let clock = Cell::new(start);
-            let calls = Cell::new(0_usize);
-            let policy = Policy::resilient().retry;
-            let call = |turn: Turn| {
-                let index = calls.replace(calls.get() + 1);
-                clock.set(clock.get() + Duration::from_millis(took_ms[index]));
-                let failure = Failure { hint: hints_ms[index].map(Duration::from_millis), ..failed(ErrorKind::RateLimited) };
-                std::future::ready(Tried::<()> { record: Attempt::begin(turn, clock.get()), result: Err(failure) })
-            };
-            let sleep_until = |until: Instant| {
-                assert!(until < deadline, "would sleep to {:?} of {total_ms} ms", until - start);
-                clock.set(until);
-                std::future::ready(())
-            };
-            let mut rng = Pcg64Mcg::seed_from_u64(seed);
-            let run = run(&policy, deadline, &mut rng, || clock.get(), sleep_until, call);
-            let outcome = futures_util::FutureExt::now_or_never(run).expect("nothing waits");
-            prop_assert!(outcome.result.is_err());
-            prop_assert_eq!(outcome.attempts.len(), calls.get());
-            prop_assert!(calls.get() <= policy.attempts as usize);
+            let mut policy = Retry { attempts, jitter, ..Policy::resilient().retry };
+            if !is_bounded {
+                (policy.budget, policy.billing_risk) = (None, None);
+            }
+            let (times, stop) = play(&policy, &Budgets::new(&policy), total_ms, script);
+            prop_assert!(stop.is_some());
+            prop_assert!(times.len() <= attempts as usize);
         }
     }
 }

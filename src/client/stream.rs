@@ -14,6 +14,7 @@ use super::attempt::Attempt;
 use super::classify;
 use super::error::{Error, ErrorKind, Failure, Stop};
 use super::exchange::{Broken, Exchange};
+use super::policy::OtherModel;
 use super::request::RequestId;
 use super::response::{ChatChunk, FinishReason, Usage};
 use super::sse::{Decoder, Event};
@@ -104,6 +105,18 @@ impl Source {
                 Err(source.exchange.break_off(Failure::new(ErrorKind::Malformed, "the stream ended without a chunk")))
             }
             Err(failure) => Err(source.exchange.break_off(failure)),
+        }
+    }
+
+    /// Notes or refuses the answer of another model than was asked, which the first chunk names.
+    pub(crate) fn of_model(mut self, asked: &str, rule: OtherModel) -> Result<Self, Broken> {
+        let answered = self.ready.front().and_then(|chunk| classify::model_of_chunk(&chunk.raw));
+        match classify::other_model(asked, answered.as_deref(), rule) {
+            Ok(other) => {
+                self.exchange.note_model(other);
+                Ok(self)
+            }
+            Err(failure) => Err(self.exchange.break_off(failure)),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::seconds;
+use super::{BillingRisk, RetryBudget};
 
 /// What is tried again, and when.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,8 +25,15 @@ pub struct Retry {
     pub jitter: Jitter,
     /// Whether `retry-after-ms`, `retry-after` and `x-should-retry` are obeyed.
     pub hints: Hints,
+    /// Whether a wait that only the error's message names ("Please try again in 644ms") is obeyed as one in a header is. Azure and
+    /// some relays name no other. Default of `resilient`: yes.
+    pub hints_in_words: bool,
     /// Which failures are worth another try.
     pub on: RetryOn,
+    /// How much load retries may add, over all requests of the client. `None`: any.
+    pub budget: Option<RetryBudget>,
+    /// How often an attempt is repeated that may be billed all the same. `None`: as any other.
+    pub billing_risk: Option<BillingRisk>,
 }
 
 /// How a wait is spread.
@@ -33,14 +41,18 @@ pub struct Retry {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Jitter {
-    /// Exactly the wait.
+    /// Exactly the wait: clients that failed together come back together.
     None,
-    /// Uniform between nothing and the wait.
+    /// Uniform between nothing and the wait: of all the one that spreads a fleet best (Brooker, "Exponential backoff and jitter",
+    /// 2015). Default of `resilient`.
     Full,
     /// Uniform between half the wait and the wait.
     Equal,
     /// Uniform between three quarters of the wait and the wait, as the official SDKs do.
     Quarter,
+    /// min(cap, uniform between base and three times the wait before), whatever the factor is: grows by chance, and never waits less
+    /// than the base.
+    Decorrelated,
 }
 
 /// What the client makes of the server's own word on retrying.
@@ -77,8 +89,11 @@ pub struct RetryOn {
     pub read_timeout: bool,
     /// A 200 that is no answer: malformed, or an error in the body.
     pub malformed: bool,
-    /// A 429 that says the quota is used up. It never succeeds, but clients that look at the status alone retry it.
+    /// A refusal of a status named above that says the quota is used up. It never succeeds, but clients that look at the status
+    /// alone retry it.
     pub quota: bool,
+    /// The same of one that says the request alone is larger than the limit.
+    pub too_large: bool,
 }
 
 impl Retry {
@@ -91,7 +106,10 @@ impl Retry {
             cap: Duration::ZERO,
             jitter: Jitter::None,
             hints: Hints::Ignore,
+            hints_in_words: false,
             on: RetryOn::default(),
+            budget: None,
+            billing_risk: None,
         }
     }
 }
