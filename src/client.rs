@@ -49,10 +49,10 @@ pub use self::builder::{ClientBuilder, TransportKind};
 pub use self::config::ApiKey;
 pub use self::error::{Error, ErrorKind, Stop};
 pub use self::models::Catalog;
-pub use self::policy::{Hints, Jitter, Policy, Pool, Retry, RetryOn, Timeouts, UnknownPolicy};
+pub use self::policy::{Hints, Jitter, Policy, Pool, Retry, RetryOn, Timeout, Timeouts, UnknownPolicy};
 pub use self::request::{ChatRequest, Message, PreparedRequest, RequestId};
-pub use self::response::{ChatChunk, ChatResponse, FinishReason, Model, Usage};
-pub use self::stream::{ChatStream, StreamEnd};
+pub use self::response::{ChatResponse, FinishReason, Model, Usage};
+pub use self::stream::{ChatChunk, ChatStream, ChunkChoice, Delta, Partial, Proof, StreamEnd};
 
 use self::error::Failure;
 use self::exchange::Line;
@@ -94,19 +94,19 @@ impl Client {
     /// When the request is wrong in itself, or when the last of its attempts failed.
     pub async fn chat(&self, request: ChatRequest) -> Result<ChatResponse, Error> {
         self.0.check_model(&request)?;
-        let body = request.whole_body()?;
-        self.0.whole(body, self.0.id_of(&request)).await
+        let (body, timeouts) = (request.whole_body()?, self.0.timeouts_of(&request)?);
+        self.0.whole(body, &timeouts, self.0.id_of(&request)).await
     }
 
-    /// Asks for the answer in pieces. Waits for the first piece; until then failures are retried as with [`chat`](Self::chat).
+    /// Asks for the answer in pieces. Waits for the first piece with content; until then failures are retried as with [`chat`](Self::chat).
     ///
     /// # Errors
     ///
     /// When the request is wrong in itself, or when the last of its attempts failed before the first piece.
     pub async fn chat_stream(&self, request: ChatRequest) -> Result<ChatStream, Error> {
         self.0.check_model(&request)?;
-        let body = request.stream_body()?;
-        self.stream(body, self.0.id_of(&request)).await
+        let (body, timeouts) = (request.stream_body()?, self.0.timeouts_of(&request)?);
+        self.stream(body, &timeouts, self.0.id_of(&request)).await
     }
 
     /// Asks all of these, at most `concurrency` at once (at least 1), and answers in their order. One failure does not end the
@@ -142,7 +142,8 @@ impl Client {
     /// When the last attempt failed.
     pub async fn models(&self) -> Result<Vec<Model>, Error> {
         let parse = |body: &Bytes| classify::parse::<ModelList>(body);
-        let (list, _, _) = self.0.ask(Endpoint::Models, Bytes::new(), &self.0.next_id(), parse).await?;
+        let timeouts = &self.0.policy.timeouts;
+        let (list, _, _) = self.0.ask(Endpoint::Models, Bytes::new(), timeouts, &self.0.next_id(), parse).await?;
         Ok(list.data)
     }
 
@@ -164,7 +165,8 @@ impl Client {
     /// When the request is wrong in itself.
     pub fn prepare(&self, request: &ChatRequest) -> Result<PreparedRequest, Error> {
         self.0.check_model(request)?;
-        Ok(PreparedRequest { whole: request.whole_body()?, stream: request.stream_body()? })
+        let (whole, stream) = (request.whole_body()?, request.stream_body()?);
+        Ok(PreparedRequest { whole, stream, timeouts: self.0.timeouts_of(request)? })
     }
 
     /// [`chat`](Self::chat) for a prepared request, under this id.
@@ -173,7 +175,7 @@ impl Client {
     ///
     /// When the last attempt failed.
     pub async fn send(&self, request: &PreparedRequest, id: RequestId) -> Result<ChatResponse, Error> {
-        self.0.whole(request.whole.clone(), id).await
+        self.0.whole(request.whole.clone(), &request.timeouts, id).await
     }
 
     /// [`chat_stream`](Self::chat_stream) for a prepared request, under this id.
@@ -182,16 +184,16 @@ impl Client {
     ///
     /// When the last attempt failed before the first piece.
     pub async fn send_stream(&self, request: &PreparedRequest, id: RequestId) -> Result<ChatStream, Error> {
-        self.stream(request.stream.clone(), id).await
+        self.stream(request.stream.clone(), &request.timeouts, id).await
     }
 
-    async fn stream(&self, body: Bytes, id: RequestId) -> Result<ChatStream, Error> {
+    async fn stream(&self, body: Bytes, timeouts: &Timeouts, id: RequestId) -> Result<ChatStream, Error> {
         let shared = &*self.0;
-        let outcome = shared.retrying(&id, |turn, deadline| {
+        let outcome = shared.retrying(&id, timeouts, |turn, deadline| {
             let outgoing = shared.outgoing(Endpoint::Chat, &body, &id, turn, Accept::EventStream);
             async move {
                 let source = match shared.line.open(outgoing, turn, deadline).await {
-                    Ok(exchange) => Source::open(exchange).await,
+                    Ok(exchange) => Source::open(exchange, shared.line.proof).await,
                     Err(broken) => Err(broken),
                 };
                 source.map_or_else(Tried::from, |source| Tried { record: source.record(), result: Ok(source) })
@@ -211,13 +213,17 @@ impl Shared {
         request.id().cloned().unwrap_or_else(|| self.next_id())
     }
 
+    fn timeouts_of(&self, request: &ChatRequest) -> Result<Timeouts, Error> {
+        request.timeouts(&self.policy.timeouts)
+    }
+
     /// An id of our own: of the seed, so that two clients hardly share one, and of a count.
     fn next_id(&self) -> RequestId {
         RequestId::numbered(self.seed, self.asked.fetch_add(1, Ordering::Relaxed))
     }
 
-    async fn whole(&self, body: Bytes, id: RequestId) -> Result<ChatResponse, Error> {
-        let (completion, raw, attempts) = self.ask(Endpoint::Chat, body, &id, classify::completion).await?;
+    async fn whole(&self, body: Bytes, timeouts: &Timeouts, id: RequestId) -> Result<ChatResponse, Error> {
+        let (completion, raw, attempts) = self.ask(Endpoint::Chat, body, timeouts, &id, classify::completion).await?;
         Ok(ChatResponse { completion, raw, request_id: id, attempts })
     }
 
@@ -226,10 +232,11 @@ impl Shared {
         &self,
         endpoint: Endpoint,
         body: Bytes,
+        timeouts: &Timeouts,
         id: &RequestId,
         parse: impl Fn(&Bytes) -> Result<T, Failure> + Copy,
     ) -> Result<(T, Bytes, Vec<Attempt>), Error> {
-        let outcome = self.retrying(id, |turn, deadline| {
+        let outcome = self.retrying(id, timeouts, |turn, deadline| {
             let outgoing = self.outgoing(endpoint, &body, id, turn, Accept::Json);
             self.line.whole(outgoing, turn, deadline, parse)
         });
@@ -238,8 +245,13 @@ impl Shared {
     }
 
     /// The retry loop with the clock, the sleep and the randomness of this client.
-    async fn retrying<T, F: Future<Output = Tried<T>>>(&self, id: &RequestId, call: impl Fn(Turn, Deadline) -> F) -> Outcome<T> {
-        let deadline = Deadline::new(now(), self.policy.timeouts.total);
+    async fn retrying<'a, T, F: Future<Output = Tried<T>>>(
+        &self,
+        id: &RequestId,
+        timeouts: &'a Timeouts,
+        call: impl Fn(Turn, Deadline<'a>) -> F,
+    ) -> Outcome<T> {
+        let deadline = Deadline::new(now(), timeouts);
         let mut rng = keyed_rng(self.seed, id);
         retry::run(&self.policy.retry, deadline.at, &mut rng, now, sleep_until, |turn| call(turn, deadline)).await
     }

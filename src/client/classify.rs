@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::config::ApiKey;
 use super::error::{ErrorKind, Failure};
 use super::hint;
-use super::response::{ChunkBody, Completion, FinishReason};
+use super::response::{Completion, FinishReason};
+use super::stream::ChunkBody;
 
 /// How much of a response's body an error keeps: an error's JSON is below 1 KiB, and a page of HTML tells enough in four.
 const KEPT_BYTES: usize = 4 * 1024;

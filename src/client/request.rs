@@ -1,6 +1,7 @@
 //! What is asked: a chat request as the caller writes it, and the same prepared for sending.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header::HeaderValue;
@@ -8,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::error::Error;
+use super::policy::{Overrides, Timeout, Timeouts};
 
 /// A chat completion to ask for.
 ///
@@ -36,6 +38,8 @@ pub struct ChatRequest {
     include_usage: bool,
     #[serde(skip)]
     request_id: Option<RequestId>,
+    #[serde(skip)]
+    timeouts: Overrides,
 }
 
 /// One message of a conversation.
@@ -58,6 +62,7 @@ impl ChatRequest {
             fields: Map::new(),
             include_usage: false,
             request_id: None,
+            timeouts: Overrides::default(),
         }
     }
 
@@ -112,6 +117,29 @@ impl ChatRequest {
         self
     }
 
+    /// The total timeout of this request, instead of its client's; see [`Timeouts::total`](crate::client::Timeouts::total).
+    pub fn total_timeout(mut self, figure: Duration) -> Self {
+        self.timeouts.total(figure);
+        self
+    }
+
+    /// Another timeout of this request, instead of its client's; `None` lifts it. See [`Timeouts`](crate::client::Timeouts).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use relaybench::{ChatRequest, client::Timeout};
+    ///
+    /// let thinking = ChatRequest::new("gpt-4.1")
+    ///     .user("Prove it.")
+    ///     .total_timeout(Duration::from_secs(300))
+    ///     .timeout(Timeout::FirstToken, Duration::from_secs(120))
+    ///     .timeout(Timeout::Read, None);
+    /// ```
+    pub fn timeout(mut self, which: Timeout, figure: impl Into<Option<Duration>>) -> Self {
+        self.timeouts.set(which, figure.into());
+        self
+    }
+
     /// The model that is asked.
     pub fn model(&self) -> &str {
         &self.model
@@ -119,6 +147,11 @@ impl ChatRequest {
 
     pub(crate) fn id(&self) -> Option<&RequestId> {
         self.request_id.as_ref()
+    }
+
+    /// The figures that rule this request.
+    pub(crate) fn timeouts(&self, defaults: &Timeouts) -> Result<Timeouts, Error> {
+        self.timeouts.applied_to(defaults)
     }
 
     /// The body of a request that is not streamed.
@@ -178,6 +211,7 @@ impl Message {
 pub struct PreparedRequest {
     pub(crate) whole: Bytes,
     pub(crate) stream: Bytes,
+    pub(crate) timeouts: Timeouts,
 }
 
 /// What a logical request is called, in the header `x-client-request-id`. Cheap to clone.

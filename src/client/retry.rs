@@ -111,9 +111,15 @@ fn within(least: Duration, wait: Duration, left: Duration, hint_obeyed: bool) ->
 impl RetryOn {
     fn covers(&self, kind: ErrorKind) -> bool {
         match kind {
+            // Who queues again is behind all others.
+            ErrorKind::QueueTimeout => false,
             ErrorKind::Config | ErrorKind::UnknownModel | ErrorKind::TotalTimeout => false,
             ErrorKind::Dns | ErrorKind::Connect | ErrorKind::ConnectTimeout | ErrorKind::Tls => self.connect,
-            ErrorKind::ReadTimeout => self.read_timeout,
+            ErrorKind::HeadersTimeout
+            | ErrorKind::FirstTokenTimeout
+            | ErrorKind::StallTimeout
+            | ErrorKind::ContentStallTimeout
+            | ErrorKind::ReadTimeout => self.read_timeout,
             ErrorKind::Reset | ErrorKind::Closed | ErrorKind::Truncated => self.broken,
             ErrorKind::Malformed | ErrorKind::InBand => self.malformed,
             ErrorKind::RateLimited => self.statuses.contains(&429),
@@ -137,6 +143,7 @@ mod tests {
     use super::*;
     use crate::client::hint;
     use crate::client::policy::{Jitter, Policy};
+    use crate::client::request::RequestId;
 
     fn rng() -> Pcg64Mcg {
         Pcg64Mcg::seed_from_u64(1)
@@ -257,7 +264,7 @@ mod tests {
                 let index = calls.replace(calls.get() + 1);
                 clock.set(clock.get() + Duration::from_millis(took_ms[index]));
                 let failure = Failure { hint: hints_ms[index].map(Duration::from_millis), ..failed(ErrorKind::RateLimited) };
-                std::future::ready(Tried::<()> { record: Attempt::begin(turn, clock.get()), result: Err(failure) })
+                std::future::ready(Tried::<()> { record: Attempt::begin(turn, RequestId::numbered(1, 1), clock.get()), result: Err(failure) })
             };
             let sleep_until = |until: Instant| {
                 assert!(until < deadline, "would sleep to {:?} of {total_ms} ms", until - start);

@@ -73,7 +73,8 @@ pub struct RetryOn {
     pub connect: bool,
     /// The connection broke: reset, closed before the response, truncated response.
     pub broken: bool,
-    /// The read timeout.
+    /// The server was silent: the timeouts of headers, first token, stall, content stall and read. Not that of the queue, which
+    /// is never retried.
     pub read_timeout: bool,
     /// A 200 that is no answer: malformed, or an error in the body.
     pub malformed: bool,
