@@ -51,18 +51,19 @@ pub use self::config::ApiKey;
 pub use self::error::{Error, ErrorKind, Limit, Stop};
 pub use self::models::Catalog;
 pub use self::policy::{
-    BillingRisk, Hints, Jitter, OtherModel, Policy, Pool, Retry, RetryBudget, RetryOn, Timeouts, UnknownPolicy,
+    BillingRisk, BrokenStreams, Hints, Jitter, OtherModel, Policy, Pool, Retry, RetryBudget, RetryOn, Timeout, Timeouts,
+    UnknownPolicy,
 };
 pub use self::request::{ChatRequest, Message, PreparedRequest, RequestId};
-pub use self::response::{ChatChunk, ChatResponse, FinishReason, Model, Usage};
-pub use self::stream::{ChatStream, StreamEnd};
+pub use self::response::{ChatResponse, FinishReason, Model, Usage};
+pub use self::stream::{ChatChunk, ChatStream, ChunkChoice, Delta, Partial, Proof, StreamEnd};
 
 use self::budget::Budgets;
 use self::error::Failure;
 use self::exchange::Line;
 use self::response::ModelList;
 use self::retry::{Bounds, Outcome, Tried, Turn};
-use self::stream::Source;
+use self::stream::Question;
 use self::transport::{Accept, Endpoint, Outgoing};
 use self::watchdog::Deadline;
 
@@ -99,19 +100,19 @@ impl Client {
     /// When the request is wrong in itself, or when the last of its attempts failed.
     pub async fn chat(&self, request: ChatRequest) -> Result<ChatResponse, Error> {
         self.0.check_model(&request)?;
-        let body = request.whole_body()?;
-        self.0.whole(request.model(), body, self.0.id_of(&request)).await
+        let (body, timeouts) = (request.whole_body()?, self.0.timeouts_of(&request)?);
+        self.0.whole(request.model(), body, &timeouts, self.0.id_of(&request)).await
     }
 
-    /// Asks for the answer in pieces. Waits for the first piece; until then failures are retried as with [`chat`](Self::chat).
+    /// Asks for the answer in pieces. Waits for the first piece with content; until then failures are retried as with [`chat`](Self::chat).
     ///
     /// # Errors
     ///
     /// When the request is wrong in itself, or when the last of its attempts failed before the first piece.
     pub async fn chat_stream(&self, request: ChatRequest) -> Result<ChatStream, Error> {
         self.0.check_model(&request)?;
-        let body = request.stream_body()?;
-        self.stream(request.model(), body, self.0.id_of(&request)).await
+        let (body, timeouts) = (request.stream_body()?, self.0.timeouts_of(&request)?);
+        self.stream(Question::new(request.model().into(), body, timeouts, self.0.id_of(&request))).await
     }
 
     /// Asks all of these, at most `concurrency` at once (at least 1), and answers in their order. One failure does not end the
@@ -147,7 +148,8 @@ impl Client {
     /// When the last attempt failed.
     pub async fn models(&self) -> Result<Vec<Model>, Error> {
         let parse = |body: &Bytes| classify::parse::<ModelList>(body);
-        let (list, _, _) = self.0.ask(Endpoint::Models, Bytes::new(), &self.0.next_id(), parse).await?;
+        let timeouts = &self.0.policy.timeouts;
+        let (list, _, _) = self.0.ask(Endpoint::Models, Bytes::new(), timeouts, &self.0.next_id(), parse).await?;
         Ok(list.data)
     }
 
@@ -169,7 +171,8 @@ impl Client {
     /// When the request is wrong in itself.
     pub fn prepare(&self, request: &ChatRequest) -> Result<PreparedRequest, Error> {
         self.0.check_model(request)?;
-        Ok(PreparedRequest { model: request.model().into(), whole: request.whole_body()?, stream: request.stream_body()? })
+        let (whole, stream) = (request.whole_body()?, request.stream_body()?);
+        Ok(PreparedRequest { model: request.model().into(), whole, stream, timeouts: self.0.timeouts_of(request)? })
     }
 
     /// [`chat`](Self::chat) for a prepared request, under this id.
@@ -178,7 +181,7 @@ impl Client {
     ///
     /// When the last attempt failed.
     pub async fn send(&self, request: &PreparedRequest, id: RequestId) -> Result<ChatResponse, Error> {
-        self.0.whole(&request.model, request.whole.clone(), id).await
+        self.0.whole(&request.model, request.whole.clone(), &request.timeouts, id).await
     }
 
     /// [`chat_stream`](Self::chat_stream) for a prepared request, under this id.
@@ -187,24 +190,13 @@ impl Client {
     ///
     /// When the last attempt failed before the first piece.
     pub async fn send_stream(&self, request: &PreparedRequest, id: RequestId) -> Result<ChatStream, Error> {
-        self.stream(&request.model, request.stream.clone(), id).await
+        let PreparedRequest { model, stream, timeouts, .. } = request.clone();
+        self.stream(Question::new(model, stream, timeouts, id)).await
     }
 
-    async fn stream(&self, model: &str, body: Bytes, id: RequestId) -> Result<ChatStream, Error> {
-        let shared = &*self.0;
-        let rule = shared.policy.other_model;
-        let outcome = shared.retrying(&id, |turn, deadline| {
-            let outgoing = shared.outgoing(Endpoint::Chat, &body, &id, turn, Accept::EventStream);
-            async move {
-                let source = match shared.line.open(outgoing, turn, deadline).await {
-                    Ok(exchange) => Source::open(exchange).await.and_then(|source| source.of_model(model, rule)),
-                    Err(broken) => Err(broken),
-                };
-                source.map_or_else(Tried::from, |source| Tried { record: source.record(), result: Ok(source) })
-            }
-        });
-        let (source, attempts) = shared.conclude(outcome.await)?;
-        Ok(ChatStream::new(Arc::clone(&self.0), id, attempts, source))
+    async fn stream(&self, question: Question) -> Result<ChatStream, Error> {
+        let opened = question.open(&self.0).await?;
+        Ok(ChatStream::new(Arc::clone(&self.0), question, opened))
     }
 }
 
@@ -217,18 +209,22 @@ impl Shared {
         request.id().cloned().unwrap_or_else(|| self.next_id())
     }
 
+    fn timeouts_of(&self, request: &ChatRequest) -> Result<Timeouts, Error> {
+        request.timeouts(&self.policy.timeouts)
+    }
+
     /// An id of our own: of the seed, so that two clients hardly share one, and of a count.
     fn next_id(&self) -> RequestId {
         RequestId::numbered(self.seed, self.asked.fetch_add(1, Ordering::Relaxed))
     }
 
-    async fn whole(&self, model: &str, body: Bytes, id: RequestId) -> Result<ChatResponse, Error> {
+    async fn whole(&self, model: &str, body: Bytes, timeouts: &Timeouts, id: RequestId) -> Result<ChatResponse, Error> {
         let parse = |body: &Bytes| {
             let completion = classify::completion(body)?;
             let other_model = classify::other_model(model, completion.model.as_deref(), self.policy.other_model)?;
             Ok((completion, other_model))
         };
-        let ((completion, other_model), raw, mut attempts) = self.ask(Endpoint::Chat, body, &id, parse).await?;
+        let ((completion, other_model), raw, mut attempts) = self.ask(Endpoint::Chat, body, timeouts, &id, parse).await?;
         if let Some(answered) = attempts.last_mut() {
             answered.other_model = other_model;
         }
@@ -240,10 +236,12 @@ impl Shared {
         &self,
         endpoint: Endpoint,
         body: Bytes,
+        timeouts: &Timeouts,
         id: &RequestId,
         parse: impl Fn(&Bytes) -> Result<T, Failure> + Copy,
     ) -> Result<(T, Bytes, Vec<Attempt>), Error> {
-        let outcome = self.retrying(id, |turn, deadline| {
+        let deadline = Deadline::new(now(), timeouts);
+        let outcome = self.retrying(id, deadline, Vec::with_capacity(1), |turn| {
             let outgoing = self.outgoing(endpoint, &body, id, turn, Accept::Json);
             self.line.whole(outgoing, turn, deadline, parse)
         });
@@ -251,13 +249,18 @@ impl Shared {
         Ok((value, raw, attempts))
     }
 
-    /// The retry loop with the clock, the sleep and the randomness of this client.
-    async fn retrying<T, F: Future<Output = Tried<T>>>(&self, id: &RequestId, call: impl Fn(Turn, Deadline) -> F) -> Outcome<T> {
-        let deadline = Deadline::new(now(), self.policy.timeouts.total);
+    /// The retry loop with the clock, the sleep, the randomness and the budgets of this client.
+    async fn retrying<T, F: Future<Output = Tried<T>>>(
+        &self,
+        id: &RequestId,
+        deadline: Deadline<'_>,
+        earlier: Vec<Attempt>,
+        call: impl FnMut(Turn) -> F,
+    ) -> Outcome<T> {
         let mut rng = keyed_rng(self.seed, id);
         let asked = self.budgets.ask();
         let bounds = Bounds { policy: &self.policy.retry, asked: &asked, deadline: deadline.at };
-        retry::run(bounds, Vec::with_capacity(1), &mut rng, now, sleep_until, |turn| call(turn, deadline)).await
+        retry::run(bounds, earlier, &mut rng, now, sleep_until, call).await
     }
 
     fn conclude<T>(&self, outcome: Outcome<T>) -> Result<(T, Vec<Attempt>), Error> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use relaybench_clock::Instant;
 
 use super::error::{ErrorKind, Limit};
+use super::request::RequestId;
 
 /// One HTTP exchange, as the client saw it.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +13,8 @@ use super::error::{ErrorKind, Limit};
 pub struct Attempt {
     /// From 1.
     pub number: u32,
+    /// What the client calls the request, the same for all its attempts.
+    pub request_id: RequestId,
     /// How long the client waited before it, after the one before had failed.
     pub waited: Duration,
     /// Whether that wait was what the server had asked for.
@@ -20,7 +23,7 @@ pub struct Attempt {
     pub started: Instant,
     /// When the whole response was there, or the failure.
     pub ended: Instant,
-    /// How long it queued for a place in the pool.
+    /// How long it queued for a place in the pool, or for a connection that was handed back.
     pub queued: Duration,
     /// How long its connection took to open, if it opened one and the transport tells.
     pub connect: Option<Duration>,
@@ -28,6 +31,10 @@ pub struct Attempt {
     pub sent: Option<Instant>,
     /// When the response's head was there.
     pub head: Option<Instant>,
+    /// When the first content of a stream was there: text, reasoning, or a tool call.
+    pub first_token: Option<Instant>,
+    /// When its last content was there, so far.
+    pub last_token: Option<Instant>,
     /// The response's status, if there was one.
     pub status: Option<u16>,
     /// How far it came.
@@ -55,7 +62,8 @@ impl Attempt {
     pub fn possibly_billed(&self) -> bool {
         let refused = match self.failure {
             Some(ErrorKind::Status(status)) => !matches!(status, 504 | 524),
-            Some(ErrorKind::RateLimited | ErrorKind::InsufficientQuota | ErrorKind::TooLarge | ErrorKind::InBand) => true,
+            Some(ErrorKind::RateLimited | ErrorKind::InsufficientQuota | ErrorKind::TooLarge) => true,
+            Some(ErrorKind::InBand) => self.first_token.is_none(),
             _ => false,
         };
         self.left_the_client() && !refused

@@ -13,8 +13,9 @@ use super::connector::Connector;
 use super::error::Error;
 use super::exchange::Line;
 use super::models::Catalog;
-use super::policy::{BillingRisk, Hints, Jitter, OtherModel, Policy, Retry, RetryBudget};
+use super::policy::{BillingRisk, BrokenStreams, Hints, Jitter, OtherModel, Policy, Retry, RetryBudget, Timeout};
 use super::pool::Cap;
+use super::stream::Proof;
 use super::transport::{HyperTransport, NetworkTransport, Transport, with_defaults};
 use super::{Client, Shared};
 
@@ -42,6 +43,7 @@ pub struct ClientBuilder {
     transport: TransportKind,
     connector: Connector,
     catalog: Option<Catalog>,
+    proof: Proof,
     seed: Option<u64>,
 }
 
@@ -54,6 +56,7 @@ impl ClientBuilder {
             transport: TransportKind::default(),
             connector: Connector::default(),
             catalog: Some(Catalog::default()),
+            proof: Proof::default(),
             seed: None,
         }
     }
@@ -91,6 +94,12 @@ impl ClientBuilder {
     /// The read timeout; see [`Timeouts::read`](super::Timeouts::read).
     pub fn read_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.policy.timeouts.read = timeout.into();
+        self
+    }
+
+    /// Another timeout; see [`Timeouts`](super::Timeouts).
+    pub fn timeout(mut self, which: Timeout, figure: impl Into<Option<Duration>>) -> Self {
+        self.policy.timeouts.set(which, figure);
         self
     }
 
@@ -166,6 +175,12 @@ impl ClientBuilder {
         self
     }
 
+    /// What follows when a stream breaks after its first content; see [`BrokenStreams`].
+    pub fn broken_streams(mut self, rule: BrokenStreams) -> Self {
+        self.policy.retry.broken_streams = rule;
+        self
+    }
+
     /// Which code carries the requests. Default: [`TransportKind::Network`].
     pub fn transport(mut self, transport: TransportKind) -> Self {
         self.transport = transport;
@@ -191,6 +206,12 @@ impl ClientBuilder {
         self
     }
 
+    /// What proves that a stream of this provider is complete. Default: a finish reason, `[DONE]` or the usage.
+    pub fn proof(mut self, proof: Proof) -> Self {
+        self.proof = proof;
+        self
+    }
+
     /// The seed of jitter and of request ids, for runs that repeat. Two clients of one seed make the same ids. Default: random.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -212,10 +233,9 @@ impl ClientBuilder {
                 (Transport::Hyper(Box::new(HyperTransport::new(&base, &self.policy, self.connector)?)), Cap::new(None))
             }
         };
-        let read_timeout = self.policy.timeouts.read;
         Ok(Client(Arc::new(Shared {
             headers: headers(&base, self.api_key.as_ref())?,
-            line: Line { transport, in_flight, read_timeout, key: self.api_key },
+            line: Line { transport, in_flight, proof: self.proof, key: self.api_key },
             budgets: Budgets::new(&self.policy.retry),
             policy: self.policy,
             catalog: self.catalog,
@@ -246,14 +266,11 @@ fn check(policy: &Policy) -> Result<(), Error> {
         Hints::Ignore => 0.0,
         Hints::Obey { spread, .. } => spread,
     };
+    timeouts.check()?;
     // Beyond it instants cannot be computed.
     const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-    let durations =
-        [Some(timeouts.total), timeouts.connect, timeouts.read, pool.idle_timeout, Some(pool.dns_ttl), Some(retry.cap)];
+    let durations = [pool.idle_timeout, Some(pool.dns_ttl), Some(retry.cap)];
     let faults = [
-        (timeouts.total.is_zero(), "the total timeout must be above zero"),
-        (timeouts.connect.is_some_and(|timeout| timeout.is_zero()), "the connect timeout must be above zero"),
-        (timeouts.read.is_some_and(|timeout| timeout.is_zero()), "the read timeout must be above zero"),
         (durations.iter().flatten().any(|duration| *duration > LONGEST), "a duration must be below a hundred years"),
         (pool.cap() == Some(0), "the pool must allow at least one connection"),
         (retry.attempts == 0, "attempts counts all tries and must be at least 1"),

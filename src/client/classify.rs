@@ -6,15 +6,17 @@ mod told;
 
 use std::time::SystemTime;
 
+use bytes::Bytes;
+use hyper::HeaderMap;
+use serde::de::DeserializeOwned;
+
 use self::told::Told;
 use super::config::ApiKey;
 use super::error::{ErrorKind, Failure, Limit, is_passing};
 use super::hint;
 use super::policy::OtherModel;
-use super::response::{ChunkBody, Completion, FinishReason};
-use bytes::Bytes;
-use hyper::HeaderMap;
-use serde::de::DeserializeOwned;
+use super::response::{Completion, FinishReason};
+use super::stream::ChunkBody;
 
 /// How much of a response's body an error keeps: an error's JSON is below 1 KiB, and a page of HTML tells enough in four.
 const KEPT_BYTES: usize = 4 * 1024;
@@ -111,15 +113,6 @@ pub(crate) fn other_model(asked: &str, answered: Option<&str>, rule: OtherModel)
             Err(Failure::new(ErrorKind::ModelMismatch, format!("model {asked:?} was asked, and {other:?} answered")))
         }
     }
-}
-
-/// The model that a chunk names.
-pub(crate) fn model_of_chunk(json: &str) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Named {
-        model: String,
-    }
-    serde_json::from_str::<Named>(json).ok().map(|named| named.model)
 }
 
 /// Whether a body is JSON that tells of an error.

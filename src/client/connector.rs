@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use hyper::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
-use relaybench_clock::{now, sleep, timeout_at};
+use relaybench_clock::{now, sleep};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::yield_now;
@@ -102,7 +102,6 @@ struct Running {
     tcp: HttpConnector<Resolver>,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     cap: Cap,
-    connect_timeout: Option<Duration>,
     opened: AtomicU64,
 }
 
@@ -128,14 +127,7 @@ impl Dialer {
             })
             .transpose()
             .map_err(|source| Error::config(format!("base URL \"{base}\" names no host that TLS accepts")).with_source(source))?;
-        Ok(Self(Arc::new(Running {
-            kind: connector.0,
-            tcp,
-            tls,
-            cap: Cap::new(policy.pool.cap()),
-            connect_timeout: policy.timeouts.connect,
-            opened: AtomicU64::new(0),
-        })))
+        Ok(Self(Arc::new(Running { kind: connector.0, tcp, tls, cap: Cap::new(policy.pool.cap()), opened: AtomicU64::new(0) })))
     }
 }
 
@@ -172,12 +164,9 @@ impl Running {
         let permit = permit.await.ok_or_else(|| Known::new(ErrorKind::Connect, "the request got another connection"))?;
         let dialing = now();
         scope.record_queued(dialing - began);
-        let io = match self.connect_timeout {
-            None => self.dial(uri).await?,
-            Some(timeout) => timeout_at(dialing + timeout, self.dial(uri))
-                .await
-                .unwrap_or_else(|elapsed| Err(Known::new(ErrorKind::ConnectTimeout, elapsed)))?,
-        };
+        // From here the attempt's connect timeout runs; it drops this future when it strikes.
+        scope.record_dialing();
+        let io = self.dial(uri).await?;
         scope.record_connect(now() - dialing);
         Ok(Live::new(io, permit, self.opened.fetch_add(1, Ordering::Relaxed) + 1))
     }

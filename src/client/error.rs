@@ -11,6 +11,8 @@ use std::time::Duration;
 use relaybench_clock::Instant;
 
 use super::attempt::Attempt;
+use super::policy::Timeout;
+use super::stream::Partial;
 
 pub(crate) use self::failure::{Failure, is_passing};
 pub use self::limit::Limit;
@@ -26,6 +28,7 @@ struct Inner {
     failure: Failure,
     attempts: Vec<Attempt>,
     stop: Option<Stop>,
+    partial: Option<Partial>,
 }
 
 /// What kind of failure it was. [`as_str`](Self::as_str) names it in reports.
@@ -40,12 +43,22 @@ pub enum ErrorKind {
     Dns,
     /// The connection was refused, or could not be opened.
     Connect,
+    /// No place in the pool was free for too long; nothing was sent.
+    QueueTimeout,
     /// Opening the connection took too long.
     ConnectTimeout,
     /// The TLS handshake failed.
     Tls,
     /// The logical request took too long, with all its attempts and waits.
     TotalTimeout,
+    /// The response's head took too long.
+    HeadersTimeout,
+    /// The first content of a stream took too long.
+    FirstTokenTimeout,
+    /// Not a byte of a stream came for too long.
+    StallTimeout,
+    /// A stream brought bytes, and no content for too long.
+    ContentStallTimeout,
     /// The server was silent for too long.
     ReadTimeout,
     /// The server reset the connection.
@@ -78,9 +91,14 @@ impl ErrorKind {
             Self::UnknownModel => "unknown-model",
             Self::Dns => "dns",
             Self::Connect => "connect",
+            Self::QueueTimeout => "queue-timeout",
             Self::ConnectTimeout => "connect-timeout",
             Self::Tls => "tls",
             Self::TotalTimeout => "total-timeout",
+            Self::HeadersTimeout => "headers-timeout",
+            Self::FirstTokenTimeout => "first-token-timeout",
+            Self::StallTimeout => "stall-timeout",
+            Self::ContentStallTimeout => "content-stall-timeout",
             Self::ReadTimeout => "read-timeout",
             Self::Reset => "reset",
             Self::Closed => "closed",
@@ -97,6 +115,10 @@ impl ErrorKind {
 
     pub(crate) fn is_connect(self) -> bool {
         matches!(self, Self::Dns | Self::Connect | Self::ConnectTimeout | Self::Tls)
+    }
+
+    fn is_timeout(self) -> bool {
+        self == Self::TotalTimeout || Timeout::ALL.into_iter().any(|timeout| timeout.kind() == self)
     }
 }
 
@@ -124,7 +146,12 @@ fn status_name(code: u16) -> &'static str {
 
 impl Error {
     pub(crate) fn new(failure: Failure, attempts: Vec<Attempt>, stop: Stop) -> Self {
-        Self(Box::new(Inner { failure, attempts, stop: Some(stop) }))
+        Self(Box::new(Inner { failure, attempts, stop: Some(stop), partial: None }))
+    }
+
+    pub(crate) fn with_partial(mut self, partial: Partial) -> Self {
+        self.0.partial = Some(partial);
+        self
     }
 
     pub(crate) fn of(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
@@ -170,6 +197,11 @@ impl Error {
         self.0.stop
     }
 
+    /// What had arrived of a streamed answer that broke after its first chunk.
+    pub fn partial(&self) -> Option<&Partial> {
+        self.0.partial.as_ref()
+    }
+
     /// How long the server asked to wait, counted from the end of the last attempt: in a header, or else in the error's words.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.failure.hint
@@ -195,12 +227,12 @@ impl Error {
     /// Whether an attempt may appear on the bill although it failed: it was sent and no refusal came back, or the answer broke
     /// off. Asking again may then cost the same again.
     pub fn possibly_billed(&self) -> bool {
-        self.stop() == Some(Stop::ContentSeen) || self.attempts().iter().any(Attempt::possibly_billed)
+        self.attempts().iter().any(Attempt::possibly_billed)
     }
 
     /// Whether a timeout struck, whichever.
     pub fn is_timeout(&self) -> bool {
-        matches!(self.kind(), ErrorKind::ConnectTimeout | ErrorKind::TotalTimeout | ErrorKind::ReadTimeout)
+        self.kind().is_timeout()
     }
 
     /// Whether there was no connection, so that the request never left.
@@ -231,20 +263,21 @@ impl Error {
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        Self(Box::new(Inner { failure, attempts: Vec::new(), stop: None }))
+        Self(Box::new(Inner { failure, attempts: Vec::new(), stop: None, partial: None }))
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { failure, attempts, stop } = &*self.0;
-        f.debug_struct("Error").field("failure", failure).field("stop", stop).field("attempts", attempts).finish()
+        let Inner { failure, attempts, stop, partial } = &*self.0;
+        let mut debug = f.debug_struct("Error");
+        debug.field("failure", failure).field("stop", stop).field("attempts", attempts).field("partial", partial).finish()
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { failure, attempts, stop } = &*self.0;
+        let Inner { failure, attempts, stop, .. } = &*self.0;
         f.write_str(&failure.message)?;
         if attempts.len() > 1 {
             write!(f, " (attempt {})", attempts.len())?;

@@ -12,8 +12,9 @@ use serde::{Serialize, Serializer};
 
 pub use self::budget::{BillingRisk, RetryBudget};
 pub use self::pool::Pool;
-pub use self::retry::{Hints, Jitter, Retry, RetryOn};
-pub use self::timeouts::Timeouts;
+pub use self::retry::{BrokenStreams, Hints, Jitter, Retry, RetryOn};
+pub(crate) use self::timeouts::Overrides;
+pub use self::timeouts::{Timeout, Timeouts};
 
 /// How a [`Client`](crate::Client) behaves. A preset, or a preset with some figures changed.
 ///
@@ -97,8 +98,16 @@ impl Policy {
         Self {
             name: "resilient".to_owned(),
             timeouts: Timeouts {
+                // Half of the total: what waits longer is hardly answered in the rest.
+                queue: Some(Duration::from_secs(15)),
                 // Room for two lost SYNs, and for another try within the total.
                 connect: Some(Duration::from_secs(5)),
+                // The 99.9th percentile of a slow minute's first tokens, and room for another try.
+                first_token: Some(Duration::from_secs(15)),
+                // Hundreds of the usual gaps of some 13 ms; keep-alive comments come every few seconds.
+                stall: Some(Duration::from_secs(10)),
+                // A server whose comments say that it is alive gets longer.
+                content_stall: Some(Duration::from_secs(15)),
                 read: Some(Duration::from_secs(25)),
                 ..Timeouts::only(Duration::from_secs(30))
             },
@@ -130,6 +139,7 @@ impl Policy {
                 },
                 budget: Some(RetryBudget::default()),
                 billing_risk: Some(BillingRisk::default()),
+                broken_streams: BrokenStreams::Fail,
             },
             other_model: OtherModel::Record,
         }
@@ -302,7 +312,13 @@ mod tests {
     #[test]
     fn reports_show_a_policy_in_seconds() {
         let json = serde_json::to_value(Policy::resilient()).unwrap();
-        assert_eq!(json["timeouts"], serde_json::json!({"total_s": 30.0, "connect_s": 5.0, "read_s": 25.0}));
+        assert_eq!(
+            json["timeouts"],
+            serde_json::json!({
+                "total_s": 30.0, "queue_s": 15.0, "connect_s": 5.0, "headers_s": null, "first_token_s": 15.0, "stall_s": 10.0,
+                "content_stall_s": 15.0, "read_s": 25.0
+            })
+        );
         assert_eq!(json["retry"]["hints"], serde_json::json!({"obey": {"limit_s": 120.0, "spread": 0.1}}));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header::HeaderValue;
@@ -9,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::error::Error;
+use super::policy::{Overrides, Timeout, Timeouts};
 
 /// A chat completion to ask for.
 ///
@@ -37,6 +39,8 @@ pub struct ChatRequest {
     include_usage: bool,
     #[serde(skip)]
     request_id: Option<RequestId>,
+    #[serde(skip)]
+    timeouts: Overrides,
 }
 
 /// One message of a conversation.
@@ -59,6 +63,7 @@ impl ChatRequest {
             fields: Map::new(),
             include_usage: false,
             request_id: None,
+            timeouts: Overrides::default(),
         }
     }
 
@@ -113,6 +118,29 @@ impl ChatRequest {
         self
     }
 
+    /// The total timeout of this request, instead of its client's; see [`Timeouts::total`](crate::client::Timeouts::total).
+    pub fn total_timeout(mut self, figure: Duration) -> Self {
+        self.timeouts.total(figure);
+        self
+    }
+
+    /// Another timeout of this request, instead of its client's; `None` lifts it. See [`Timeouts`](crate::client::Timeouts).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use relaybench::{ChatRequest, client::Timeout};
+    ///
+    /// let thinking = ChatRequest::new("gpt-4.1")
+    ///     .user("Prove it.")
+    ///     .total_timeout(Duration::from_secs(300))
+    ///     .timeout(Timeout::FirstToken, Duration::from_secs(120))
+    ///     .timeout(Timeout::Read, None);
+    /// ```
+    pub fn timeout(mut self, which: Timeout, figure: impl Into<Option<Duration>>) -> Self {
+        self.timeouts.set(which, figure.into());
+        self
+    }
+
     /// The model that is asked.
     pub fn model(&self) -> &str {
         &self.model
@@ -120,6 +148,11 @@ impl ChatRequest {
 
     pub(crate) fn id(&self) -> Option<&RequestId> {
         self.request_id.as_ref()
+    }
+
+    /// The figures that rule this request.
+    pub(crate) fn timeouts(&self, defaults: &Timeouts) -> Result<Timeouts, Error> {
+        self.timeouts.applied_to(defaults)
     }
 
     /// The body of a request that is not streamed.
@@ -180,6 +213,7 @@ pub struct PreparedRequest {
     pub(crate) model: Arc<str>,
     pub(crate) whole: Bytes,
     pub(crate) stream: Bytes,
+    pub(crate) timeouts: Timeouts,
 }
 
 /// What a logical request is called, in the header `x-client-request-id`. Cheap to clone.

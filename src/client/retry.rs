@@ -149,9 +149,15 @@ impl RetryOn {
             _ => {}
         }
         match failure.kind {
+            // Who queues again is behind all others.
+            ErrorKind::QueueTimeout => false,
             ErrorKind::Config | ErrorKind::UnknownModel | ErrorKind::TotalTimeout | ErrorKind::ModelMismatch => false,
             ErrorKind::Dns | ErrorKind::Connect | ErrorKind::ConnectTimeout | ErrorKind::Tls => self.connect,
-            ErrorKind::ReadTimeout => self.read_timeout,
+            ErrorKind::HeadersTimeout
+            | ErrorKind::FirstTokenTimeout
+            | ErrorKind::StallTimeout
+            | ErrorKind::ContentStallTimeout
+            | ErrorKind::ReadTimeout => self.read_timeout,
             ErrorKind::Reset | ErrorKind::Closed | ErrorKind::Truncated => self.broken,
             ErrorKind::Malformed | ErrorKind::InBand => self.malformed,
             ErrorKind::RateLimited => self.covers_status(429),
@@ -183,6 +189,7 @@ mod tests {
     use crate::client::budget::Budgets;
     use crate::client::classify;
     use crate::client::policy::{BillingRisk, Jitter, Policy, RetryBudget};
+    use crate::client::request::RequestId;
 
     fn rng() -> Pcg64Mcg {
         Pcg64Mcg::seed_from_u64(1)
@@ -217,7 +224,7 @@ mod tests {
         let script = RefCell::new(script.into_iter());
         let asked = budgets.ask();
         let call = |turn: Turn| {
-            let mut record = Attempt::begin(turn, clock.get());
+            let mut record = Attempt::begin(turn, RequestId::numbered(1, 1), clock.get());
             let result = match script.borrow_mut().next() {
                 None => Ok(()),
                 Some((took_ms, progress, failure)) => {
@@ -434,7 +441,7 @@ mod tests {
             let asked = budgets.ask();
             let bounds = Bounds { policy: &policy, asked: &asked, deadline: now() + Duration::from_secs(1000) };
             let call = |turn: Turn| {
-                let mut record = Attempt::begin(turn, now());
+                let mut record = Attempt::begin(turn, RequestId::numbered(1, 1), now());
                 (record.progress, record.failure) = (Progress::NoResponse, Some(ErrorKind::Reset));
                 std::future::ready(Tried::<()> { record, result: Err(failed(ErrorKind::Reset)) })
             };

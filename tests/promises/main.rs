@@ -5,6 +5,9 @@
 mod books;
 mod bursts;
 mod client_answers;
+mod client_budgets;
+mod client_deadline;
+mod client_failures;
 mod client_pool;
 mod client_retry;
 mod client_sockets;

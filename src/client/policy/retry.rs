@@ -34,6 +34,22 @@ pub struct Retry {
     pub budget: Option<RetryBudget>,
     /// How often an attempt is repeated that may be billed all the same. `None`: as any other.
     pub billing_risk: Option<BillingRisk>,
+    /// What follows when a stream breaks after its first content.
+    pub broken_streams: BrokenStreams,
+}
+
+/// What follows when a stream breaks after its first content, which the caller may have used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum BrokenStreams {
+    /// The stream ends with the error. Default.
+    #[default]
+    Fail,
+    /// The request is asked again from its start, under the same rules and the same total timeout, as far as such failures are
+    /// retried at all. The first chunk of the new answer says so ([`ChatChunk::restarts`](crate::client::ChatChunk::restarts)):
+    /// what came before it is void. Choose it where the answer is shown at its end, or can be taken back.
+    Restart,
 }
 
 /// How a wait is spread.
@@ -85,7 +101,8 @@ pub struct RetryOn {
     pub connect: bool,
     /// The connection broke: reset, closed before the response, truncated response.
     pub broken: bool,
-    /// The read timeout.
+    /// The server was silent: the timeouts of headers, first token, stall, content stall and read. Not that of the queue, which
+    /// is never retried.
     pub read_timeout: bool,
     /// A 200 that is no answer: malformed, or an error in the body.
     pub malformed: bool,
@@ -110,6 +127,7 @@ impl Retry {
             on: RetryOn::default(),
             budget: None,
             billing_risk: None,
+            broken_streams: BrokenStreams::Fail,
         }
     }
 }

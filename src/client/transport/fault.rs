@@ -50,7 +50,6 @@ fn message(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Dns => "the host's name was not found",
         ErrorKind::Connect => "the connection could not be opened",
-        ErrorKind::ConnectTimeout => "the connection was not open within the connect timeout",
         ErrorKind::Tls => "the TLS handshake failed",
         ErrorKind::Reset => "the connection was reset",
         ErrorKind::Closed => "the connection was closed before a response came",

@@ -30,9 +30,6 @@ impl NetworkTransport {
             .pool_idle_timeout(policy.pool.idle_timeout)
             .dns_resolver(Arc::new(Resolver::new(policy.pool.dns_ttl)))
             .tls_backend_preconfigured(tls::config(base.is_tls)?);
-        if let Some(connect) = policy.timeouts.connect {
-            builder = builder.connect_timeout(connect);
-        }
         if base.is_loopback() {
             builder = builder.no_proxy();
         }
@@ -50,6 +47,8 @@ impl NetworkTransport {
         let mut request = reqwest::Request::new(outgoing.endpoint.method(), self.urls.of(outgoing.endpoint).clone());
         *request.headers_mut() = outgoing.headers();
         *request.body_mut() = Some(reqwest::Body::wrap(outgoing.body(scope)));
+        // The cap is on attempts, so that nothing is waited for but the connection itself.
+        scope.record_dialing();
         let response = self.client.execute(request).await.map_err(fault)?;
         let (head, body) = hyper::Response::<reqwest::Body>::from(response).into_parts();
         Ok(Reply { status: head.status.as_u16(), headers: head.headers, body: ReplyBody::Network(body), connection: None })
@@ -57,13 +56,9 @@ impl NetworkTransport {
 }
 
 fn fault(error: reqwest::Error) -> Fault {
-    let (is_connect, is_timeout) = (error.is_connect(), error.is_timeout());
+    let is_connect = error.is_connect();
     // The URL is ours, and says nothing that the caller does not know.
-    let mut fault = Fault::new(error.without_url(), if is_connect { Stage::Connect } else { Stage::Head });
-    if is_connect && is_timeout {
-        fault.kind = ErrorKind::ConnectTimeout;
-    }
-    fault
+    Fault::new(error.without_url(), if is_connect { Stage::Connect } else { Stage::Head })
 }
 
 impl Resolve for Resolver {

@@ -15,6 +15,7 @@ pub(crate) struct Scope(Arc<Moments>);
 #[derive(Debug, Default)]
 struct Moments {
     queued: OnceLock<Duration>,
+    dialing: OnceLock<Instant>,
     connect: OnceLock<Duration>,
     sent: OnceLock<Instant>,
 }
@@ -56,6 +57,11 @@ impl Scope {
         let _ = self.0.queued.set(queued);
     }
 
+    /// A place in the pool was had, and a connection is being opened.
+    pub(crate) fn record_dialing(&self) {
+        let _ = self.0.dialing.set(now());
+    }
+
     /// A connection was opened in this time.
     pub(crate) fn record_connect(&self, connect: Duration) {
         let _ = self.0.connect.set(connect);
@@ -65,8 +71,12 @@ impl Scope {
         self.0.sent.get().copied()
     }
 
-    pub(crate) fn queued(&self) -> Duration {
-        self.0.queued.get().copied().unwrap_or_default()
+    pub(crate) fn dialing(&self) -> Option<Instant> {
+        self.0.dialing.get().copied()
+    }
+
+    pub(crate) fn queued(&self) -> Option<Duration> {
+        self.0.queued.get().copied()
     }
 
     pub(crate) fn connect(&self) -> Option<Duration> {
