@@ -80,25 +80,24 @@ fn when_everything_fails_ten_thousand_requests_cause_at_most_twelve_thousand_att
 
 #[test]
 fn a_storm_costs_little_and_is_over_ten_seconds_after_the_fault() {
+    const BROKE: Duration = Duration::from_secs(10);
     const HEALED: Duration = Duration::from_secs(20);
     let outage =
         format!("{HEALTHY}\n[[phase]]\nfrom = \"10s\"\nfor = \"10s\"\nfault = {{ fault = \"status=429\", probability = 1.0 }}");
-    let amplification = |policy: Policy| {
-        let name = policy.name.clone();
+    let tries_while_down = |policy| {
         let fates = storm(outage.clone(), policy, 10_000);
-        let hit: Vec<&Fate> = fates.iter().filter(|fate| fate.asked >= HALF && fate.asked < HEALED).collect();
-        let tries = hit.iter().map(|fate| fate.attempts).sum::<usize>() as f64 / hit.len() as f64;
-        (name, tries, fates)
+        let hit: Vec<_> = fates.iter().filter(|fate| fate.asked >= BROKE && fate.asked < HEALED).collect();
+        (hit.iter().map(|fate| fate.attempts).sum::<usize>() as f64 / hit.len() as f64, fates)
     };
-    const HALF: Duration = Duration::from_secs(10);
-    let (_, resilient, fates) = amplification(Policy::resilient());
-    assert!(resilient < 1.5, "{resilient} tries a request while the relay was down");
+    let (resilient, fates) = tries_while_down(Policy::resilient());
+    assert!(resilient < 1.1, "{resilient} tries a request while the relay was down");
     for fate in fates.iter().filter(|fate| fate.asked >= HEALED + 10 * SECOND) {
         assert_eq!((fate.failure, fate.attempts), (None, 1), "asked after {:?}", fate.asked);
         assert_eq!(fate.ended - fate.asked, SECOND, "asked after {:?}", fate.asked);
     }
-    for policy in [Policy::openai_sdk(), Policy::tutorial_retry()] {
-        let (name, tries, _) = amplification(policy);
-        assert!(tries > 1.5 * resilient, "{name}: {tries} tries a request, resilient: {resilient}");
-    }
+    // The same storm under the others. The tutorial's retries keep the relay down that they wait for: it never recovers.
+    let (sdk, _) = tries_while_down(Policy::openai_sdk());
+    let (tutorial, fates) = tries_while_down(Policy::tutorial_retry());
+    assert!(sdk > 2.5 && tutorial > 3.5, "{sdk} and {tutorial} tries a request while the relay was down");
+    assert!(fates.iter().any(|fate| fate.asked >= HEALED + 10 * SECOND && fate.failure.is_some()));
 }

@@ -88,3 +88,26 @@ fn is_balance(balance: f64) -> bool {
 fn is_share(share: f64) -> bool {
     (0.0..=1.0).contains(&share)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::{Client, Policy};
+
+    #[test]
+    fn figures_that_cannot_be_are_refused() {
+        let load = RetryBudget::default();
+        for (budget, risk, told) in [
+            (RetryBudget { start: -1.0, ..load }, BillingRisk::default(), "budget's start"),
+            (RetryBudget { start: f64::NAN, ..load }, BillingRisk::default(), "budget's start"),
+            (RetryBudget { deposit: 1.5, ..load }, BillingRisk::default(), "deposit"),
+            (RetryBudget { share_in_flight: -0.1, ..load }, BillingRisk::default(), "share in flight"),
+            (load, BillingRisk { share: 2.0, ..BillingRisk::default() }, "risk's share"),
+            (load, BillingRisk { start: f64::INFINITY, ..BillingRisk::default() }, "risk's start"),
+        ] {
+            let builder = Client::builder().base_url("https://host/v1").policy(Policy::resilient());
+            let error = builder.retry_budget(budget).billing_risk(risk).build().unwrap_err();
+            assert!(error.is_config() && error.to_string().contains(told), "{told}: {error}");
+        }
+    }
+}
