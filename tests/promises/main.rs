@@ -5,6 +5,8 @@
 mod books;
 mod bursts;
 mod client_answers;
+mod client_cancellation;
+mod client_clocks;
 mod client_pool;
 mod client_retry;
 mod client_sockets;
