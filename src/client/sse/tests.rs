@@ -25,7 +25,7 @@ fn decode<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Seen>, Option<
 }
 
 /// The pieces between these ascending cuts.
-fn cut<'a>(bytes: &'a [u8], cuts: impl IntoIterator<Item = usize>) -> Vec<&'a [u8]> {
+fn cut(bytes: &[u8], cuts: impl IntoIterator<Item = usize>) -> Vec<&[u8]> {
     let (mut pieces, mut start) = (Vec::new(), 0);
     for end in cuts.into_iter().chain([bytes.len()]) {
         pieces.push(&bytes[start..end]);
