@@ -142,7 +142,7 @@ pub enum Stop {
     HintTooLong,
     /// The server said that retrying is pointless.
     ServerSaidNo,
-    /// The stream broke after its first chunk: the caller may have used it.
+    /// The stream broke after its first content: the caller may have used it.
     ContentSeen,
 }
 
@@ -199,7 +199,7 @@ impl Error {
         self.0.stop
     }
 
-    /// What had arrived of a streamed answer that broke after its first chunk.
+    /// What had arrived of a streamed answer that broke after its first content.
     pub fn partial(&self) -> Option<&Partial> {
         self.0.partial.as_ref()
     }

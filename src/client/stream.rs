@@ -67,7 +67,7 @@ impl ChatStream {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// Every attempt. The last one is that of the stream itself: as it was at the first chunk, until the stream has ended.
+    /// Every attempt. The last one is that of the stream itself: as it was at the first content, until the stream has ended.
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
     }
