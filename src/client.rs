@@ -108,7 +108,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the request is wrong in itself, or when the last of its attempts failed before the first piece.
+    /// When the request is wrong in itself, or when the last of its attempts failed before the first content.
     pub async fn chat_stream(&self, request: ChatRequest) -> Result<ChatStream, Error> {
         self.0.check_model(&request)?;
         let (body, timeouts) = (request.stream_body()?, self.0.timeouts_of(&request)?);
@@ -188,7 +188,7 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the last attempt failed before the first piece.
+    /// When the last attempt failed before the first content.
     pub async fn send_stream(&self, request: &PreparedRequest, id: RequestId) -> Result<ChatStream, Error> {
         let PreparedRequest { model, stream, timeouts, .. } = request.clone();
         self.stream(Question::new(model, stream, timeouts, id)).await

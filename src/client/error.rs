@@ -197,7 +197,7 @@ impl Error {
         self.0.stop
     }
 
-    /// What had arrived of a streamed answer that broke after its first chunk.
+    /// What had arrived of a streamed answer that broke after its first content.
     pub fn partial(&self) -> Option<&Partial> {
         self.0.partial.as_ref()
     }

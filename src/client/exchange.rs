@@ -142,7 +142,7 @@ impl Exchange {
     pub(crate) fn content(&mut self) {
         self.record.first_token.get_or_insert(self.heard);
         self.record.last_token = Some(self.heard);
-        self.watchdog.content(self.heard);
+        self.watchdog.content();
     }
 
     /// All content is there.
@@ -150,9 +150,9 @@ impl Exchange {
         self.watchdog.finished();
     }
 
-    /// The caller waits again, after it had something to do.
-    pub(crate) fn resumed(&mut self) {
-        self.watchdog.resumed(now());
+    /// The caller waits again, after it had something else to do for that long.
+    pub(crate) fn stood_still(&mut self, away: Duration) {
+        self.watchdog.stood_still(away);
     }
 
     pub(crate) async fn piece(&mut self) -> Option<Result<Bytes, Failure>> {

@@ -20,14 +20,15 @@ pub use self::timeouts::{Timeout, Timeouts};
 ///
 /// | preset | tries | total | connect | read | connections | retries |
 /// |---|---|---|---|---|---|---|
-/// | `resilient` | 4 | 30 s | 5 s | 25 s | 512 | 408, 409, 429, 498, 5xx, connection failures, read timeouts, broken and malformed answers |
+/// | `resilient` | 4 | 30 s | 5 s | 25 s | 512 | 408, 409, 429, 498, 5xx, connection failures, timeouts of silence, broken and malformed answers |
 /// | `tutorial-bench` | 1 | 30 s | – | – | 100 | nothing |
 /// | `tutorial-pool` | 1 | 30 s | – | – | 200, 100 a host | nothing |
 /// | `tutorial-retry` | 5 | 30 s | 10 s | 25 s | 100 | 429 |
-/// | `openai-sdk` | 3 | 2,040 s | 5 s | 600 s | 1,000 | 408, 409, 429, 5xx, connection failures, read timeouts, broken answers |
+/// | `openai-sdk` | 3 | 2,040 s | 5 s | 600 s | 1,000 | 408, 409, 429, 5xx, connection failures, timeouts of silence, broken answers |
 /// | `none` | 1 | 600 s | – | – | – | nothing |
 ///
-/// Only `resilient` bounds what retries cost, in load ([`RetryBudget`]) and in money ([`BillingRisk`]).
+/// Of the other [`Timeouts`], `resilient` alone sets some: queue 15 s, first token 15 s, stall 10 s, content stall 15 s. It alone bounds
+/// what retries cost, in load ([`RetryBudget`]) and in money ([`BillingRisk`]).
 ///
 /// ```
 /// use relaybench::client::Policy;

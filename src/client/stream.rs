@@ -76,7 +76,7 @@ impl ChatStream {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// Every attempt. The last one is that of the stream itself: as it was at the first chunk, until the stream has ended. None
+    /// Every attempt. The last one is that of the stream itself: as it was at the first content, until the stream has ended. None
     /// while a broken stream is asked for again.
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts

@@ -4,6 +4,7 @@ mod clocks;
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use relaybench_clock::{Instant, Sleep, now, sleep_until};
 
@@ -55,10 +56,11 @@ impl Watchdog {
         self.clocks.heard(at);
     }
 
-    /// The server said something that counts.
-    pub(crate) fn content(&mut self, at: Instant) {
-        self.clocks.content(at);
-        self.began(Timeout::ContentStall, at);
+    /// What it said last was content.
+    pub(crate) fn content(&mut self) {
+        if let Some(at) = self.clocks.content() {
+            self.began(Timeout::ContentStall, at);
+        }
     }
 
     /// All content is there.
@@ -66,9 +68,9 @@ impl Watchdog {
         self.clocks.finished();
     }
 
-    /// The caller waits again, after it had something to do.
-    pub(crate) fn resumed(&mut self, at: Instant) {
-        self.clocks.resumed(at);
+    /// The caller waits again, after it had something else to do for that long.
+    pub(crate) fn stood_still(&mut self, away: Duration) {
+        self.clocks.stood_still(away);
     }
 
     /// Runs a step of the attempt. A step that is ready when its time is up wins.

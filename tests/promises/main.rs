@@ -6,6 +6,8 @@ mod books;
 mod bursts;
 mod client_answers;
 mod client_budgets;
+mod client_cancellation;
+mod client_clocks;
 mod client_deadline;
 mod client_failures;
 mod client_pool;

@@ -19,7 +19,7 @@ pub enum Stop {
     /// The attempt may be billed, and the policy takes no further risk of paying twice; see
     /// [`BillingRisk`](crate::client::BillingRisk).
     BillingRisk,
-    /// The stream broke after its first chunk: the caller may have used it.
+    /// The stream broke after its first content: the caller may have used it.
     ContentSeen,
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use relaybench_clock::{now, timeout_at};
+use relaybench_clock::{Instant, now, timeout_at};
 
 use super::chunk::ChatChunk;
 use super::proof::{Evidence, Proof, StreamEnd};
@@ -29,8 +29,8 @@ pub(crate) struct Source {
     received: usize,
     /// Nothing of the body is to come any more.
     is_over: bool,
-    /// The caller is waiting, and has been since its last item.
-    is_awaited: bool,
+    /// When the caller was given its last item, while it has not come back for the next.
+    left: Option<Instant>,
 }
 
 pub(super) enum Item {
@@ -47,10 +47,12 @@ impl Source {
             return Err(exchange.break_off(failure));
         }
         let (evidence, held) = (Evidence::new(proof), VecDeque::with_capacity(2));
-        let mut source =
-            Self { exchange, decoder: Decoder::default(), evidence, held, received: 0, is_over: false, is_awaited: true };
+        let mut source = Self { exchange, decoder: Decoder::default(), evidence, held, received: 0, is_over: false, left: None };
         match source.hold().await {
-            Ok(()) => Ok(source),
+            Ok(()) => {
+                source.left = Some(now());
+                Ok(source)
+            }
             Err(failure) => Err(source.exchange.break_off(failure)),
         }
     }
@@ -93,16 +95,14 @@ impl Source {
     }
 
     pub(super) fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Result<Item, Failure>> {
-        if let Some(item) = self.held.pop_front() {
-            self.is_awaited = false;
-            return Poll::Ready(Ok(item));
+        if let Some(left) = self.left.take() {
+            self.exchange.stood_still(now() - left);
         }
-        if !self.is_awaited {
-            self.is_awaited = true;
-            self.exchange.resumed();
-        }
-        let item = ready!(self.poll_next(cx));
-        self.is_awaited = false;
+        let item = match self.held.pop_front() {
+            Some(item) => Ok(item),
+            None => ready!(self.poll_next(cx)),
+        };
+        self.left = Some(now());
         Poll::Ready(item)
     }
 

@@ -21,8 +21,6 @@ pub(super) struct Clocks {
     /// When it last said something that counts.
     content: Option<Instant>,
     is_finished: bool,
-    /// When the caller last came back to wait.
-    resumed: Option<Instant>,
 }
 
 /// What happened where the attempt cannot see it: it is looked at, and not told.
@@ -62,7 +60,6 @@ impl Clocks {
             heard: None,
             content: None,
             is_finished: false,
-            resumed: None,
         }
     }
 
@@ -75,16 +72,21 @@ impl Clocks {
         self.heard = Some(at);
     }
 
-    pub(super) fn content(&mut self, at: Instant) {
-        self.content = Some(at);
+    /// What was heard last was content.
+    pub(super) fn content(&mut self) -> Option<Instant> {
+        self.content = self.heard;
+        self.content
     }
 
     pub(super) fn finished(&mut self) {
         self.is_finished = true;
     }
 
-    pub(super) fn resumed(&mut self, at: Instant) {
-        self.resumed = Some(at);
+    /// Nobody waited for that long, so that it does not count as silence.
+    pub(super) fn stood_still(&mut self, away: Duration) {
+        for moment in [&mut self.heard, &mut self.content].into_iter().flatten() {
+            *moment += away;
+        }
     }
 
     pub(super) fn check_total(&self, now: Instant) -> Result<(), Failure> {
@@ -136,16 +138,11 @@ impl Clocks {
             Timeout::FirstToken | Timeout::Stall | Timeout::ContentStall if !self.is_streamed => Hand::Still,
             Timeout::FirstToken if self.content.is_some() || self.is_finished => Hand::Still,
             Timeout::FirstToken => ahead_or(sent),
-            Timeout::Stall => still_or(self.awaited_since(self.heard)),
+            Timeout::Stall => still_or(self.heard),
             Timeout::ContentStall if self.is_finished => Hand::Still,
-            Timeout::ContentStall => still_or(self.awaited_since(self.content)),
-            Timeout::Read => ahead_or(self.awaited_since(self.heard).or(sent)),
+            Timeout::ContentStall => still_or(self.content),
+            Timeout::Read => ahead_or(self.heard.or(sent)),
         }
-    }
-
-    /// Since when the caller has been waiting for something to follow.
-    fn awaited_since(&self, last: Option<Instant>) -> Option<Instant> {
-        last.map(|last| self.resumed.map_or(last, |resumed| last.max(resumed)))
     }
 }
 

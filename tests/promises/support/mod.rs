@@ -4,3 +4,4 @@ pub(crate) mod process;
 pub(crate) mod raw_relay;
 pub(crate) mod runs;
 pub(crate) mod sockets;
+pub(crate) mod streams;
