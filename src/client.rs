@@ -16,10 +16,12 @@
 
 mod attempt;
 mod backoff;
+mod batch;
 mod builder;
 mod classify;
 mod config;
 pub mod connector;
+mod embeddings;
 mod error;
 mod exchange;
 mod hint;
@@ -31,6 +33,7 @@ mod response;
 mod retry;
 mod sse;
 mod stream;
+mod tools;
 mod transport;
 mod watchdog;
 
@@ -38,28 +41,32 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream as streams};
+use futures_util::{Stream, StreamExt, stream as streams};
 use hyper::HeaderMap;
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use relaybench_clock::{now, sleep_until};
 
 pub use self::attempt::{Attempt, Connection, Progress};
+pub use self::batch::{Batch, BatchProgress};
 pub use self::builder::{ClientBuilder, TransportKind};
 pub use self::config::ApiKey;
+pub use self::embeddings::{Embeddings, EmbeddingsRequest, EncodingFormat};
 pub use self::error::{Error, ErrorKind, Stop};
 pub use self::models::Catalog;
 pub use self::policy::{Hints, Jitter, Policy, Pool, Retry, RetryOn, Timeouts, UnknownPolicy};
-pub use self::request::{ChatRequest, Message, PreparedRequest, RequestId};
+pub use self::request::{ChatRequest, Message, Part, PreparedRequest, RequestId};
 pub use self::response::{ChatChunk, ChatResponse, FinishReason, Model, Usage};
 pub use self::stream::{ChatStream, StreamEnd};
+pub use self::tools::{FunctionCall, Tool, ToolCall, ToolCallDelta, ToolCalls, ToolChoice};
 
+use self::embeddings::EmbeddingList;
 use self::error::Failure;
 use self::exchange::Line;
 use self::response::ModelList;
 use self::retry::{Outcome, Tried, Turn};
 use self::stream::Source;
-use self::transport::{Accept, Endpoint, Outgoing};
+use self::transport::{Accept, Endpoint, ModelPath, Outgoing};
 use self::watchdog::Deadline;
 
 /// A client of one endpoint. Clones are cheap and share its connections, its caps and its settings.
@@ -109,8 +116,8 @@ impl Client {
         self.stream(body, self.0.id_of(&request)).await
     }
 
-    /// Asks all of these, at most `concurrency` at once (at least 1), and answers in their order. One failure does not end the
-    /// others.
+    /// Asks all of these, at most `concurrency` at once (at least 1), and answers in their order when all have ended. One failure
+    /// does not end the others. For many, see [`batch_iter`](Self::batch_iter).
     ///
     /// ```no_run
     /// # use relaybench::{ChatRequest, Client};
@@ -129,10 +136,23 @@ impl Client {
         requests: impl IntoIterator<Item = ChatRequest>,
         concurrency: usize,
     ) -> Vec<Result<ChatResponse, Error>> {
-        let answers = requests.into_iter().enumerate().map(|(index, request)| async move { (index, self.chat(request).await) });
-        let mut answers: Vec<_> = streams::iter(answers).buffer_unordered(concurrency.max(1)).collect().await;
+        let mut answers: Vec<_> = self.batch_iter(requests).concurrency(concurrency).as_completed().collect().await;
         answers.sort_unstable_by_key(|(index, _)| *index);
         answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+
+    /// Asks any number of requests, taken from an iterator as there is room for them; [`Batch`] says how.
+    pub fn batch_iter<'a, I>(&'a self, requests: I) -> Batch<'a, streams::Iter<I::IntoIter>>
+    where
+        I: IntoIterator<Item = ChatRequest>,
+        I::IntoIter: 'a,
+    {
+        Batch::new(self, streams::iter(requests))
+    }
+
+    /// Asks any number of requests, taken from a stream as there is room for them; [`Batch`] says how.
+    pub fn batch_stream<'a, S: Stream<Item = ChatRequest> + 'a>(&'a self, requests: S) -> Batch<'a, S> {
+        Batch::new(self, requests)
     }
 
     /// The models that the endpoint offers.
@@ -144,6 +164,35 @@ impl Client {
         let parse = |body: &Bytes| classify::parse::<ModelList>(body);
         let (list, _, _) = self.0.ask(Endpoint::Models, Bytes::new(), &self.0.next_id(), parse).await?;
         Ok(list.data)
+    }
+
+    /// What the endpoint tells of one model. One that it does not have is an error of kind
+    /// [`Status(404)`](ErrorKind::Status), on most servers.
+    ///
+    /// # Errors
+    ///
+    /// When the last attempt failed.
+    pub async fn model(&self, id: &str) -> Result<Model, Error> {
+        if id.is_empty() {
+            return Err(Error::config("the model has no name"));
+        }
+        let path = ModelPath::new(id);
+        let (model, _, _) =
+            self.0.ask(Endpoint::Model(&path), Bytes::new(), &self.0.next_id(), |body| classify::parse(body)).await?;
+        Ok(model)
+    }
+
+    /// The vectors of some texts.
+    ///
+    /// # Errors
+    ///
+    /// When the request is wrong in itself, or when the last of its attempts failed.
+    pub async fn embeddings(&self, request: EmbeddingsRequest) -> Result<Embeddings, Error> {
+        let (body, count) = (request.body()?, request.count());
+        let request_id = request.id().cloned().unwrap_or_else(|| self.0.next_id());
+        let parse = |body: &Bytes| EmbeddingList::parse(body, count);
+        let (list, raw, attempts) = self.0.ask(Endpoint::Embeddings, body, &request_id, parse).await?;
+        Ok(Embeddings { list, raw, request_id, attempts })
     }
 
     /// Checks a request and writes its body, once for any number of [`send`](Self::send)s.
@@ -224,7 +273,7 @@ impl Shared {
     /// Asks, again if need be, for an answer that is not streamed.
     async fn ask<T>(
         &self,
-        endpoint: Endpoint,
+        endpoint: Endpoint<'_>,
         body: Bytes,
         id: &RequestId,
         parse: impl Fn(&Bytes) -> Result<T, Failure> + Copy,
@@ -258,7 +307,7 @@ impl Shared {
 
     fn outgoing<'a>(
         &'a self,
-        endpoint: Endpoint,
+        endpoint: Endpoint<'a>,
         body: &'a Bytes,
         id: &'a RequestId,
         turn: Turn,

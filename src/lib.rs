@@ -21,4 +21,4 @@ pub mod target;
 #[cfg(feature = "bench")]
 mod virtual_time;
 
-pub use client::{ChatRequest, ChatResponse, ChatStream, Client, Error, Policy};
+pub use client::{ChatRequest, ChatResponse, ChatStream, Client, Embeddings, EmbeddingsRequest, Error, Policy};

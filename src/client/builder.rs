@@ -188,7 +188,7 @@ impl ClientBuilder {
         check(&self.policy)?;
         let cap = self.policy.pool.cap();
         let (transport, in_flight) = match self.transport {
-            TransportKind::Network => (Transport::Network(NetworkTransport::new(&base, &self.policy)?), Cap::new(cap)),
+            TransportKind::Network => (Transport::Network(Box::new(NetworkTransport::new(&base, &self.policy)?)), Cap::new(cap)),
             TransportKind::Hyper => {
                 (Transport::Hyper(Box::new(HyperTransport::new(&base, &self.policy, self.connector)?)), Cap::new(None))
             }

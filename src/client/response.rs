@@ -6,7 +6,8 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::attempt::Attempt;
-use super::request::RequestId;
+use super::request::{Message, RequestId};
+use super::tools::{ToolCall, ToolCallDelta};
 
 /// A complete answer.
 #[derive(Clone, Debug)]
@@ -26,6 +27,19 @@ impl ChatResponse {
     /// The texts of all choices.
     pub fn contents(&self) -> impl Iterator<Item = &str> {
         self.completion.choices.iter().map(|choice| choice.message.content.as_deref().unwrap_or_default())
+    }
+
+    /// The tools that the first choice calls; most often none.
+    pub fn tool_calls(&self) -> &[ToolCall] {
+        self.completion.choices.first().map_or(&[], |choice| &choice.message.tool_calls)
+    }
+
+    /// The first choice as a message, to go on with the conversation.
+    pub fn message(&self) -> Message {
+        match self.tool_calls() {
+            [] => Message::new("assistant", self.content()),
+            calls => Message::tool_calls(calls),
+        }
     }
 
     /// Why the first choice ended.
@@ -169,6 +183,8 @@ pub(crate) struct Choice {
 struct Said {
     #[serde(default)]
     content: Option<Box<str>>,
+    #[serde(default, deserialize_with = "or_default")]
+    tool_calls: Vec<ToolCall>,
 }
 
 /// One piece of a streamed answer.
@@ -181,8 +197,16 @@ pub struct ChatChunk {
 impl ChatChunk {
     /// The text this chunk adds to the first choice; empty when it adds none.
     pub fn content(&self) -> &str {
-        let first = self.delta.choices.iter().find(|choice| choice.index == 0);
-        first.and_then(|choice| choice.delta.content.as_deref()).unwrap_or_default()
+        self.first().and_then(|choice| choice.delta.content.as_deref()).unwrap_or_default()
+    }
+
+    /// The pieces of tool calls this chunk adds to the first choice; [`ToolCalls`](super::ToolCalls) puts them together.
+    pub fn tool_calls(&self) -> &[ToolCallDelta] {
+        self.first().map_or(&[], |choice| &choice.delta.tool_calls)
+    }
+
+    fn first(&self) -> Option<&ChunkChoice> {
+        self.delta.choices.iter().find(|choice| choice.index == 0)
     }
 
     /// Why the answer ended, in the chunk that ends it.
@@ -230,6 +254,8 @@ pub(crate) struct ChunkChoice {
 struct Delta {
     #[serde(default)]
     content: Option<Box<str>>,
+    #[serde(default, deserialize_with = "or_default")]
+    tool_calls: Vec<ToolCallDelta>,
 }
 
 /// A model that an endpoint offers.
@@ -249,7 +275,7 @@ pub(crate) struct ModelList {
 }
 
 /// `null` counts as absent: some relays write one where they have nothing to say.
-fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: Default + Deserialize<'de>,
     D: serde::Deserializer<'de>,

@@ -5,7 +5,9 @@
 mod books;
 mod bursts;
 mod client_answers;
+mod client_batch;
 mod client_pool;
+mod client_requests;
 mod client_retry;
 mod client_sockets;
 mod client_stream;
