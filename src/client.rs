@@ -34,6 +34,7 @@ mod retry;
 mod sse;
 mod stream;
 mod tools;
+mod trace;
 mod transport;
 mod watchdog;
 
@@ -66,6 +67,7 @@ use self::exchange::Line;
 use self::response::ModelList;
 use self::retry::{Outcome, Tried, Turn};
 use self::stream::Source;
+use self::trace::{RequestSpan, Server, StreamSpans};
 use self::transport::{Accept, Endpoint, ModelPath, Outgoing};
 use self::watchdog::Deadline;
 
@@ -76,6 +78,7 @@ pub struct Client(Arc<Shared>);
 /// What clones share.
 pub(crate) struct Shared {
     line: Line,
+    server: Server,
     headers: HeaderMap,
     policy: Policy,
     catalog: Option<Catalog>,
@@ -102,7 +105,7 @@ impl Client {
     pub async fn chat(&self, request: ChatRequest) -> Result<ChatResponse, Error> {
         self.0.check_model(&request)?;
         let body = request.whole_body()?;
-        self.0.whole(body, self.0.id_of(&request)).await
+        self.0.whole(request.model(), body, self.0.id_of(&request)).await
     }
 
     /// Asks for the answer in pieces. Waits for the first piece; until then failures are retried as with [`chat`](Self::chat).
@@ -113,7 +116,7 @@ impl Client {
     pub async fn chat_stream(&self, request: ChatRequest) -> Result<ChatStream, Error> {
         self.0.check_model(&request)?;
         let body = request.stream_body()?;
-        self.stream(body, self.0.id_of(&request)).await
+        self.stream(request.model(), body, self.0.id_of(&request)).await
     }
 
     /// Asks all of these, at most `concurrency` at once (at least 1), and answers in their order when all have ended. One failure
@@ -162,7 +165,8 @@ impl Client {
     /// When the last attempt failed.
     pub async fn models(&self) -> Result<Vec<Model>, Error> {
         let parse = |body: &Bytes| classify::parse::<ModelList>(body);
-        let (list, _, _) = self.0.ask(Endpoint::Models, Bytes::new(), &self.0.next_id(), parse).await?;
+        let span = self.0.span(Endpoint::Models, "");
+        let (list, _, _) = self.0.ask(&span, Endpoint::Models, Bytes::new(), &self.0.next_id(), parse).await?;
         Ok(list.data)
     }
 
@@ -177,8 +181,9 @@ impl Client {
             return Err(Error::config("the model has no name"));
         }
         let path = ModelPath::new(id);
-        let (model, _, _) =
-            self.0.ask(Endpoint::Model(&path), Bytes::new(), &self.0.next_id(), |body| classify::parse(body)).await?;
+        let (endpoint, parse) = (Endpoint::Model(&path), |body: &Bytes| classify::parse(body));
+        let span = self.0.span(endpoint, id);
+        let (model, _, _) = self.0.ask(&span, endpoint, Bytes::new(), &self.0.next_id(), parse).await?;
         Ok(model)
     }
 
@@ -191,7 +196,9 @@ impl Client {
         let (body, count) = (request.body()?, request.count());
         let request_id = request.id().cloned().unwrap_or_else(|| self.0.next_id());
         let parse = |body: &Bytes| EmbeddingList::parse(body, count);
-        let (list, raw, attempts) = self.0.ask(Endpoint::Embeddings, body, &request_id, parse).await?;
+        let span = self.0.span(Endpoint::Embeddings, request.model());
+        let (list, raw, attempts) = self.0.ask(&span, Endpoint::Embeddings, body, &request_id, parse).await?;
+        span.answered(list.model.as_deref(), None, None, list.usage.as_ref());
         Ok(Embeddings { list, raw, request_id, attempts })
     }
 
@@ -213,7 +220,7 @@ impl Client {
     /// When the request is wrong in itself.
     pub fn prepare(&self, request: &ChatRequest) -> Result<PreparedRequest, Error> {
         self.0.check_model(request)?;
-        Ok(PreparedRequest { whole: request.whole_body()?, stream: request.stream_body()? })
+        Ok(PreparedRequest { model: request.model().into(), whole: request.whole_body()?, stream: request.stream_body()? })
     }
 
     /// [`chat`](Self::chat) for a prepared request, under this id.
@@ -222,7 +229,7 @@ impl Client {
     ///
     /// When the last attempt failed.
     pub async fn send(&self, request: &PreparedRequest, id: RequestId) -> Result<ChatResponse, Error> {
-        self.0.whole(request.whole.clone(), id).await
+        self.0.whole(&request.model, request.whole.clone(), id).await
     }
 
     /// [`chat_stream`](Self::chat_stream) for a prepared request, under this id.
@@ -231,23 +238,25 @@ impl Client {
     ///
     /// When the last attempt failed before the first piece.
     pub async fn send_stream(&self, request: &PreparedRequest, id: RequestId) -> Result<ChatStream, Error> {
-        self.stream(request.stream.clone(), id).await
+        self.stream(&request.model, request.stream.clone(), id).await
     }
 
-    async fn stream(&self, body: Bytes, id: RequestId) -> Result<ChatStream, Error> {
+    async fn stream(&self, model: &str, body: Bytes, id: RequestId) -> Result<ChatStream, Error> {
         let shared = &*self.0;
+        let span = shared.span(Endpoint::Chat, model);
         let outcome = shared.retrying(&id, |turn, deadline| {
             let outgoing = shared.outgoing(Endpoint::Chat, &body, &id, turn, Accept::EventStream);
-            async move {
+            let attempt = async move {
                 let source = match shared.line.open(outgoing, turn, deadline).await {
                     Ok(exchange) => Source::open(exchange).await,
                     Err(broken) => Err(broken),
                 };
                 source.map_or_else(Tried::from, |source| Tried { record: source.record(), result: Ok(source) })
-            }
+            };
+            span.attempt(&shared.server, Endpoint::Chat, turn, attempt)
         });
-        let (source, attempts) = shared.conclude(outcome.await)?;
-        Ok(ChatStream::new(Arc::clone(&self.0), id, attempts, source))
+        let ((source, attempt), attempts) = shared.conclude(&span, outcome.await)?;
+        Ok(ChatStream::new(Arc::clone(&self.0), id, attempts, source, StreamSpans::new(span, attempt)))
     }
 }
 
@@ -265,14 +274,23 @@ impl Shared {
         RequestId::numbered(self.seed, self.asked.fetch_add(1, Ordering::Relaxed))
     }
 
-    async fn whole(&self, body: Bytes, id: RequestId) -> Result<ChatResponse, Error> {
-        let (completion, raw, attempts) = self.ask(Endpoint::Chat, body, &id, classify::completion).await?;
-        Ok(ChatResponse { completion, raw, request_id: id, attempts })
+    /// The span of a request that begins now.
+    fn span(&self, endpoint: Endpoint<'_>, model: &str) -> RequestSpan {
+        RequestSpan::begin(&self.server, endpoint, model)
+    }
+
+    async fn whole(&self, model: &str, body: Bytes, id: RequestId) -> Result<ChatResponse, Error> {
+        let span = self.span(Endpoint::Chat, model);
+        let (completion, raw, attempts) = self.ask(&span, Endpoint::Chat, body, &id, classify::completion).await?;
+        let answer = ChatResponse { completion, raw, request_id: id, attempts };
+        span.answered(answer.model(), answer.id(), answer.finish_reason(), answer.usage());
+        Ok(answer)
     }
 
     /// Asks, again if need be, for an answer that is not streamed.
     async fn ask<T>(
         &self,
+        span: &RequestSpan,
         endpoint: Endpoint<'_>,
         body: Bytes,
         id: &RequestId,
@@ -280,9 +298,11 @@ impl Shared {
     ) -> Result<(T, Bytes, Vec<Attempt>), Error> {
         let outcome = self.retrying(id, |turn, deadline| {
             let outgoing = self.outgoing(endpoint, &body, id, turn, Accept::Json);
-            self.line.whole(outgoing, turn, deadline, parse)
+            span.attempt(&self.server, endpoint, turn, self.line.whole(outgoing, turn, deadline, parse))
         });
-        let ((value, raw), attempts) = self.conclude(outcome.await)?;
+        let (((value, raw), attempt), attempts) = self.conclude(span, outcome.await)?;
+        attempts.last().inspect(|own| attempt.end(own));
+        span.end(&attempts, None);
         Ok((value, raw, attempts))
     }
 
@@ -293,11 +313,14 @@ impl Shared {
         retry::run(&self.policy.retry, deadline.at, &mut rng, now, sleep_until, |turn| call(turn, deadline)).await
     }
 
-    fn conclude<T>(&self, outcome: Outcome<T>) -> Result<(T, Vec<Attempt>), Error> {
+    fn conclude<T>(&self, span: &RequestSpan, outcome: Outcome<T>) -> Result<(T, Vec<Attempt>), Error> {
         let Outcome { attempts, result } = outcome;
         match result {
             Ok(value) => Ok((value, attempts)),
-            Err((failure, stop)) => Err(Error::new(self.redact(failure), attempts, stop)),
+            Err((failure, stop)) => {
+                span.end(&attempts, Some(failure.kind));
+                Err(Error::new(self.redact(failure), attempts, stop))
+            }
         }
     }
 

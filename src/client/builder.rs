@@ -14,6 +14,7 @@ use super::exchange::Line;
 use super::models::Catalog;
 use super::policy::{Hints, Jitter, Policy, Retry};
 use super::pool::Cap;
+use super::trace::Server;
 use super::transport::{HyperTransport, NetworkTransport, Transport, with_defaults};
 use super::{Client, Shared};
 
@@ -195,6 +196,7 @@ impl ClientBuilder {
         };
         let read_timeout = self.policy.timeouts.read;
         Ok(Client(Arc::new(Shared {
+            server: Server::new(&base),
             headers: headers(&base, self.api_key.as_ref())?,
             line: Line { transport, in_flight, read_timeout, key: self.api_key },
             policy: self.policy,

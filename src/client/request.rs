@@ -3,6 +3,8 @@
 mod id;
 mod message;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -203,6 +205,7 @@ struct StreamOptions {
 /// A request whose model was checked and whose body was written, once for any number of sends. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct PreparedRequest {
+    pub(crate) model: Arc<str>,
     pub(crate) whole: Bytes,
     pub(crate) stream: Bytes,
 }

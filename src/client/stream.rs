@@ -17,6 +17,7 @@ use super::exchange::{Broken, Exchange};
 use super::request::RequestId;
 use super::response::{ChatChunk, FinishReason, Usage};
 use super::sse::{Decoder, Event};
+use super::trace::StreamSpans;
 
 /// How long a stream that said `[DONE]` may take to end before its connection is given up. The end follows at once from
 /// servers that send one at all.
@@ -46,6 +47,7 @@ pub struct ChatStream {
     usage: Option<Usage>,
     finish_reason: Option<FinishReason>,
     end: Option<StreamEnd>,
+    spans: StreamSpans,
 }
 
 enum State {
@@ -157,9 +159,15 @@ impl Source {
 }
 
 impl ChatStream {
-    pub(crate) fn new(shared: Arc<Shared>, request_id: RequestId, attempts: Vec<Attempt>, source: Source) -> Self {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        request_id: RequestId,
+        attempts: Vec<Attempt>,
+        source: Source,
+        spans: StreamSpans,
+    ) -> Self {
         let state = State::Open(Box::new(source));
-        Self { shared, request_id, attempts, state, usage: None, finish_reason: None, end: None }
+        Self { shared, request_id, attempts, state, usage: None, finish_reason: None, end: None, spans }
     }
 
     /// The next chunk; `None` when the answer is complete, or after an error.
@@ -196,6 +204,7 @@ impl ChatStream {
         if let Some(last) = self.attempts.last_mut() {
             *last = record;
         }
+        self.spans.end(&self.attempts, self.finish_reason.as_ref(), self.usage.as_ref());
     }
 }
 
@@ -206,6 +215,7 @@ impl Stream for ChatStream {
         let State::Open(source) = &mut self.state else { return Poll::Ready(None) };
         let item = ready!(source.poll_item(cx));
         if let Ok(Item::Chunk(chunk)) = item {
+            self.spans.chunk(&chunk);
             self.usage = chunk.usage().copied().or(self.usage);
             self.finish_reason = chunk.finish_reason().cloned().or_else(|| self.finish_reason.take());
             return Poll::Ready(Some(Ok(chunk)));

@@ -67,9 +67,9 @@ pub(crate) struct Addresses<T> {
 impl<T: Clone> Addresses<T> {
     /// Those below the base, which `parse` joins with a path.
     pub(crate) fn new(base: &BaseUrl, parse: fn(&BaseUrl, &str) -> Result<T, Error>) -> Result<Self, Error> {
-        let at = |path| parse(base, path);
-        let (chat, embeddings) = (at("/chat/completions")?, at("/embeddings")?);
-        Ok(Self { chat, embeddings, models: at(Endpoint::MODELS_PATH)?, base: base.clone(), parse })
+        let at = |endpoint: Endpoint<'_>| parse(base, endpoint.path());
+        let (chat, embeddings) = (at(Endpoint::Chat)?, at(Endpoint::Embeddings)?);
+        Ok(Self { chat, embeddings, models: at(Endpoint::Models)?, base: base.clone(), parse })
     }
 
     /// Fails for the name of a model that is longer than an address may be.
@@ -78,13 +78,23 @@ impl<T: Clone> Addresses<T> {
             Endpoint::Chat => Ok(self.chat.clone()),
             Endpoint::Embeddings => Ok(self.embeddings.clone()),
             Endpoint::Models => Ok(self.models.clone()),
-            Endpoint::Model(path) => (self.parse)(&self.base, &path.0),
+            Endpoint::Model(_) => (self.parse)(&self.base, endpoint.path()),
         }
     }
 }
 
 impl Endpoint<'_> {
     const MODELS_PATH: &'static str = "/models";
+
+    /// Below the base URL.
+    pub(crate) fn path(&self) -> &str {
+        match self {
+            Self::Chat => "/chat/completions",
+            Self::Embeddings => "/embeddings",
+            Self::Models => Self::MODELS_PATH,
+            Self::Model(path) => &path.0,
+        }
+    }
 
     pub(crate) fn method(self) -> Method {
         match self {

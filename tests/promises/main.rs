@@ -12,6 +12,7 @@ mod client_retry;
 mod client_sockets;
 mod client_stream;
 mod client_timeouts;
+mod client_traces;
 mod command;
 mod determinism;
 mod live;
