@@ -3,8 +3,11 @@
 //! - [`client`]: a client for OpenAI-compatible relays, with retries, timeouts and a pool that survive a bad day.
 //! - [`load`]: scenarios, schedules, and the one loop that plays them.
 //! - [`report`]: what came of it, as a table, JSON or CSV.
+//! - [`checklist`]: whether a relay, and a policy, are ready to be moved to.
 //! - [`target`]: the embedded mock relay, the same in virtual time, or a live one.
 
+#[cfg(feature = "bench")]
+pub mod checklist;
 pub mod client;
 #[cfg(feature = "bench")]
 mod endpoint;

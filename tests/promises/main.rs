@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod agreement;
 mod books;
 mod bursts;
+mod checklist;
 mod client_answers;
 mod client_batch;
 mod client_pool;
