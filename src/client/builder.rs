@@ -16,6 +16,7 @@ use super::models::Catalog;
 use super::policy::{BillingRisk, BrokenStreams, Hints, Jitter, OtherModel, Policy, Retry, RetryBudget, Timeout};
 use super::pool::Cap;
 use super::stream::Proof;
+use super::trace::Server;
 use super::transport::{HyperTransport, NetworkTransport, Transport, with_defaults};
 use super::{Client, Shared};
 
@@ -228,12 +229,13 @@ impl ClientBuilder {
         check(&self.policy)?;
         let cap = self.policy.pool.cap();
         let (transport, in_flight) = match self.transport {
-            TransportKind::Network => (Transport::Network(NetworkTransport::new(&base, &self.policy)?), Cap::new(cap)),
+            TransportKind::Network => (Transport::Network(Box::new(NetworkTransport::new(&base, &self.policy)?)), Cap::new(cap)),
             TransportKind::Hyper => {
                 (Transport::Hyper(Box::new(HyperTransport::new(&base, &self.policy, self.connector)?)), Cap::new(None))
             }
         };
         Ok(Client(Arc::new(Shared {
+            server: Server::new(&base),
             headers: headers(&base, self.api_key.as_ref())?,
             line: Line { transport, in_flight, proof: self.proof, key: self.api_key },
             budgets: Budgets::new(&self.policy.retry),

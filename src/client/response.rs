@@ -6,7 +6,8 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::attempt::Attempt;
-use super::request::RequestId;
+use super::request::{Message, RequestId};
+use super::tools::ToolCall;
 
 /// A complete answer.
 #[derive(Clone, Debug)]
@@ -26,6 +27,19 @@ impl ChatResponse {
     /// The texts of all choices.
     pub fn contents(&self) -> impl Iterator<Item = &str> {
         self.completion.choices.iter().map(|choice| choice.message.content.as_deref().unwrap_or_default())
+    }
+
+    /// The tools that the first choice calls; most often none.
+    pub fn tool_calls(&self) -> &[ToolCall] {
+        self.completion.choices.first().map_or(&[], |choice| &choice.message.tool_calls)
+    }
+
+    /// The first choice as a message, to go on with the conversation.
+    pub fn message(&self) -> Message {
+        match self.tool_calls() {
+            [] => Message::new("assistant", self.content()),
+            calls => Message::tool_calls(calls),
+        }
     }
 
     /// Why the first choice ended.
@@ -169,6 +183,8 @@ pub(crate) struct Choice {
 struct Said {
     #[serde(default)]
     content: Option<Box<str>>,
+    #[serde(default, deserialize_with = "or_default")]
+    tool_calls: Vec<ToolCall>,
 }
 
 /// A model that an endpoint offers.

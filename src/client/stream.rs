@@ -29,6 +29,7 @@ use super::error::{Error, Failure, Stop};
 use super::policy::BrokenStreams;
 use super::request::RequestId;
 use super::response::{FinishReason, Usage};
+use super::trace::StreamSpans;
 
 /// A streamed answer: a [`Stream`] of [`ChatChunk`]s.
 ///
@@ -45,8 +46,8 @@ use super::response::{FinishReason, Usage};
 ///
 /// It ends with `None` only when the answer is complete, by a [`Proof`] of its end. If it breaks, errs or just stops, the last item
 /// is an error, whose [`partial`](Error::partial) has what arrived. Nothing is retried after the first content, since the caller may
-/// have used it, unless the policy says so ([`BrokenStreams::Restart`](super::BrokenStreams::Restart)). Read to its end the stream hands its connection back to the pool; dropped before, it closes the connection, which
-/// tells the server to stop.
+/// have used it, unless the policy says so ([`BrokenStreams::Restart`](super::BrokenStreams::Restart)). Read to its end the stream
+/// hands its connection back to the pool; dropped before, it closes the connection, which tells the server to stop.
 pub struct ChatStream {
     shared: Arc<Shared>,
     question: Arc<Question>,
@@ -56,6 +57,7 @@ pub struct ChatStream {
     /// The next chunk is the first of a new answer.
     restarts: bool,
     end: Option<StreamEnd>,
+    spans: StreamSpans,
 }
 
 enum State {
@@ -66,9 +68,11 @@ enum State {
 }
 
 impl ChatStream {
-    pub(crate) fn new(shared: Arc<Shared>, question: Question, (source, attempts): Opened) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, question: Question, opened: Opened) -> Self {
+        let Opened { source, attempts, attempt } = opened;
+        let spans = StreamSpans::new(question.span.clone(), attempt);
         let (question, state) = (Arc::new(question), State::Open(Box::new(source)));
-        Self { shared, question, attempts, state, so_far: Partial::default(), restarts: false, end: None }
+        Self { shared, question, attempts, state, so_far: Partial::default(), restarts: false, end: None, spans }
     }
 
     /// The next chunk; `None` when the answer is complete, or after an error.
@@ -111,12 +115,14 @@ impl ChatStream {
         if let Some(last) = self.attempts.last_mut() {
             *last = record;
         }
+        self.spans.end(&self.attempts, self.so_far.finish_reason.as_ref(), self.so_far.usage.as_ref());
     }
 
     /// The stream broke: asks again, or ends with the error.
     fn broke(&mut self, source: Source, failure: Failure) -> Option<Error> {
         let broken = source.break_off(failure);
         if self.shared.policy.retry.broken_streams == BrokenStreams::Restart {
+            self.spans.attempt.end(&broken.0);
             let (shared, question) = (Arc::clone(&self.shared), Arc::clone(&self.question));
             let mut earlier = std::mem::take(&mut self.attempts);
             earlier.pop();
@@ -133,8 +139,9 @@ impl ChatStream {
     /// It was asked for again, with or without success.
     fn reopened(&mut self, opened: Result<Opened, Error>) -> Option<Error> {
         match opened {
-            Ok((source, attempts)) => {
+            Ok(Opened { source, attempts, attempt }) => {
                 (self.attempts, self.so_far, self.restarts) = (attempts, Partial::default(), true);
+                self.spans = StreamSpans::new(self.question.span.clone(), attempt);
                 self.state = State::Open(Box::new(source));
                 None
             }
@@ -166,6 +173,7 @@ impl Stream for ChatStream {
             let item = ready!(source.poll_item(cx));
             if let Ok(Item::Chunk(mut chunk)) = item {
                 chunk.restarts = std::mem::take(&mut self.restarts);
+                self.spans.chunk(&chunk);
                 self.so_far.add(&chunk);
                 return Poll::Ready(Some(Ok(chunk)));
             }

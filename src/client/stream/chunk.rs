@@ -5,6 +5,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::client::response::{FinishReason, Usage, or_default};
+use crate::client::tools::ToolCallDelta;
 
 /// One piece of a streamed answer.
 #[derive(Clone, Debug)]
@@ -17,8 +18,16 @@ pub struct ChatChunk {
 impl ChatChunk {
     /// The text this chunk adds to the first choice; empty when it adds none.
     pub fn content(&self) -> &str {
-        let first = self.body.choices.iter().find(|choice| choice.index == 0);
-        first.and_then(|choice| choice.delta.content.as_deref()).unwrap_or_default()
+        self.first().and_then(|choice| choice.delta.content.as_deref()).unwrap_or_default()
+    }
+
+    /// The pieces of tool calls this chunk adds to the first choice; [`ToolCalls`](crate::client::ToolCalls) puts them together.
+    pub fn tool_calls(&self) -> &[ToolCallDelta] {
+        self.first().map_or(&[], |choice| &choice.delta.tool_calls)
+    }
+
+    fn first(&self) -> Option<&ChunkChoice> {
+        self.body.choices.iter().find(|choice| choice.index == 0)
     }
 
     /// What it adds to each choice. Empty in the chunk of the usage, and in the one that some servers send before the answer.
@@ -117,7 +126,10 @@ pub struct Delta {
     /// Text.
     #[serde(default)]
     pub content: Option<Box<str>>,
-    /// The other fields, such as `tool_calls`, `refusal` or `reasoning_content`.
+    /// Pieces of tool calls.
+    #[serde(default, deserialize_with = "or_default")]
+    pub tool_calls: Vec<ToolCallDelta>,
+    /// The other fields, such as `refusal` or `reasoning_content`.
     #[serde(flatten)]
     pub fields: Map<String, Value>,
 }
@@ -131,7 +143,8 @@ impl Delta {
             Value::Object(object) => !object.is_empty(),
             Value::Null | Value::Bool(_) | Value::Number(_) => false,
         };
-        self.content.as_ref().is_some_and(|content| !content.is_empty()) || self.fields.values().any(brings)
+        let text = self.content.as_deref().unwrap_or_default();
+        !text.is_empty() || !self.tool_calls.is_empty() || self.fields.values().any(brings)
     }
 }
 

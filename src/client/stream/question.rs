@@ -12,7 +12,8 @@ use crate::client::error::Error;
 use crate::client::exchange::Broken;
 use crate::client::policy::Timeouts;
 use crate::client::request::RequestId;
-use crate::client::retry::Tried;
+use crate::client::retry::{Tried, Turn};
+use crate::client::trace::{AttemptSpan, RequestSpan};
 use crate::client::transport::{Accept, Endpoint};
 use crate::client::watchdog::Deadline;
 
@@ -22,16 +23,23 @@ pub(crate) struct Question {
     body: Bytes,
     timeouts: Timeouts,
     pub(super) id: RequestId,
+    pub(super) span: RequestSpan,
     asked: Instant,
 }
 
-/// A stream whose first content is there, and all attempts up to it.
-pub(crate) type Opened = (Source, Vec<Attempt>);
+/// A stream whose first content is there.
+pub(crate) struct Opened {
+    pub(super) source: Source,
+    /// All of them up to the stream's own.
+    pub(super) attempts: Vec<Attempt>,
+    /// The span of the stream's own attempt.
+    pub(super) attempt: AttemptSpan,
+}
 
 impl Question {
     /// Asked now: the total timeout counts from here, however often it is asked again.
-    pub(crate) fn new(model: Arc<str>, body: Bytes, timeouts: Timeouts, id: RequestId) -> Self {
-        Self { model, body, timeouts, id, asked: now() }
+    pub(crate) fn new(model: Arc<str>, body: Bytes, timeouts: Timeouts, id: RequestId, span: RequestSpan) -> Self {
+        Self { model, body, timeouts, id, span, asked: now() }
     }
 
     pub(crate) async fn open(&self, shared: &Shared) -> Result<Opened, Error> {
@@ -45,23 +53,27 @@ impl Question {
 
     async fn ask(&self, shared: &Shared, earlier: Vec<Attempt>, mut broken: Option<Broken>) -> Result<Opened, Error> {
         let deadline = Deadline::new(self.asked, &self.timeouts);
-        let rule = shared.policy.other_model;
         let outcome = shared.retrying(&self.id, deadline, earlier, |turn| {
             // The loop decides on what broke as if it had just been tried.
             let broken = broken.take();
-            let outgoing = shared.outgoing(Endpoint::Chat, &self.body, &self.id, turn, Accept::EventStream);
             async move {
-                let source = match broken {
-                    Some(broken) => Err(broken),
-                    None => match shared.line.open(outgoing, turn, deadline).await {
-                        Ok(exchange) => Source::open(exchange, shared.line.proof).await,
-                        Err(broken) => Err(broken),
-                    },
-                };
-                let source = source.and_then(|source| source.of_model(&self.model, rule));
-                source.map_or_else(Tried::from, |source| Tried { record: source.record(), result: Ok(source) })
+                match broken {
+                    Some(broken) => Tried::from(broken),
+                    None => self.span.attempt(&shared.server, Endpoint::Chat, turn, self.attempt(shared, turn, deadline)).await,
+                }
             }
         });
-        shared.conclude(outcome.await)
+        let ((source, attempt), attempts) = shared.conclude(&self.span, outcome.await)?;
+        Ok(Opened { source, attempts, attempt })
+    }
+
+    async fn attempt(&self, shared: &Shared, turn: Turn, deadline: Deadline<'_>) -> Tried<Source> {
+        let outgoing = shared.outgoing(Endpoint::Chat, &self.body, &self.id, turn, Accept::EventStream);
+        let source = match shared.line.open(outgoing, turn, deadline).await {
+            Ok(exchange) => Source::open(exchange, shared.line.proof).await,
+            Err(broken) => Err(broken),
+        };
+        let source = source.and_then(|source| source.of_model(&self.model, shared.policy.other_model));
+        source.map_or_else(Tried::from, |source| Tried { record: source.record(), result: Ok(source) })
     }
 }

@@ -8,7 +8,7 @@ use relaybench_clock::HyperTimer;
 use super::body::RequestBody;
 use super::fault::{Fault, Stage};
 use super::scope::Scope;
-use super::{Addresses, Endpoint, Outgoing, Reply, ReplyBody, tls};
+use super::{Addresses, Outgoing, Reply, ReplyBody, tls};
 use crate::client::attempt::Connection;
 use crate::client::config::BaseUrl;
 use crate::client::connector::{Connector, Dialer, Identity};
@@ -32,14 +32,13 @@ impl HyperTransport {
             .retry_canceled_requests(false)
             .set_host(false);
         let client = builder.build(Dialer::new(connector, base, policy, tls)?);
-        let uris = Addresses { chat: base.join(Endpoint::CHAT_PATH)?, models: base.join(Endpoint::MODELS_PATH)? };
-        Ok(Self { client, uris })
+        Ok(Self { client, uris: Addresses::new(base, BaseUrl::join)? })
     }
 
     pub(crate) async fn send(&self, outgoing: Outgoing<'_>, scope: &Scope) -> Result<Reply, Fault> {
         let mut request = hyper::Request::new(outgoing.body(scope));
         *request.method_mut() = outgoing.endpoint.method();
-        *request.uri_mut() = self.uris.of(outgoing.endpoint).clone();
+        *request.uri_mut() = self.uris.of(outgoing.endpoint).map_err(|error| Fault::new(error, Stage::Connect))?;
         *request.headers_mut() = outgoing.headers();
         let response = scope.wrap(self.client.request(request)).await.map_err(fault)?;
         let (head, body) = response.into_parts();

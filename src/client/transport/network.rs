@@ -8,7 +8,7 @@ use reqwest::redirect;
 use super::dns::Resolver;
 use super::fault::{Fault, Stage};
 use super::scope::Scope;
-use super::{Addresses, Endpoint, Outgoing, Reply, ReplyBody, tls};
+use super::{Addresses, Outgoing, Reply, ReplyBody, tls};
 use crate::client::config::BaseUrl;
 use crate::client::error::{Error, ErrorKind};
 use crate::client::policy::Policy;
@@ -36,15 +36,12 @@ impl NetworkTransport {
         let client = builder
             .build()
             .map_err(|source| Error::of(ErrorKind::Config, "the HTTP client cannot be set up").with_source(source))?;
-        let url = |path| {
-            reqwest::Url::parse(&format!("{base}{path}"))
-                .map_err(|source| Error::of(ErrorKind::Config, format!("base URL \"{base}\" is not a URL")).with_source(source))
-        };
-        Ok(Self { client, urls: Addresses { chat: url(Endpoint::CHAT_PATH)?, models: url(Endpoint::MODELS_PATH)? } })
+        Ok(Self { client, urls: Addresses::new(base, url)? })
     }
 
     pub(crate) async fn send(&self, outgoing: Outgoing<'_>, scope: &Scope) -> Result<Reply, Fault> {
-        let mut request = reqwest::Request::new(outgoing.endpoint.method(), self.urls.of(outgoing.endpoint).clone());
+        let url = self.urls.of(outgoing.endpoint).map_err(|error| Fault::new(error, Stage::Connect))?;
+        let mut request = reqwest::Request::new(outgoing.endpoint.method(), url);
         *request.headers_mut() = outgoing.headers();
         *request.body_mut() = Some(reqwest::Body::wrap(outgoing.body(scope)));
         // The cap is on attempts, so that nothing is waited for but the connection itself.
@@ -53,6 +50,11 @@ impl NetworkTransport {
         let (head, body) = hyper::Response::<reqwest::Body>::from(response).into_parts();
         Ok(Reply { status: head.status.as_u16(), headers: head.headers, body: ReplyBody::Network(body), connection: None })
     }
+}
+
+fn url(base: &BaseUrl, path: &str) -> Result<reqwest::Url, Error> {
+    reqwest::Url::parse(&format!("{base}{path}"))
+        .map_err(|source| Error::of(ErrorKind::Config, format!("base URL \"{base}\" is not a URL")).with_source(source))
 }
 
 fn fault(error: reqwest::Error) -> Fault {

@@ -1,5 +1,6 @@
 //! Servers, clients, runs and processes for the promises.
 
+pub(crate) mod listener;
 pub(crate) mod process;
 pub(crate) mod raw_relay;
 pub(crate) mod runs;
