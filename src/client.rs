@@ -49,7 +49,8 @@ pub use self::builder::{ClientBuilder, TransportKind};
 pub use self::config::ApiKey;
 pub use self::error::{Error, ErrorKind, Stop};
 pub use self::models::Catalog;
-pub use self::policy::{Hints, Jitter, Policy, Pool, Retry, RetryOn, Timeouts, UnknownPolicy};
+pub use self::policy::{Hints, Http2, Jitter, Policy, Pool, Protocol, Retry, RetryOn, Timeouts, UnknownPolicy};
+pub use self::pool::{PoolStats, Waits};
 pub use self::request::{ChatRequest, Message, PreparedRequest, RequestId};
 pub use self::response::{ChatChunk, ChatResponse, FinishReason, Model, Usage};
 pub use self::stream::{ChatStream, StreamEnd};
@@ -85,6 +86,11 @@ impl Client {
     /// How this client behaves.
     pub fn policy(&self) -> &Policy {
         &self.0.policy
+    }
+
+    /// What its pool did until now.
+    pub fn pool(&self) -> PoolStats {
+        self.0.line.pool.stats()
     }
 
     /// Asks and waits for the whole answer.

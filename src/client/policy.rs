@@ -1,5 +1,6 @@
 //! How the client behaves, as data: presets by name, every figure open to change.
 
+mod http2;
 mod pool;
 mod retry;
 mod timeouts;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+pub use self::http2::{Http2, Protocol};
 pub use self::pool::Pool;
 pub use self::retry::{Hints, Jitter, Retry, RetryOn};
 pub use self::timeouts::Timeouts;
@@ -119,6 +121,8 @@ impl Policy {
                 max_per_host: Some(100),
                 idle_timeout: Some(Duration::from_secs(15)),
                 dns_ttl: Duration::from_secs(10),
+                tcp_keepalive: None,
+                ..Pool::default()
             },
             retry: Retry::never(),
         }
@@ -134,6 +138,8 @@ impl Policy {
                 max_per_host: Some(100),
                 idle_timeout: Some(Duration::from_secs(30)),
                 dns_ttl: Duration::from_secs(300),
+                tcp_keepalive: None,
+                ..Pool::default()
             },
             ..Self::tutorial_bench()
         }
@@ -176,6 +182,7 @@ impl Policy {
                 max_connections: Some(1000),
                 idle_timeout: Some(Duration::from_secs(5)),
                 dns_ttl: Duration::ZERO,
+                tcp_keepalive: None,
                 ..Pool::default()
             },
             retry: Retry {
