@@ -5,7 +5,9 @@
 mod books;
 mod bursts;
 mod client_answers;
+mod client_http2;
 mod client_pool;
+mod client_pool_sockets;
 mod client_retry;
 mod client_sockets;
 mod client_stream;
