@@ -13,7 +13,7 @@ use super::{seconds, seconds_or_null};
 /// place wait in the order in which they came; [`Client::pool`](crate::Client::pool) tells how long.
 ///
 /// What keeping connections gains: a closed loop whose answers take R and whose connections take C to open does (R + C) / R times
-/// the work when it keeps them. At C = 50 ms, a TCP and TLS handshake over 25 ms of distance, that is 12 % at R = 424 ms, and the
+/// the work when it keeps them. At C = 50 ms, a TCP and TLS handshake over 25 ms of distance, that is 12 % at R = 423 ms, and the
 /// 40 % that is often claimed needs answers within 125 ms.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
