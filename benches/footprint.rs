@@ -27,6 +27,8 @@ const STREAMS: u64 = 10_000;
 /// In criterion's test mode it is only shown to run.
 const TEST_STREAMS: u64 = 100;
 
+const KIB: f64 = 1024.0;
+
 /// How long an idle mock is watched.
 const IDLE: Duration = Duration::from_secs(10);
 const TEST_IDLE: Duration = Duration::from_millis(100);
@@ -72,10 +74,10 @@ fn measure(streams: u64, idle: Duration) -> Result<(), Failure> {
     let open: Vec<TcpStream> = (0..streams).map(|_| mock.open_stream()).collect::<io::Result<_>>()?;
     let after = mock.resident_bytes()?;
     println!(
-        "streams: {streams} open take {:.2} KB each; the process has {:.1} MB, idle it had {:.1} MB",
-        (after - before) as f64 / open.len() as f64 / 1e3,
-        after as f64 / 1e6,
-        before as f64 / 1e6,
+        "streams: {streams} open take {:.2} KiB each; the process has {:.1} MiB, idle it had {:.1} MiB",
+        (after - before) as f64 / open.len() as f64 / KIB,
+        after as f64 / KIB / KIB,
+        before as f64 / KIB / KIB,
     );
     Ok(())
 }

@@ -24,10 +24,9 @@ const RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count
 pub(crate) struct Attempt {
     term: Arc<Term>,
     entry: Entry,
-    /// Since the profile's start.
-    arrived: Duration,
     is_hang: bool,
-    retry_count: Option<u32>,
+    /// The caller said which try it is.
+    counts_tries: bool,
     ticket: Option<Ticket>,
 }
 
@@ -43,7 +42,7 @@ impl Attempt {
             arrived_ns: nanoseconds(term.since_server_start(arrived)),
             ..Entry::default()
         };
-        Box::new(Self { term, entry, arrived, is_hang: false, retry_count, ticket: None })
+        Box::new(Self { term, entry, is_hang: false, counts_tries: retry_count.is_some(), ticket: None })
     }
 
     pub(crate) fn term(&self) -> &Arc<Term> {
@@ -57,7 +56,8 @@ impl Attempt {
 
     /// When it arrived, since the profile's start.
     pub(crate) fn arrived(&self) -> Duration {
-        self.arrived
+        // Kept once, since thousands of attempts wait at a time.
+        Duration::from_nanos(self.entry.arrived_ns).saturating_sub(self.term.since_server_start(Duration::ZERO))
     }
 
     /// Who may call: the holder of a bearer token that the profile accepts.
@@ -82,11 +82,11 @@ impl Attempt {
             Some(id) => draw::hash(id.as_bytes()),
             None => draw::hash(body),
         };
-        let attempt = match (&self.entry.request_id, self.retry_count) {
-            (Some(_), Some(count)) => u64::from(count),
+        let attempt = match (&self.entry.request_id, self.counts_tries) {
+            (Some(_), true) => u64::from(self.entry.attempt),
             _ => self.term.common.occurrence(request),
         };
-        if self.retry_count.is_none() {
+        if !self.counts_tries {
             self.entry.attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
         }
         Draws::new(self.term.profile.seed, request, attempt)
@@ -100,7 +100,7 @@ impl Attempt {
 
     /// Takes its place in the relay, until this is dropped.
     pub(crate) fn enter(&mut self, demand: Demand) -> Result<(Plan, Option<Grant>), Refusal> {
-        let Arrival { ticket, in_flight, plan, grant } = self.term.arrive(demand, self.arrived)?;
+        let Arrival { ticket, in_flight, plan, grant } = self.term.arrive(demand, self.arrived())?;
         self.ticket = Some(ticket);
         self.entry.in_flight = in_flight;
         if let Plan::Completion { tokens, .. } = plan {
@@ -118,8 +118,8 @@ impl Attempt {
     /// An answer that is given at once.
     pub(crate) fn answered_at_once(&mut self, status: u16) {
         self.entry.status = Some(status);
-        self.due_first(self.arrived);
-        self.due_end(self.arrived);
+        self.due_first(self.arrived());
+        self.due_end(self.arrived());
     }
 
     /// Ready when it is its turn.
@@ -127,13 +127,13 @@ impl Attempt {
         match &self.ticket {
             Some(ticket) => self.term.poll_grant(ticket, cx),
             // Whoever never entered waits for nobody.
-            None => Poll::Ready(Grant { from: self.arrived }),
+            None => Poll::Ready(Grant { from: self.arrived() }),
         }
     }
 
     /// Ready when the batch has come to the token with this number, and when that was.
     pub(super) fn poll_stepped(&mut self, number: u32, cx: &mut Context<'_>) -> Poll<Duration> {
-        let Some(ticket) = &self.ticket else { return Poll::Ready(self.arrived) };
+        let Some(ticket) = &self.ticket else { return Poll::Ready(self.arrived()) };
         let Progress { first, last, .. } = ready!(self.term.poll_tokens(ticket, number, cx));
         let first = first.unwrap_or(last);
         self.due_first(if self.entry.stream { first } else { last });
@@ -150,7 +150,7 @@ impl Attempt {
 
     /// It is its turn.
     pub(super) fn granted(&mut self, from: Duration) {
-        self.entry.waited_ns = nanoseconds(from.saturating_sub(self.arrived));
+        self.entry.waited_ns = nanoseconds(from.saturating_sub(self.arrived()));
     }
 
     /// When the first of the answer is due, since the profile's start.
@@ -160,7 +160,7 @@ impl Attempt {
 
     /// When its end is due.
     pub(super) fn due_end(&mut self, due: Duration) {
-        self.entry.latency_ns = nanoseconds(due.saturating_sub(self.arrived)).saturating_sub(self.entry.waited_ns);
+        self.entry.latency_ns = nanoseconds(due.saturating_sub(self.arrived())).saturating_sub(self.entry.waited_ns);
         self.entry.due_end_ns = Some(nanoseconds(self.term.since_server_start(due)));
     }
 
@@ -197,7 +197,7 @@ impl Drop for Attempt {
     }
 }
 
-/// 64 bits hold five centuries.
+/// 64 bits hold five centuries; what is beyond them stays there.
 fn nanoseconds(duration: Duration) -> u64 {
-    duration.as_nanos() as u64
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,8 +1,6 @@
 //! The sentences of seeded completions: nothing in them that JSON would have to escape, and nothing that runs together with its
 //! neighbours in any encoding.
 
-use std::ops::Range;
-
 /// Twelve words each: short enough that most completions have several. A power of two of them, so that none is favoured.
 pub(crate) const SENTENCES: [&str; 16] = [
     " A quantum bit holds several states at once until it is measured.",
@@ -40,22 +38,25 @@ pub(crate) struct Sentence {
 }
 
 impl Sentence {
+    /// How many bytes the blank has.
+    pub(crate) const BLANK: usize = 1;
+
     /// `lengths` parts a text into tokens, and gives the bytes of each.
     #[cfg(feature = "exact-tokens")]
     pub(super) fn new(text: &'static str, lengths: impl Fn(&str) -> Box<[u8]>) -> Self {
-        Self { text, first: Ends::new(1, &lengths(&text[1..])), later: Ends::new(0, &lengths(text)) }
+        let (first, later) = (lengths(&text[Self::BLANK..]), lengths(text));
+        Self { text, first: Ends::new(Self::BLANK, &first), later: Ends::new(0, &later) }
     }
 
-    /// A range of its bytes, as [`Ends::tokens`] gives it.
-    pub(crate) fn bytes(&self, range: Range<usize>) -> &'static [u8] {
-        &self.text.as_bytes()[range]
+    /// Its text.
+    pub(crate) fn bytes(&self) -> &'static [u8] {
+        self.text.as_bytes()
     }
 }
 
-/// Where the tokens of a sentence end.
+/// Where the tokens of a sentence end, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ends {
-    begin: u8,
     ends: [u8; Self::MOST],
     count: u8,
 }
@@ -63,13 +64,13 @@ pub(crate) struct Ends {
 impl Ends {
     /// More tokens than any sentence has in any encoding.
     const MOST: usize = 24;
-    const NONE: Self = Self { begin: 0, ends: [0; Self::MOST], count: 0 };
+    const NONE: Self = Self { ends: [0; Self::MOST], count: 0 };
 
     #[cfg(feature = "exact-tokens")]
-    fn new(begin: u8, lengths: &[u8]) -> Self {
+    fn new(begin: usize, lengths: &[u8]) -> Self {
         assert!(lengths.len() <= Self::MOST, "a sentence has {} tokens", lengths.len());
-        let mut ends = Self { begin, count: lengths.len() as u8, ..Self::NONE };
-        lengths.iter().zip(&mut ends.ends).fold(begin, |sum, (length, end)| {
+        let mut ends = Self { count: lengths.len() as u8, ..Self::NONE };
+        lengths.iter().zip(&mut ends.ends).fold(begin as u8, |sum, (length, end)| {
             *end = sum + length;
             *end
         });
@@ -81,10 +82,9 @@ impl Ends {
         self.count.into()
     }
 
-    /// Where tokens are, in bytes of the sentence.
-    pub(crate) fn tokens(&self, tokens: Range<usize>) -> Range<usize> {
-        let begin = if tokens.start == 0 { self.begin } else { self.ends[tokens.start - 1] };
-        begin.into()..self.ends[tokens.end - 1].into()
+    /// Where so many tokens end, at least one.
+    pub(crate) fn after(&self, tokens: usize) -> usize {
+        self.ends[tokens - 1].into()
     }
 }
 
@@ -92,8 +92,8 @@ const fn word_by_word() -> Sentences {
     let mut sentences = [const { Sentence { text: "", first: Ends::NONE, later: Ends::NONE } }; SENTENCES.len()];
     let mut i = 0;
     while i < sentences.len() {
-        let later = words(SENTENCES[i].as_bytes());
-        sentences[i] = Sentence { text: SENTENCES[i], first: Ends { begin: 1, ..later }, later };
+        let ends = words(SENTENCES[i].as_bytes());
+        sentences[i] = Sentence { text: SENTENCES[i], first: ends, later: ends };
         i += 1;
     }
     sentences
@@ -124,14 +124,14 @@ mod tests {
     }
 
     #[test]
-    fn a_word_is_a_token_with_or_without_its_blank() {
+    fn a_word_is_a_token_with_the_blank_before_it() {
         for sentence in &WORD_BY_WORD {
-            for (ends, begin) in [(sentence.first, 1), (sentence.later, 0)] {
+            for ends in [sentence.first, sentence.later] {
                 assert_eq!(ends.count(), 12);
-                let words: Vec<_> = (0..12).map(|word| sentence.text[ends.tokens(word..word + 1)].to_owned()).collect();
-                assert_eq!(words.concat(), sentence.text[begin..]);
-                assert!(words[1..].iter().all(|word| word.starts_with(' ') && word.matches(' ').count() == 1), "{words:?}");
+                assert_eq!(ends.after(12), sentence.text.len());
+                assert!((1..12).all(|word| sentence.text[ends.after(word)..].starts_with(' ')));
             }
+            assert_eq!(sentence.text.matches(' ').count(), 12);
         }
     }
 }

@@ -1,12 +1,15 @@
 //! The content of an answer, token by token.
 
+mod recital;
+mod seeded;
+
 use std::sync::Arc;
 
 use rand_pcg::Pcg64Mcg;
-use rand_pcg::rand_core::Rng;
 
-use super::write_string;
-use crate::tokens::{Counter, Ends, Place, Sentence, Sentences, Text};
+use self::recital::Recital;
+use self::seeded::Seeded;
+use crate::tokens::{Counter, Text};
 
 /// What an answer says, in so many tokens.
 #[derive(Clone, Debug)]
@@ -19,7 +22,7 @@ pub(crate) struct Content {
 #[derive(Clone, Debug)]
 enum Source {
     Seeded(Seeded),
-    Text { text: Arc<Text>, place: Place },
+    Text(Recital),
 }
 
 impl Content {
@@ -30,7 +33,7 @@ impl Content {
 
     /// The first tokens of a text, at most as many as it has.
     pub(crate) fn text(text: Arc<Text>, tokens: u32) -> Self {
-        Self { source: Source::Text { text, place: Place::default() }, tokens, written: 0 }
+        Self { source: Source::Text(Recital::new(text)), tokens, written: 0 }
     }
 
     /// Whether nothing is written yet.
@@ -47,7 +50,7 @@ impl Content {
     pub(crate) fn size(&self) -> usize {
         match &self.source {
             Source::Seeded(_) => 8 * self.tokens as usize,
-            Source::Text { text, .. } => text.len(),
+            Source::Text(recital) => recital.size(),
         }
     }
 
@@ -55,77 +58,34 @@ impl Content {
     pub(crate) fn is_silent(&self, tokens: u32) -> bool {
         match &self.source {
             Source::Seeded(_) => tokens == 0,
-            Source::Text { text, place } => text.after(*place, tokens).0.is_empty(),
+            Source::Text(recital) => recital.is_silent(tokens),
         }
     }
 
     /// So many of the tokens to come, or more where these are silent, or as many as there are.
     pub(crate) fn at_least(&self, tokens: u32) -> u32 {
-        (tokens..self.remaining()).find(|tokens| !self.is_silent(*tokens)).unwrap_or(self.remaining())
+        match &self.source {
+            Source::Seeded(_) => tokens.min(self.remaining()),
+            Source::Text(recital) => recital.at_least(tokens, self.remaining()),
+        }
     }
 
     /// Leaves out the next so many tokens, which are silent.
     pub(crate) fn pass(&mut self, tokens: u32) {
-        if let Source::Text { text, place } = &mut self.source {
-            *place = text.after(*place, tokens).1;
+        if let Source::Text(recital) = &mut self.source {
+            recital.pass(tokens);
         }
         self.written += tokens;
     }
 
-    /// Appends the next so many tokens as a JSON string.
+    /// Appends the next so many tokens to a JSON string that is open.
     pub(crate) fn write(&mut self, tokens: u32, out: &mut Vec<u8>) {
         match &mut self.source {
-            Source::Seeded(seeded) => {
-                out.push(b'"');
-                seeded.write(tokens as usize, out);
-                out.push(b'"');
-            }
-            Source::Text { text, place } => {
-                let (said, behind) = text.after(*place, tokens);
-                write_string(said, out);
-                *place = behind;
-            }
+            Source::Seeded(seeded) => seeded.write(tokens as usize, out),
+            Source::Text(recital) => recital.write(tokens, out),
         }
         self.written += tokens;
     }
-}
-
-/// Sentences as they are drawn.
-#[derive(Clone, Debug)]
-struct Seeded {
-    stream: Pcg64Mcg,
-    sentences: &'static Sentences,
-    /// Which is being written, where its tokens end, and how many of them are written.
-    sentence: &'static Sentence,
-    ends: &'static Ends,
-    place: usize,
-}
-
-impl Seeded {
-    fn new(mut stream: Pcg64Mcg, sentences: &'static Sentences) -> Self {
-        let sentence = draw(&mut stream, sentences);
-        Self { stream, sentences, sentence, ends: &sentence.first, place: 0 }
-    }
-
-    fn write(&mut self, tokens: usize, out: &mut Vec<u8>) {
-        let mut left = tokens;
-        while left > 0 {
-            if self.place == self.ends.count() {
-                self.sentence = draw(&mut self.stream, self.sentences);
-                self.ends = &self.sentence.later;
-                self.place = 0;
-            }
-            // Whole sentences and not single tokens, so that a completion is a few copies.
-            let to = self.ends.count().min(self.place + left);
-            out.extend_from_slice(self.sentence.bytes(self.ends.tokens(self.place..to)));
-            left -= to - self.place;
-            self.place = to;
-        }
-    }
-}
-
-fn draw(stream: &mut Pcg64Mcg, sentences: &'static Sentences) -> &'static Sentence {
-    &sentences[stream.next_u64() as usize % sentences.len()]
 }
 
 #[cfg(test)]
@@ -142,7 +102,7 @@ mod tests {
         while content.remaining() > 0 {
             let mut out = Vec::new();
             content.write(piece.min(content.remaining()), &mut out);
-            said.push_str(&serde_json::from_slice::<String>(&out).unwrap());
+            said.push_str(std::str::from_utf8(&out).unwrap());
         }
         said
     }

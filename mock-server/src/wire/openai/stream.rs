@@ -10,8 +10,8 @@ use crate::wire::content::Content;
 /// more complete one, and writes it then.
 #[derive(Clone, Debug)]
 pub(crate) struct Events {
-    /// What every event begins with, up to the choices.
-    beginning: Vec<u8>,
+    /// What every event begins with, up to its delta.
+    beginning: Box<[u8]>,
     content: Content,
     chunks: Chunks,
     /// How many tokens complete the next chunk.
@@ -20,6 +20,9 @@ pub(crate) struct Events {
     /// Sent with the end, if the caller asked for it.
     usage: Option<Usage>,
 }
+
+/// What stands between an event's head and its delta.
+const CHOICE: &[u8] = b",\"choices\":[{\"index\":0,\"delta\":";
 
 /// Whether the caller asked for the usage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +33,14 @@ pub(crate) enum UsageChunk {
 
 impl Events {
     pub(crate) fn new(answer: &Answer, content: Content, chunks: Chunks, usage: UsageChunk) -> Self {
-        let mut beginning = Vec::with_capacity(192);
+        let mut beginning = Vec::with_capacity(224);
         beginning.extend_from_slice(b"data: ");
         answer.write_head("chat.completion.chunk", &mut beginning);
         answer.write_fingerprint(&mut beginning);
+        beginning.extend_from_slice(CHOICE);
         let usage = (usage == UsageChunk::Included).then_some(answer.usage);
         // The first chunk is a single token, so that it leaves when the first token is due.
-        Self { beginning, content, chunks, next: Some(1), finish_reason: answer.finish_reason(), usage }
+        Self { beginning: beginning.into(), content, chunks, next: Some(1), finish_reason: answer.finish_reason(), usage }
     }
 
     /// How many more tokens complete the next chunk: at least 1, and none after the last chunk. An answer without tokens has one
@@ -48,17 +52,19 @@ impl Events {
     /// The events of the next chunk, at least one. The first says who speaks.
     pub(crate) fn write_chunk(&mut self, out: &mut Vec<u8>) {
         if self.content.is_untouched() {
-            self.write_role(out);
+            out.extend_from_slice(&self.beginning);
+            out.extend_from_slice(b"{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null");
+            self.end_event(out);
         }
         let tokens = self.next.map_or(0, |next| next.min(self.content.remaining()));
         if self.content.is_silent(tokens) {
             self.content.pass(tokens);
         } else {
-            self.open_choice(out);
-            out.extend_from_slice(b"{\"content\":");
+            out.extend_from_slice(&self.beginning);
+            out.extend_from_slice(b"{\"content\":\"");
             self.content.write(tokens, out);
-            out.push(b'}');
-            self.close_choice(b"null", out);
+            out.push(b'"');
+            self.end_event(out);
         }
         self.next = match self.content.remaining() {
             0 => None,
@@ -68,37 +74,28 @@ impl Events {
 
     /// The events after the last chunk: why it ended, the usage if it was asked for, and the mark of the end.
     pub(crate) fn write_end(&self, out: &mut Vec<u8>) {
-        self.open_choice(out);
-        out.extend_from_slice(b"{}");
-        self.close_choice(self.finish_reason, out);
-        if let Some(usage) = self.usage {
-            out.extend_from_slice(&self.beginning);
-            out.extend_from_slice(b",\"choices\":[],\"usage\":");
-            usage.write(out);
-            out.extend_from_slice(b"}\n\n");
+        out.extend_from_slice(&self.beginning);
+        out.extend_from_slice(b"{},\"logprobs\":null,\"finish_reason\":");
+        out.extend_from_slice(self.finish_reason);
+        match self.usage {
+            None => out.extend_from_slice(b"}]}\n\n"),
+            Some(usage) => {
+                out.extend_from_slice(b"}],\"usage\":null}\n\n");
+                out.extend_from_slice(&self.beginning[..self.beginning.len() - CHOICE.len()]);
+                out.extend_from_slice(b",\"choices\":[],\"usage\":");
+                usage.write(out);
+                out.extend_from_slice(b"}\n\n");
+            }
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
     }
 
-    fn write_role(&self, out: &mut Vec<u8>) {
-        self.open_choice(out);
-        out.extend_from_slice(b"{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null}");
-        self.close_choice(b"null", out);
-    }
-
-    fn open_choice(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.beginning);
-        out.extend_from_slice(b",\"choices\":[{\"index\":0,\"delta\":");
-    }
-
-    fn close_choice(&self, finish_reason: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(b",\"logprobs\":null,\"finish_reason\":");
-        out.extend_from_slice(finish_reason);
-        out.extend_from_slice(b"}]");
-        if self.usage.is_some() {
-            out.extend_from_slice(b",\"usage\":null");
+    /// Ends a delta that is not the last, and its event.
+    fn end_event(&self, out: &mut Vec<u8>) {
+        match self.usage {
+            None => out.extend_from_slice(b"},\"logprobs\":null,\"finish_reason\":null}]}\n\n"),
+            Some(_) => out.extend_from_slice(b"},\"logprobs\":null,\"finish_reason\":null}],\"usage\":null}\n\n"),
         }
-        out.extend_from_slice(b"}\n\n");
     }
 }
 
