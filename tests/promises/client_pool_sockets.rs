@@ -33,9 +33,9 @@ fn what_is_no_certificate_is_refused() {
 #[tokio::test]
 async fn an_attempt_tells_its_connection_over_both_transports() {
     for transport in BOTH {
-        let relay = RawRelay::start([success(), success(), Step::Hang]);
+        let relay = RawRelay::start([success()]);
         let address = sockets::serve(&relay).await;
-        let client = sockets::client(address, transport).total_timeout(Duration::from_millis(200)).build().unwrap();
+        let client = sockets::client(address, transport).build().unwrap();
         let mut connections = Vec::new();
         for _ in 0..2 {
             let attempt = client.chat(question()).await.unwrap().into_attempts().remove(0);
