@@ -57,9 +57,10 @@ pub use self::embeddings::{Embeddings, EmbeddingsRequest, EncodingFormat};
 pub use self::error::{Error, ErrorKind, Limit, Stop};
 pub use self::models::Catalog;
 pub use self::policy::{
-    BillingRisk, BrokenStreams, Hints, Jitter, OtherModel, Policy, Pool, Retry, RetryBudget, RetryOn, Timeout, Timeouts,
-    UnknownPolicy,
+    BillingRisk, BrokenStreams, Hints, Http2, Jitter, OtherModel, Policy, Pool, Protocol, Retry, RetryBudget, RetryOn, Timeout,
+    Timeouts, UnknownPolicy,
 };
+pub use self::pool::{PoolStats, Waits};
 pub use self::request::{ChatRequest, Message, Part, PreparedRequest, RequestId};
 pub use self::response::{ChatResponse, FinishReason, Model, Usage};
 pub use self::stream::{ChatChunk, ChatStream, ChunkChoice, Delta, Partial, Proof, StreamEnd};
@@ -101,6 +102,11 @@ impl Client {
     /// How this client behaves.
     pub fn policy(&self) -> &Policy {
         &self.0.policy
+    }
+
+    /// What its pool did until now.
+    pub fn pool(&self) -> PoolStats {
+        self.0.line.pool.stats()
     }
 
     /// Asks and waits for the whole answer.

@@ -23,7 +23,7 @@ pub struct Attempt {
     pub started: Instant,
     /// When the whole response was there, or the failure.
     pub ended: Instant,
-    /// How long it queued for a place in the pool, or for a connection that was handed back.
+    /// How long it queued for a place in the pool, or for the connection that another gave back.
     pub queued: Duration,
     /// How long its connection took to open, if it opened one and the transport tells.
     pub connect: Option<Duration>,
@@ -49,6 +49,10 @@ pub struct Attempt {
     pub server_request_id: Option<Box<str>>,
     /// On which connection, where the transport knows.
     pub connection: Option<Connection>,
+    /// The connection on which it was tried first, when the server had just closed that one: nothing of the request had left, so
+    /// that it was sent on another at once, once, and no retry of the policy was used up. Over `network` reqwest does that by
+    /// itself, and does not tell.
+    pub stale: Option<Connection>,
 }
 
 impl Attempt {
@@ -104,4 +108,6 @@ pub struct Connection {
     pub id: u64,
     /// Whether an earlier attempt had used it.
     pub reused: bool,
+    /// Whether it speaks HTTP/2, else HTTP/1.1.
+    pub is_http2: bool,
 }

@@ -13,11 +13,13 @@ use super::connector::Connector;
 use super::error::Error;
 use super::exchange::Line;
 use super::models::Catalog;
-use super::policy::{BillingRisk, BrokenStreams, Hints, Jitter, OtherModel, Policy, Retry, RetryBudget, Timeout};
-use super::pool::Cap;
+use super::policy::{
+    BillingRisk, BrokenStreams, Hints, Http2, Jitter, OtherModel, Policy, Protocol, Retry, RetryBudget, Timeout,
+};
+use super::pool::{Cap, Meter};
 use super::stream::Proof;
 use super::trace::Server;
-use super::transport::{HyperTransport, NetworkTransport, Transport, with_defaults};
+use super::transport::{HyperTransport, NetworkTransport, Roots, Transport, roots_of_pem, with_defaults};
 use super::{Client, Shared};
 
 /// Which code carries the requests.
@@ -25,7 +27,8 @@ use super::{Client, Shared};
 #[non_exhaustive]
 pub enum TransportKind {
     /// reqwest. Uses the proxies of the environment, but not to this machine itself. The pool's cap bounds attempts in flight;
-    /// connections may be more: a cap of 50 under 200 callers opened 50 to 60 on loopback, and twice the cap is tested.
+    /// connections may be more: a cap of 50 under 200 callers opened 50 to 60 on loopback, and twice the cap is tested. An attempt
+    /// tells its connection by the address of its own end.
     #[default]
     Network,
     /// hyper-util's pooling client. The pool's cap on live connections is exact, every attempt tells its connection, and
@@ -43,6 +46,7 @@ pub struct ClientBuilder {
     policy: Policy,
     transport: TransportKind,
     connector: Connector,
+    root_pems: Vec<Vec<u8>>,
     catalog: Option<Catalog>,
     proof: Proof,
     seed: Option<u64>,
@@ -56,6 +60,7 @@ impl ClientBuilder {
             policy: Policy::default(),
             transport: TransportKind::default(),
             connector: Connector::default(),
+            root_pems: Vec::new(),
             catalog: Some(Catalog::default()),
             proof: Proof::default(),
             seed: None,
@@ -119,6 +124,37 @@ impl ClientBuilder {
     /// How long an idle connection is kept; see [`Pool::idle_timeout`](super::Pool::idle_timeout).
     pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.policy.pool.idle_timeout = timeout.into();
+        self
+    }
+
+    /// The age from which on a connection is given no further request; see [`Pool::max_age`](super::Pool::max_age).
+    pub fn max_connection_age(mut self, age: impl Into<Option<Duration>>) -> Self {
+        self.policy.pool.max_age = age.into();
+        self
+    }
+
+    /// When TCP asks whether the other side is there; see [`Pool::tcp_keepalive`](super::Pool::tcp_keepalive).
+    pub fn tcp_keepalive(mut self, silence: impl Into<Option<Duration>>) -> Self {
+        self.policy.pool.tcp_keepalive = silence.into();
+        self
+    }
+
+    /// Which protocol connections speak. Default: [`Protocol::Http1`].
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.policy.pool.protocol = protocol;
+        self
+    }
+
+    /// What holds for connections that speak HTTP/2.
+    pub fn http2(mut self, http2: Http2) -> Self {
+        self.policy.pool.http2 = http2;
+        self
+    }
+
+    /// Trusts the certificates in this PEM text beside those that the operating system trusts, such as the root of a company's own
+    /// authority. May be called several times. Default: none.
+    pub fn root_certificate_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_pems.push(pem.into());
         self
     }
 
@@ -223,21 +259,26 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// Of kind [`Config`](super::ErrorKind::Config): a base URL, key or figure that cannot be right.
+    /// Of kind [`Config`](super::ErrorKind::Config): a base URL, key, certificate or figure that cannot be right.
     pub fn build(self) -> Result<Client, Error> {
         let base = BaseUrl::parse(&self.base_url)?;
         check(&self.policy)?;
-        let cap = self.policy.pool.cap();
+        let roots = self.root_pems.iter().map(|pem| roots_of_pem(pem)).collect::<Result<Vec<Roots>, _>>()?.concat();
+        let pool = Arc::new(Meter::default());
         let (transport, in_flight) = match self.transport {
-            TransportKind::Network => (Transport::Network(Box::new(NetworkTransport::new(&base, &self.policy)?)), Cap::new(cap)),
+            TransportKind::Network => {
+                let transport = NetworkTransport::new(&base, &self.policy, &roots, &pool)?;
+                (Transport::Network(Box::new(transport)), Cap::new(self.policy.pool.cap(), Arc::clone(&pool)))
+            }
             TransportKind::Hyper => {
-                (Transport::Hyper(Box::new(HyperTransport::new(&base, &self.policy, self.connector)?)), Cap::new(None))
+                let transport = HyperTransport::new(&base, &self.policy, &roots, self.connector, &pool)?;
+                (Transport::Hyper(Box::new(transport)), Cap::none())
             }
         };
         Ok(Client(Arc::new(Shared {
             server: Server::new(&base),
             headers: headers(&base, self.api_key.as_ref())?,
-            line: Line { transport, in_flight, proof: self.proof, key: self.api_key },
+            line: Line { transport, in_flight, pool, proof: self.proof, key: self.api_key },
             budgets: Budgets::new(&self.policy.retry),
             policy: self.policy,
             catalog: self.catalog,
@@ -271,10 +312,30 @@ fn check(policy: &Policy) -> Result<(), Error> {
     timeouts.check()?;
     // Beyond it instants cannot be computed.
     const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-    let durations = [pool.idle_timeout, Some(pool.dns_ttl), Some(retry.cap)];
+    let durations = [
+        Some(retry.cap),
+        pool.idle_timeout,
+        pool.max_age,
+        Some(pool.dns_ttl),
+        pool.tcp_keepalive,
+        pool.http2.ping_interval,
+        Some(pool.http2.ping_timeout),
+    ];
+    let shares_connections = pool.protocol != Protocol::Http1;
     let faults = [
         (durations.iter().flatten().any(|duration| *duration > LONGEST), "a duration must be below a hundred years"),
         (pool.cap() == Some(0), "the pool must allow at least one connection"),
+        (pool.max_age.is_some_and(|age| age.is_zero()), "the age of connections must be above zero"),
+        (
+            pool.tcp_keepalive.is_some_and(|silence| silence < Duration::from_secs(1)),
+            "TCP's keep-alive must be at least a second",
+        ),
+        (pool.http2.connections == 0, "HTTP/2 needs at least one connection"),
+        (
+            shares_connections && pool.cap().is_some_and(|cap| cap < pool.http2.connections),
+            "the pool must allow as many connections as HTTP/2 is to have",
+        ),
+        (pool.http2.ping_interval.is_some_and(|interval| interval.is_zero()), "the interval of pings must be above zero"),
         (retry.attempts == 0, "attempts counts all tries and must be at least 1"),
         (!(retry.factor.is_finite() && retry.factor >= 1.0), "the backoff factor must be at least 1"),
         (!(0.0..=10.0).contains(&spread), "the spread of hints must be between 0 and 10"),

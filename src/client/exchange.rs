@@ -1,5 +1,6 @@
 //! One attempt: from a place in the pool to the last byte of the response, under its clocks, and the record of it.
 
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::attempt::{Attempt, Progress};
 use super::classify;
 use super::config::ApiKey;
 use super::error::{ErrorKind, Failure};
-use super::pool::{Cap, Permit};
+use super::pool::{Cap, Meter, Permit};
 use super::request::RequestId;
 use super::retry::{Tried, Turn};
 use super::stream::Proof;
@@ -29,6 +30,7 @@ pub(crate) struct Line {
     pub(crate) transport: Transport,
     /// Caps attempts where the transport cannot cap connections.
     pub(crate) in_flight: Cap,
+    pub(crate) pool: Arc<Meter>,
     pub(crate) proof: Proof,
     /// Blotted out of what the server says.
     pub(crate) key: Option<ApiKey>,
@@ -78,7 +80,7 @@ impl Line {
     /// Sends a request and waits for the head of a response with a status of success.
     pub(crate) async fn open(&self, outgoing: Outgoing<'_>, turn: Turn, deadline: Deadline<'_>) -> Result<Exchange, Broken> {
         let started = now();
-        let scope = Scope::default();
+        let scope = Scope::new(Arc::clone(&self.pool));
         let mut watchdog = Watchdog::new(started, deadline, outgoing.accept, scope.clone());
         let mut record = Attempt::begin(turn, outgoing.id.clone(), started);
         let permit = match self.permit(&mut watchdog, &scope, started).await {
@@ -106,9 +108,13 @@ impl Line {
         if let Some(permit) = self.in_flight.try_acquire() {
             return Ok(permit);
         }
+        scope.waits_since(started);
+        let waiting = self.pool.wait();
         let permit = watchdog.guard(self.in_flight.acquire()).await?;
-        scope.record_queued(now() - started);
-        watchdog.check_total(now())?;
+        waiting.over();
+        let had = now();
+        scope.has_place(had);
+        watchdog.check_total(had)?;
         Ok(permit)
     }
 }
@@ -238,6 +244,7 @@ impl Attempt {
             other_model: None,
             server_request_id: None,
             connection: None,
+            stale: None,
         }
     }
 
@@ -255,11 +262,10 @@ impl Attempt {
     fn end(&mut self, scope: &Scope, failure: Option<ErrorKind>) {
         self.ended = now();
         self.failure = failure;
+        self.queued = scope.queued(self.ended);
         self.connect = scope.connect();
         self.sent = scope.sent();
-        // Who got a connection that another one handed back waited until it was sent; who got nothing, until now.
-        let waited = || scope.sent().unwrap_or(self.ended) - self.started;
-        self.queued = scope.queued().or_else(|| scope.dialing().is_none().then(waited)).unwrap_or_default();
+        self.stale = scope.stale();
         if self.sent.is_some() {
             self.progress = self.progress.max(Progress::NoResponse);
         }

@@ -1,6 +1,7 @@
 //! How the client behaves, as data: presets by name, every figure open to change.
 
 mod budget;
+mod http2;
 mod pool;
 mod retry;
 mod timeouts;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 pub use self::budget::{BillingRisk, RetryBudget};
+pub use self::http2::{Http2, Protocol};
 pub use self::pool::Pool;
 pub use self::retry::{BrokenStreams, Hints, Jitter, Retry, RetryOn};
 pub(crate) use self::timeouts::Overrides;
@@ -156,6 +158,8 @@ impl Policy {
                 max_per_host: Some(100),
                 idle_timeout: Some(Duration::from_secs(15)),
                 dns_ttl: Duration::from_secs(10),
+                tcp_keepalive: None,
+                ..Pool::default()
             },
             retry: Retry::never(),
             other_model: OtherModel::Record,
@@ -172,6 +176,8 @@ impl Policy {
                 max_per_host: Some(100),
                 idle_timeout: Some(Duration::from_secs(30)),
                 dns_ttl: Duration::from_secs(300),
+                tcp_keepalive: None,
+                ..Pool::default()
             },
             ..Self::tutorial_bench()
         }
@@ -214,6 +220,7 @@ impl Policy {
                 max_connections: Some(1000),
                 idle_timeout: Some(Duration::from_secs(5)),
                 dns_ttl: Duration::ZERO,
+                tcp_keepalive: None,
                 ..Pool::default()
             },
             retry: Retry {

@@ -4,6 +4,7 @@ mod body;
 mod dns;
 mod fault;
 mod hyper;
+mod lanes;
 mod network;
 mod scope;
 mod tls;
@@ -19,10 +20,13 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 pub(crate) use self::dns::Resolver;
 pub(crate) use self::fault::{Fault, Known, Stage};
 pub(crate) use self::hyper::HyperTransport;
+pub(crate) use self::lanes::Lanes;
 pub(crate) use self::network::NetworkTransport;
 pub(crate) use self::scope::Scope;
+pub(crate) use self::tls::{Roots, roots_of_pem};
 
 use self::body::RequestBody;
+use self::lanes::Lease;
 use super::attempt::Connection;
 use super::config::BaseUrl;
 use super::error::Error;
@@ -172,20 +176,34 @@ impl Transport {
 }
 
 /// The body of a response, in pieces.
-pub(crate) enum ReplyBody {
+pub(crate) struct ReplyBody {
+    pieces: Pieces,
+    /// The request counts as in flight on its connection until this is dropped.
+    _lease: Option<Lease>,
+}
+
+enum Pieces {
     Network(reqwest::Body),
     Hyper(Incoming),
 }
 
 impl ReplyBody {
+    fn network(body: reqwest::Body, lease: Option<Lease>) -> Self {
+        Self { pieces: Pieces::Network(body), _lease: lease }
+    }
+
+    fn hyper(body: Incoming, lease: Option<Lease>) -> Self {
+        Self { pieces: Pieces::Hyper(body), _lease: lease }
+    }
+
     /// The next piece; `None` when the body is complete.
     pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Fault>>> {
         loop {
-            let frame = match self {
-                Self::Network(body) => {
+            let frame = match &mut self.pieces {
+                Pieces::Network(body) => {
                     ready!(Pin::new(body).poll_frame(cx)).map(|frame| frame.map_err(|error| Fault::new(error, Stage::Body)))
                 }
-                Self::Hyper(body) => {
+                Pieces::Hyper(body) => {
                     ready!(Pin::new(body).poll_frame(cx)).map(|frame| frame.map_err(|error| Fault::new(error, Stage::Body)))
                 }
             };
@@ -200,9 +218,9 @@ impl ReplyBody {
 
     /// Whether nothing is to come any more.
     pub(crate) fn is_complete(&self) -> bool {
-        match self {
-            Self::Network(body) => body.is_end_stream(),
-            Self::Hyper(body) => body.is_end_stream(),
+        match &self.pieces {
+            Pieces::Network(body) => body.is_end_stream(),
+            Pieces::Hyper(body) => body.is_end_stream(),
         }
     }
 }
