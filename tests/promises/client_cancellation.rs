@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use relaybench::client::{Attempt, Policy, PreparedRequest, RequestId, Timeout, connector};
+use relaybench::client::{Attempt, Policy, PreparedRequest, RequestId, RetryBudget, Stop, Timeout, connector};
 use relaybench::{ChatRequest, Client};
 use relaybench_clock::{now, run_virtual, sleep, sleep_until, timeout_at};
 use relaybench_mock::{MockServer, Profile};
@@ -54,7 +54,7 @@ impl Drop for Live {
     }
 }
 
-fn client_of(server: &MockServer, live: &Arc<AtomicUsize>) -> Client {
+fn client_of(server: &MockServer, live: &Arc<AtomicUsize>, policy: Policy) -> Client {
     let (server, live) = (server.clone(), Arc::clone(live));
     let dial = move || {
         let (near, far) = tokio::io::duplex(16 * 1024);
@@ -65,7 +65,7 @@ fn client_of(server: &MockServer, live: &Arc<AtomicUsize>) -> Client {
         });
         Ok(near)
     };
-    let builder = Client::builder().base_url("http://mock/v1").api_key("sk-test").seed(1).policy(Policy::resilient());
+    let builder = Client::builder().base_url("http://mock/v1").api_key("sk-test").seed(1).policy(policy);
     let builder = builder.connector(connector::memory(dial, 7 * MILLISECOND)).max_connections(PLACES);
     builder.timeout(Timeout::Read, 300 * MILLISECOND).timeout(Timeout::FirstToken, 250 * MILLISECOND).build().unwrap()
 }
@@ -107,19 +107,25 @@ async fn caller(client: Client, number: u32) -> (Vec<Attempt>, u32) {
     (attempts, dropped)
 }
 
+/// All of the calls.
+async fn all_callers(client: &Client) -> (Vec<Attempt>, u32) {
+    let callers: Vec<_> = (0..CALLERS).map(|number| tokio::spawn(caller(client.clone(), number))).collect();
+    let (mut attempts, mut dropped) = (Vec::new(), 0);
+    for caller in callers {
+        let (seen, lost) = caller.await.unwrap();
+        attempts.extend(seen);
+        dropped += lost;
+    }
+    (attempts, dropped)
+}
+
 #[test]
 fn ten_thousand_calls_dropped_at_random_instants_leak_nothing() {
     run_virtual(async {
         let server = MockServer::new(Profile::parse(FAULTY, "faulty.toml").unwrap());
         let live = Arc::new(AtomicUsize::new(0));
-        let client = client_of(&server, &live);
-        let callers: Vec<_> = (0..CALLERS).map(|number| tokio::spawn(caller(client.clone(), number))).collect();
-        let (mut attempts, mut dropped) = (Vec::new(), 0);
-        for caller in callers {
-            let (seen, lost) = caller.await.unwrap();
-            attempts.extend(seen);
-            dropped += lost;
-        }
+        let client = client_of(&server, &live, Policy::resilient());
+        let (attempts, dropped) = all_callers(&client).await;
         assert!(dropped > CALLS / 4 && dropped < CALLS, "{dropped} dropped");
 
         // The server notices that they left, and streams that said their end have closed their bodies.
@@ -162,4 +168,29 @@ async fn every_place_is_free(client: &Client) {
         assert!(again(&attempts), "{attempts:?}");
     }
     sleep_until(until).await;
+}
+
+#[test]
+fn a_retry_that_is_dropped_leaves_its_place_in_the_budget() {
+    run_virtual(async {
+        let server = MockServer::new(Profile::parse(FAULTY, "faulty.toml").unwrap());
+        let mut policy = Policy::resilient();
+        // One retry at a time: were a single one of ten thousand calls to keep that place, there would be no other retry.
+        let mut budget = RetryBudget::default();
+        (budget.start, budget.share_in_flight, budget.least_in_flight) = (1e6, 0.0, 1);
+        (policy.retry.budget, policy.retry.billing_risk) = (Some(budget), None);
+        let client = client_of(&server, &Arc::default(), policy);
+        let (_, dropped) = all_callers(&client).await;
+        assert!(dropped > CALLS / 4, "{dropped} dropped");
+
+        let request = client.prepare(&ChatRequest::new("gpt-4.1").user("Hi").max_tokens(30)).unwrap();
+        let mut retries = 0;
+        for index in 0..100 {
+            let answer = client.send(&request, RequestId::new(format!("after-{index}")).unwrap()).await;
+            let stop = answer.as_ref().err().and_then(|error| error.stop());
+            assert_ne!(stop, Some(Stop::Budget), "call {index}");
+            retries += answer.map_or_else(|error| error.into_attempts(), |answer| answer.into_attempts()).len() - 1;
+        }
+        assert!(retries > 10, "{retries} retries");
+    });
 }
