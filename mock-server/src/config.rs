@@ -161,7 +161,9 @@ fn message(original: &str) -> String {
 fn in_plain_words(original: &str) -> String {
     let Some((found, expected)) = original.rsplit_once(", expected ") else { return original.to_owned() };
     let plain = match expected {
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u8" | "u64" | "usize" => "a whole number from 0",
         "f32" | "f64" => "a number",
         "a sequence" => "an array",
         "a map" => "a table",

@@ -31,7 +31,7 @@
 //! | `phase` | array of tables: times at which the relay is another: see [phases](#phases) | none |
 //!
 //! Latency counts from the instant at which the request's headers were read; where requests wait for each other, from the instant
-//! at which it is this one's turn.
+//! at which it is this one's turn, which is never before all of it was read.
 //!
 //! # Capacity models
 //!
@@ -50,7 +50,7 @@
 //! | `….latency` | curve | quantiles of the total latency there, as in `dist = "quantiles"` | |
 //! | `….failure_share` | curve | share (0 to 1) of requests that end as 503 `server_is_overloaded`, after the latency they drew | `0.0` |
 //! | `servers` | queue | how many requests are served at once: a whole number from 1 | |
-//! | `requests_per_second` | rate | how many begin in a second: a number above 0 | |
+//! | `requests_per_second` | rate | how many begin in a second: 0.000001 to 1000000000 | |
 //! | `max_batch` | batch | how many run at once: a whole number from 1 | |
 //! | `step` | batch | what a step takes, and so the gap between tokens of a lone request | |
 //! | `step_per_request` | batch | what every running request adds to each step | `"0s"` |
@@ -65,7 +65,7 @@
 //!
 //! A place is free at the instant at which its request was to end, however late the caller reads, or when the caller goes away; the
 //! others then move up. In a batch a place that becomes free during a step is filled when the next one begins. A request that hangs
-//! holds its place until its caller goes away. A saturated batch gives `max_batch / step` tokens a second, less what prefill takes.
+//! holds its place until its caller goes away, for an hour at most. A saturated batch gives `max_batch / step` tokens a second, less what prefill takes.
 //!
 //! # Phases
 //!
@@ -74,7 +74,7 @@
 //! | `phase.from` | when it begins, counted from the profile's start | `"0s"` |
 //! | `phase.for` | how long it lasts | for ever |
 //! | `phase.every` | from one beginning to the next; at least `for` | it comes once |
-//! | `phase.latency_factor` | what all delays are multiplied by: of requests that arrive in it, and of a batch's steps that begin in it | `1.0` |
+//! | `phase.latency_factor` | what all delays are multiplied by, 0.0001 to 10000: of requests that arrive in it, and of a batch's steps that begin in it | `1.0` |
 //! | `phase.fault` | what befalls attempts that arrive in it: `{ fault = "status=503", probability = 0.5 }`, as in `[[fault]]` | none |
 //! | `phase.ramp_up` | how long it takes to come to full strength: factor and probability rise in a straight line | `"0s"` |
 //! | `phase.ramp_down` | how long before its end it begins to abate, in the same way | `"0s"` |

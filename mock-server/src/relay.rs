@@ -30,6 +30,8 @@ use crate::profile::Profile;
 pub struct Relay {
     in_flight: u32,
     floor: Floor,
+    /// Time never goes back here, whichever of several callers comes first.
+    latest: Duration,
 }
 
 /// What an attempt that was not turned away gets.
@@ -112,21 +114,23 @@ pub struct Progress {
 impl Relay {
     /// An empty relay at the start of a profile.
     pub fn new(profile: &Profile) -> Self {
-        Self { in_flight: 0, floor: Floor::new(&profile.capacity, &profile.phases) }
+        Self { in_flight: 0, floor: Floor::new(&profile.capacity, &profile.phases), latest: Duration::ZERO }
     }
 
-    /// Takes in an attempt with its demand.
+    /// Takes in an attempt with its demand. It arrived when its head was there, and delays count from then; but a place it can only
+    /// have from now on, when all of it is there.
     ///
     /// # Errors
     ///
     /// The refusal that it gets at once, when there is no room left to wait in. It was then never in flight.
-    pub fn arrive(&mut self, demand: Demand, now: Duration) -> Result<Arrival, Refusal> {
+    pub fn arrive(&mut self, demand: Demand, arrived: Duration, now: Duration) -> Result<Arrival, Refusal> {
         let in_flight = self.in_flight + 1;
         let (plan, work) = plan(demand, in_flight);
+        let now = self.not_before(now);
         let place = self.floor.arrive(work, now)?;
         self.in_flight = in_flight;
         let (seat, grant) = match place {
-            Place::Served { from } => (None, Some(Grant { from })),
+            Place::Unlimited => (None, Some(Grant { from: arrived })),
             Place::Seated(seat) => (Some(seat), self.floor.look(seat, 0).granted.map(|from| Grant { from })),
         };
         Ok(Arrival { ticket: Ticket { seat }, in_flight, plan, grant })
@@ -136,6 +140,7 @@ impl Relay {
     pub fn leave(&mut self, ticket: Ticket, now: Duration) {
         self.in_flight -= 1;
         if let Some(seat) = ticket.seat {
+            let now = self.not_before(now);
             self.floor.leave(seat, now);
         }
     }
@@ -147,6 +152,7 @@ impl Relay {
 
     /// Lets happen what was due by now, each at its own instant.
     pub fn advance(&mut self, now: Duration) {
+        let now = self.not_before(now);
         self.floor.advance(now);
     }
 
@@ -166,6 +172,11 @@ impl Relay {
     /// How many attempts are in flight.
     pub fn in_flight(&self) -> u32 {
         self.in_flight
+    }
+
+    fn not_before(&mut self, now: Duration) -> Duration {
+        self.latest = self.latest.max(now);
+        self.latest
     }
 }
 

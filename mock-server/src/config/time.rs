@@ -27,8 +27,9 @@ impl Time {
         if text.trim().parse::<f64>().is_ok() {
             return Err(Self::without_unit(format_args!("\"{text}\"")));
         }
-        let signed =
-            SpanParser::new().parse_duration(text.trim()).map_err(|_| format!("\"{text}\" is not a duration; {EXAMPLE}"))?;
+        let signed = SpanParser::new().parse_duration(text.trim()).map_err(|_| {
+            format!("\"{text}\" is not a duration; {EXAMPLE}; the units are ns, us, ms, s, m and h, and 876000h is the most")
+        })?;
         match Duration::try_from(signed) {
             Err(_) => Err(format!("\"{text}\" is negative; {EXAMPLE}")),
             Ok(duration) if duration > Self::LONGEST => Err(format!("\"{text}\" is more than a century; {EXAMPLE}")),

@@ -25,6 +25,8 @@ pub(crate) struct Attempt {
     term: Arc<Term>,
     entry: Entry,
     is_hang: bool,
+    /// It is not its turn yet.
+    is_waiting: bool,
     /// The caller said which try it is.
     counts_tries: bool,
     ticket: Option<Ticket>,
@@ -42,7 +44,7 @@ impl Attempt {
             arrived_ns: nanoseconds(term.since_server_start(arrived)),
             ..Entry::default()
         };
-        Box::new(Self { term, entry, is_hang: false, counts_tries: retry_count.is_some(), ticket: None })
+        Box::new(Self { term, entry, is_hang: false, is_waiting: false, counts_tries: retry_count.is_some(), ticket: None })
     }
 
     pub(crate) fn term(&self) -> &Arc<Term> {
@@ -107,6 +109,10 @@ impl Attempt {
             self.entry.tokens = tokens;
         }
         self.is_hang = matches!(plan, Plan::Hang);
+        self.is_waiting = grant.is_none();
+        if let Some(Grant { from }) = grant {
+            self.granted(from);
+        }
         self.entry.status = match plan {
             Plan::Hang => None,
             Plan::Completion { .. } => Some(200),
@@ -150,6 +156,7 @@ impl Attempt {
 
     /// It is its turn.
     pub(super) fn granted(&mut self, from: Duration) {
+        self.is_waiting = false;
         self.entry.waited_ns = nanoseconds(from.saturating_sub(self.arrived()));
     }
 
@@ -183,6 +190,9 @@ pub(crate) enum Part {
 
 impl Drop for Attempt {
     fn drop(&mut self) {
+        if self.is_waiting {
+            self.entry.waited_ns = nanoseconds(self.term.elapsed().saturating_sub(self.arrived()));
+        }
         if let Some(ticket) = self.ticket.take() {
             self.term.leave(ticket);
         }

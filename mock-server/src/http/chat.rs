@@ -42,7 +42,7 @@ pub(super) async fn answer(mut attempt: Box<Attempt>, head: &Parts, body: Incomi
         Err((identity, refusal)) => return Ok(response::refused(attempt, head, &identity, refusal)),
     };
     let (outcome, timing) = match plan {
-        Plan::Hang => return Err(hang(&attempt).await),
+        Plan::Hang => return Err(hang(&mut attempt, grant).await),
         Plan::Overloaded { after } => (Outcome::Overloaded, Timing::Paced(Pace::even(after, 1))),
         Plan::Completion { tokens, finish, timing } => (Outcome::Completion { tokens, finish }, timing),
     };
@@ -152,7 +152,15 @@ async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Unread> {
     Ok(whole.freeze())
 }
 
-async fn hang(attempt: &Attempt) -> Cut {
-    relaybench_clock::sleep_until(attempt.term().instant(attempt.arrived() + LONGEST_HANG)).await;
+async fn hang(attempt: &mut Attempt, grant: Option<Grant>) -> Cut {
+    let from = match grant {
+        Some(Grant { from }) => from,
+        None => {
+            let Grant { from } = std::future::poll_fn(|cx| attempt.poll_grant(cx)).await;
+            attempt.granted(from);
+            from
+        }
+    };
+    relaybench_clock::sleep_until(attempt.term().instant(from + LONGEST_HANG)).await;
     Cut
 }

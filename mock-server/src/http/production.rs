@@ -29,7 +29,6 @@ impl Production {
     }
 
     fn granted(timing: Timing, Grant { from }: Grant, attempt: &mut Attempt) -> Self {
-        attempt.granted(from);
         match timing {
             Timing::Stepped => Self::Stepped,
             Timing::Paced(pace) => {
@@ -46,6 +45,7 @@ impl Production {
     pub(super) fn poll_token(&mut self, number: u32, attempt: &mut Attempt, cx: &mut Context<'_>) -> Poll<Duration> {
         if let Self::Waiting(timing) = self {
             let grant = ready!(attempt.poll_grant(cx));
+            attempt.granted(grant.from);
             *self = Self::granted(timing.clone(), grant, attempt);
         }
         match self {

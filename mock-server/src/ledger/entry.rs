@@ -26,9 +26,9 @@ pub struct Entry {
     pub status: Option<u16>,
     /// Completion tokens that were planned; 0 where there is no completion.
     pub tokens: u32,
-    /// How long it waited for the others before it was its turn.
+    /// How long it waited for the others before it was its turn, or before its caller went away.
     pub waited_ns: u64,
-    /// How long its answer takes from then on, to its end.
+    /// How long its answer takes from then on, to its end. In a batch it is known only when it has ended: 0 until then.
     pub latency_ns: u64,
     /// When the request's headers had been read.
     pub arrived_ns: u64,

@@ -65,7 +65,9 @@ fn uniform(fields: &Fields<'_>) -> Result<Distribution, Problem> {
     fields.only(&["min", "max"])?;
     let (min, max) = (fields.quantity("min")?, fields.quantity("max")?);
     if max < min {
-        return Err(Problem::at(fields.required("max")?, "the largest value is below the smallest"));
+        let (smallest, largest) = (fields.required("min")?, fields.required("max")?);
+        let message = format!("{} is below min, which is {}; write at least that", largest.get_ref(), smallest.get_ref());
+        return Err(Problem::at(largest, message));
     }
     Ok(Distribution::Uniform { min, max })
 }

@@ -44,7 +44,7 @@ struct RawAuth {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawLimits {
-    body_bytes: Option<usize>,
+    body_bytes: Option<Spanned<usize>>,
 }
 
 impl RawProfile {
@@ -64,7 +64,7 @@ impl RawProfile {
             keys: keys(self.auth)?,
             latency,
             capacity,
-            body_limit: self.limits.and_then(|limits| limits.body_bytes).unwrap_or(BODY_LIMIT),
+            body_limit: self.limits.and_then(|limits| limits.body_bytes).map_or(Ok(BODY_LIMIT), body_limit)?,
             bursts: self.burst.into_iter().map(|burst| burst.into_inner().valid()).collect::<Result<_, _>>()?,
             faults: self.fault.into_iter().map(|fault| fault.into_inner().valid()).collect::<Result<_, _>>()?,
             phases: self.phase.into_iter().map(RawPhase::valid).collect::<Result<_, _>>()?,
@@ -98,6 +98,13 @@ fn keys(auth: Option<RawAuth>) -> Result<Keys, Problem> {
         return Err(Problem::at(empty, "a key is empty"));
     }
     Ok(Keys::Only(keys.into_inner().into_iter().map(Spanned::into_inner).collect()))
+}
+
+fn body_limit(bytes: Spanned<usize>) -> Result<usize, Problem> {
+    match *bytes.get_ref() {
+        0 => Err(Problem::at(&bytes, "0 would refuse every request; write a whole number from 1")),
+        limit => Ok(limit),
+    }
 }
 
 pub(super) fn share(share: Spanned<f64>) -> Result<f64, Problem> {

@@ -1,5 +1,6 @@
 //! What holds at certain times, and what befalls single attempts: bursts, phases and faults as they are written.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -10,7 +11,7 @@ use super::{Burst, Fault, FaultKind, Phase, Window};
 use crate::config::{Problem, Time};
 
 /// Beyond it a slow phase is an outage, which is written as one.
-const LARGEST_FACTOR: f64 = 10_000.0;
+const FACTORS: RangeInclusive<f64> = 0.0001..=10_000.0;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -110,11 +111,10 @@ fn ramps(window: Window, up: Option<&Spanned<Time>>, down: Option<&Spanned<Time>
 
 fn latency_factor(raw: Spanned<f64>) -> Result<f64, Problem> {
     let factor = *raw.get_ref();
-    // A number that is not one compares false.
-    if factor > 0.0 && factor <= LARGEST_FACTOR {
+    if FACTORS.contains(&factor) {
         return Ok(factor);
     }
-    Err(Problem::at(&raw, format!("{factor} is no factor; write a number above 0, up to {LARGEST_FACTOR}")))
+    Err(Problem::at(&raw, format!("{factor} is no factor; write a number from {} to {}", FACTORS.start(), FACTORS.end())))
 }
 
 impl RawFault {

@@ -32,8 +32,8 @@ pub(super) enum Work {
 /// Where an attempt stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// It is served, from this instant on; nothing more is known of it.
-    Served { from: Duration },
+    /// It waits for nobody, and nothing more is known of it.
+    Unlimited,
     /// It has a seat. It may be granted already.
     Seated(Seat),
 }
@@ -86,7 +86,7 @@ impl Floor {
     pub(super) fn arrive(&mut self, work: Work, now: Duration) -> Result<Place, Refusal> {
         self.advance(now);
         let must_wait = match &self.model {
-            Model::Unlimited => return Ok(Place::Served { from: now }),
+            Model::Unlimited => return Ok(Place::Unlimited),
             Model::Queue(busy) => !busy.has_room(),
             Model::Rate(pacing) => !pacing.has_room(now) || self.seats.waiting() > 0,
             Model::Batch(running) => !running.has_room(self.seats.waiting()),
@@ -111,7 +111,7 @@ impl Floor {
         match &mut self.model {
             Model::Unlimited | Model::Rate(_) => {}
             Model::Queue(busy) => busy.leave(&left, &mut self.seats, now),
-            Model::Batch(running) => running.leave(seat, &mut self.seats, now),
+            Model::Batch(running) => running.leave(&left, &mut self.seats, now),
         }
     }
 

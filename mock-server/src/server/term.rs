@@ -1,6 +1,5 @@
 //! A profile in force: the relay that plays it, and the task that lets happen what happens by itself.
 
-use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -62,9 +61,9 @@ impl Term {
         self.start - self.common.start + elapsed
     }
 
-    pub(crate) fn arrive(self: &Arc<Self>, demand: Demand, now: Duration) -> Result<Arrival, Refusal> {
+    pub(crate) fn arrive(self: &Arc<Self>, demand: Demand, arrived: Duration) -> Result<Arrival, Refusal> {
         let mut floor = self.lock();
-        let arrival = floor.relay.arrive(demand, now);
+        let arrival = floor.relay.arrive(demand, arrived, self.elapsed());
         self.settle(floor);
         arrival
     }
@@ -81,19 +80,27 @@ impl Term {
     }
 
     /// Ready when it is the holder's turn.
-    pub(crate) fn poll_grant(&self, ticket: &Ticket, cx: &mut Context<'_>) -> Poll<Grant> {
-        match self.lock().look(ticket, 0, cx) {
+    pub(crate) fn poll_grant(self: &Arc<Self>, ticket: &Ticket, cx: &mut Context<'_>) -> Poll<Grant> {
+        match self.look(ticket, 0, cx) {
             Some(Progress { grant: Some(grant), .. }) => Poll::Ready(grant),
             _ => Poll::Pending,
         }
     }
 
     /// Ready when so many tokens came, by steps.
-    pub(crate) fn poll_tokens(&self, ticket: &Ticket, tokens: u32, cx: &mut Context<'_>) -> Poll<Progress> {
-        match self.lock().look(ticket, tokens, cx) {
+    pub(crate) fn poll_tokens(self: &Arc<Self>, ticket: &Ticket, tokens: u32, cx: &mut Context<'_>) -> Poll<Progress> {
+        match self.look(ticket, tokens, cx) {
             Some(progress) if progress.tokens >= tokens => Poll::Ready(progress),
             _ => Poll::Pending,
         }
+    }
+
+    fn look(self: &Arc<Self>, ticket: &Ticket, tokens: u32, cx: &mut Context<'_>) -> Option<Progress> {
+        let mut floor = self.lock();
+        let progress = floor.look(ticket, tokens, cx);
+        // Whoever waits sees to it that somebody drives, should the driver's runtime have ended.
+        self.settle(floor);
+        progress
     }
 
     pub(super) fn in_flight(&self) -> u32 {
@@ -116,7 +123,7 @@ impl Term {
         }
         if is_undriven {
             match Handle::try_current() {
-                Ok(runtime) => drop(runtime.spawn(Driver(Arc::clone(self)).drive())),
+                Ok(runtime) => drop(runtime.spawn(Driver { term: Arc::clone(self), is_done: false }.drive())),
                 // The last attempts are dropped after their runtime ended: nobody is left to be driven.
                 Err(_) => self.lock().driven_until = None,
             }
@@ -152,25 +159,34 @@ impl Floor {
 }
 
 /// Sleeps from event to event, as long as there is a next one.
-struct Driver(Arc<Term>);
+struct Driver {
+    term: Arc<Term>,
+    /// It ended because nothing is to happen, and whoever comes next has started another one.
+    is_done: bool,
+}
 
 impl Driver {
-    async fn drive(self) {
-        let term = &self.0;
+    async fn drive(mut self) {
         while let Some(next) = self.advance() {
+            let (term, next) = (&self.term, self.term.instant(next));
+            if next <= relaybench_clock::now() {
+                // It cannot keep up; those it has woken must have their turn all the same.
+                tokio::task::yield_now().await;
+                continue;
+            }
             tokio::select! {
                 biased;
                 () = term.sooner.notified() => {}
-                () = relaybench_clock::sleep_until(term.instant(next)) => {}
+                () = relaybench_clock::sleep_until(next) => {}
             }
         }
+        self.is_done = true;
     }
 
     /// Lets happen what is due, and tells the next event.
     fn advance(&self) -> Option<Duration> {
-        let now = self.0.elapsed();
-        let mut floor = self.0.lock();
-        floor.relay.advance(now);
+        let mut floor = self.term.lock();
+        floor.relay.advance(self.term.elapsed());
         let moved = floor.take_moved();
         floor.driven_until = floor.relay.next_event();
         let next = floor.driven_until;
@@ -182,7 +198,14 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // Also when its runtime ends: whoever comes later on another one needs another driver.
-        mem::take(&mut self.0.lock().driven_until);
+        if self.is_done {
+            return;
+        }
+        // Its runtime ends. Those who wait on another one look again, and start another driver there.
+        let mut floor = self.term.lock();
+        floor.driven_until = None;
+        let waiting: Vec<Waker> = floor.wakers.iter_mut().filter_map(Option::take).collect();
+        drop(floor);
+        waiting.into_iter().for_each(Waker::wake);
     }
 }

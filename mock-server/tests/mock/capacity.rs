@@ -88,9 +88,36 @@ fn the_others_move_up_when_a_caller_goes_away_served_or_not() {
         drop(served);
         all(rest).await;
         let entries = server.ledger().entries();
+        assert_eq!(ms_of(&entries[..2], |entry| entry.waited_ns), [0.0, 9.0]);
         // The first left at 30 ms, and the third was served from then on.
         assert_eq!(entries.iter().map(|entry| entry.ending).collect::<Vec<_>>()[..2], [Ending::CallerLeft; 2]);
         assert_eq!(ms_of(&entries[2..], end), [130.0, 230.0]);
+    });
+}
+
+#[test]
+fn whoever_sends_slowly_has_its_place_when_all_is_sent_and_not_before() {
+    run_virtual(async {
+        let server = server(
+            "latency.total = { dist = \"fixed\", value = \"1s\" }\n[capacity]\nmodel = \"queue\"\nservers = 1\nwaiting_room = 1",
+        );
+        let request = chat("", "");
+        let (head, body) = request.split_at(request.len() - 10);
+        let mut slow: Vec<_> = (0..3).map(|_| connect(&server)).collect();
+        for connection in &mut slow {
+            connection.write_all(head).await.unwrap();
+            sleep(ms(100)).await;
+        }
+        sleep(ms(2_700)).await;
+        for connection in &mut slow {
+            connection.write_all(body).await.unwrap();
+            sleep(ms(1)).await;
+        }
+        sleep(ms(5_000)).await;
+        let entries = server.ledger().entries();
+        assert_eq!(entries.iter().map(|entry| entry.status.unwrap()).collect::<Vec<_>>(), [200, 200, 429]);
+        assert_eq!(ms_of(&entries[..2], end), [4_000.0, 5_000.0]);
+        assert_eq!(ms_of(&entries[..2], |entry| entry.waited_ns), [3_000.0, 3_900.0]);
     });
 }
 
@@ -261,24 +288,29 @@ fn a_caller_who_leaves_a_batch_makes_room_for_the_next_step() {
 }
 
 #[test]
-fn a_queue_drains_while_its_callers_sit_on_another_runtime() {
-    // Two runtimes, one after the other: what drives the relay must not have ended with the first.
-    let server = std::thread::spawn(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
-            let server =
-                server("latency.total = { dist = \"fixed\", value = \"1ms\" }\n[capacity]\nmodel = \"queue\"\nservers = 1\n");
-            let unfinished = send(&server, 3, "");
+fn whoever_waits_is_served_although_the_runtime_that_drove_the_queue_has_ended() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let driving = runtime();
+    let server = driving.block_on(async {
+        let server =
+            server("latency.total = { dist = \"fixed\", value = \"20ms\" }\n[capacity]\nmodel = \"queue\"\nservers = 1\n");
+        // One is served and one waits: whoever saw to it that the second gets its turn is of this runtime.
+        drop(send(&server, 2, ""));
+        for _ in 0..10 {
             tokio::task::yield_now().await;
-            drop(unfinished);
-            server
-        })
-    })
-    .join()
-    .unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let answers = runtime.block_on(async { all(send(&server, 3, "")).await });
-    assert_eq!(statuses(&answers), [200; 3]);
+        }
+        server
+    });
+    let waiting = runtime();
+    waiting.block_on(async {
+        let behind = send(&server, 2, "");
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(server.in_flight(), 4);
+        driving.shutdown_background();
+        assert_eq!(statuses(&all(behind).await), [200; 2]);
+    });
     assert_eq!(server.in_flight(), 0);
 }
 

@@ -70,6 +70,38 @@ fn order_and_workers_do_not_change_what_ten_thousand_requests_draw_nor_when_they
 }
 
 #[test]
+fn on_the_threads_of_a_real_runtime_requests_draw_what_they_draw_in_virtual_time() {
+    const QUICK: &str = "
+        latency.total = { dist = \"uniform\", min = \"0ms\", max = \"2ms\" }
+        [[fault]]
+        fault = \"status=503\"
+        probability = 0.1
+    ";
+    async fn draws() -> Vec<(String, Option<u16>, u32, u64)> {
+        let server = MockServer::new(profile(QUICK));
+        let one = |id: u64| {
+            let server = server.clone();
+            tokio::spawn(async move { exchange(&server, &named(id, 0)).await })
+        };
+        for task in (0..400).map(one).collect::<Vec<_>>() {
+            task.await.unwrap();
+        }
+        let mut drawn: Vec<_> = server
+            .ledger()
+            .drain()
+            .into_iter()
+            .map(|entry| (String::from(entry.request_id.unwrap()), entry.status, entry.tokens, entry.latency_ns))
+            .collect();
+        drawn.sort();
+        drawn
+    }
+    let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
+    let on_threads = threads.block_on(async { tokio::spawn(draws()).await.unwrap() });
+    assert_eq!(on_threads.len(), 400);
+    assert_eq!(on_threads, run_virtual(draws()));
+}
+
+#[test]
 fn another_attempt_of_a_request_draws_anew() {
     let draws = run((0..20).map(|attempt| (1, attempt)).collect(), 1, 1);
     let served = || draws.values().filter(|(status, ..)| *status == Some(200)).map(|(_, _, latency, _)| *latency);

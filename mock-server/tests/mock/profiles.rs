@@ -60,7 +60,7 @@ fn wrong_distributions_are_refused_where_they_are() {
     refused("[latency.total]\nvalue = \"1s\"", "1: latency.total: the key \"dist\" is missing");
     refused(
         "completion.tokens = { dist = \"uniform\", min = 80, max = 20 }",
-        "1: completion.tokens.max: the largest value is below the smallest",
+        "1: completion.tokens.max: 20 is below min, which is 80; write at least that",
     );
     refused(
         "completion.tokens = { dist = \"fixed\", value = 0 }",
@@ -144,7 +144,7 @@ fn wrong_curves_are_refused_where_they_are() {
     );
     refused(
         &curve("[[capacity.point]]\nin_flight = 1\nlatency = { p50 = \"1s\", mean = \"1s\" }"),
-        "5: capacity.point.latency.mean: unknown key; quantiles are called p0, p50, p95, p99, p999 (99.9 %), p100 and the like",
+        "5: capacity.point.latency.mean: unknown key; quantiles are called p0, p12.5, p50, p95, p99, p999 (99.9 %), p100 and the like",
     );
 }
 
@@ -189,9 +189,23 @@ fn wrong_capacities_are_refused_where_they_are() {
 }
 
 #[test]
+fn what_is_beyond_a_limit_is_told_the_limit() {
+    refused(
+        "latency.total = { dist = \"fixed\", value = \"100y\" }",
+        "1: latency.total.value: \"100y\" is not a duration; write a duration such as \"250ms\" or \"1.5s\"; \
+         the units are ns, us, ms, s, m and h, and 876000h is the most",
+    );
+    refused(
+        "[capacity]\nmodel = \"queue\"\nservers = 4294967296",
+        "3: capacity.servers: invalid value: integer `4294967296`, expected a whole number from 0 to 4294967295",
+    );
+    refused("[limits]\nbody_bytes = 0", "2: limits.body_bytes: 0 would refuse every request; write a whole number from 1");
+}
+
+#[test]
 fn wrong_phases_are_refused_where_they_are() {
     refused("[[phase]]\nfrom = \"1s\"", "1: phase: this phase changes nothing; write a latency_factor, a fault or both");
-    refused("[[phase]]\nlatency_factor = 0.0", "2: phase.latency_factor: 0 is no factor; write a number above 0, up to 10000");
+    refused("[[phase]]\nlatency_factor = 0.0", "2: phase.latency_factor: 0 is no factor; write a number from 0.0001 to 10000");
     refused(
         "[[phase]]\nlatency_factor = 2.0\nevery = \"1s\"",
         "3: phase.every: a phase that lasts for ever cannot come again; write how long in `for`",

@@ -79,7 +79,7 @@ impl Simulation {
     }
 
     fn arrive(&mut self, index: usize, job: &Job, now: Duration) {
-        let Ok(arrival) = self.relay.arrive(job.demand(self.is_batch), now) else {
+        let Ok(arrival) = self.relay.arrive(job.demand(self.is_batch), job.arrives, now) else {
             self.fates[index].refused = true;
             return;
         };
@@ -220,6 +220,20 @@ fn running_requests_and_prompts_make_a_saturated_batch_slower_by_what_they_take(
     // In 400 steps of 20 ms, 16 prompts of 50 tokens take 800 ms.
     let prefilling = saturated_tokens_per_second("prefill_tokens_per_second = 1000");
     assert!((prefilling / (16.0 * 400.0 / (8.0 + 0.8)) - 1.0).abs() < 0.02, "{prefilling}");
+}
+
+#[test]
+fn each_request_beyond_the_limit_makes_a_step_longer_by_its_share() {
+    let toml = "[capacity]\nmodel = \"batch\"\nmax_batch = 3\nstep = \"10ms\"\ncollapse_above = 1\ncollapse_per_request = 0.5";
+    let job = Job { tokens: 2, ..Job::served(Duration::ZERO, SERVICE) };
+    let fates = Simulation::run(toml, &[job; 4]);
+    // The first step begins with one in flight; the second with three running and one waiting, three beyond the limit.
+    let last = |index: usize| fates[index].last.unwrap().as_micros();
+    assert_eq!((last(0), fates[1].first.unwrap().as_micros()), (35_000, 35_000));
+    // Then three are in flight, two beyond the limit: 20 ms.
+    assert_eq!([last(1), last(2)], [55_000, 55_000]);
+    // And then one alone.
+    assert_eq!(last(3), 65_000);
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(in crate::profile) fn quantiles(raw: &RawDistribution, unit: Unit) -> Result
         let Some(share) = share_of(key.get_ref()) else {
             return Err(Problem::at(
                 key,
-                "unknown key; quantiles are called p0, p50, p95, p99, p999 (99.9 %), p100 and the like",
+                "unknown key; quantiles are called p0, p12.5, p50, p95, p99, p999 (99.9 %), p100 and the like",
             ));
         };
         points.push((share, quantity(value, unit)?, key, value));
@@ -43,8 +43,10 @@ pub(in crate::profile) fn quantiles(raw: &RawDistribution, unit: Unit) -> Result
     })
 }
 
-/// `p5` is 5 %, `p95` 95 %, `p100` all; from the third digit on they are decimals, so that `p999` is 99.9 %.
+/// `p5` is 5 %, `p95` 95 %, `p100` all. From the third digit on they are decimals, so that `p999` is 99.9 %; but only nines are read
+/// in this way, since who writes `p101` or `p1000` means something else: `p12.5` has a point.
 fn share_of(key: &str) -> Option<f64> {
+    let has_point = key.contains('.');
     let digits = key.strip_prefix('p')?.replacen('.', "", 1);
     if digits.is_empty() || digits.len() > 9 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -52,7 +54,8 @@ fn share_of(key: &str) -> Option<f64> {
     let number: u32 = digits.parse().ok()?;
     match digits.len() {
         1 | 2 => Some(f64::from(number) / 100.0),
-        _ if number == 100 => Some(1.0),
+        3 if number == 100 => Some(1.0),
+        _ if !has_point && !digits.starts_with('9') => None,
         length => Some(f64::from(number) / libm::pow(10.0, length as f64)),
     }
 }
@@ -77,7 +80,8 @@ mod tests {
         for (key, share) in cases {
             assert_eq!(share_of(key), Some(share), "{key}");
         }
-        for key in ["p", "q50", "p-5", "p9x", "median", "p1234567890"] {
+        assert_eq!(share_of("p12.5"), Some(0.125));
+        for key in ["p101", "p1000", "p050", "p", "q50", "p-5", "p9x", "median", "p1234567890"] {
             assert_eq!(share_of(key), None, "{key}");
         }
     }

@@ -3,9 +3,10 @@
 //! A step takes longer the more requests run in it, and by the prompts of those who have just joined. So tokens come slower as load
 //! grows, throughput rises up to a full batch, and from there on the wait for a place is what grows.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::seats::Seats;
+use super::seats::{Holder, Seats};
 use super::{Seat, Work};
 use crate::dist;
 use crate::profile::{Batch, Phase};
@@ -15,16 +16,17 @@ use crate::relay::window;
 pub(super) struct Running {
     batch: Batch,
     phases: Vec<Phase>,
-    running: Vec<Seat>,
+    /// By their numbers, since thousands may leave at once.
+    running: BTreeMap<u64, Seat>,
     /// They hold a place and get nothing.
-    hanging: Vec<Seat>,
+    hanging: u32,
     /// None while nobody runs.
     step_end: Option<Duration>,
 }
 
 impl Running {
     pub(super) fn new(batch: Batch, phases: &[Phase]) -> Self {
-        Self { batch, phases: phases.to_vec(), running: Vec::new(), hanging: Vec::new(), step_end: None }
+        Self { batch, phases: phases.to_vec(), running: BTreeMap::new(), hanging: 0, step_end: None }
     }
 
     /// How many can join with the next step.
@@ -50,14 +52,16 @@ impl Running {
 
     pub(super) fn advance(&mut self, seats: &mut Seats, now: Duration) {
         while let Some(end) = self.step_end.filter(|end| *end <= now) {
-            self.running.retain(|seat| !seats.give_token(*seat, end));
+            self.running.retain(|_, seat| !seats.give_token(*seat, end));
             self.begin_step(seats, end);
         }
     }
 
-    pub(super) fn leave(&mut self, seat: Seat, seats: &mut Seats, now: Duration) {
-        self.running.retain(|running| *running != seat);
-        self.hanging.retain(|hanging| *hanging != seat);
+    pub(super) fn leave(&mut self, left: &Holder, seats: &mut Seats, now: Duration) {
+        match left.work {
+            Work::Tokens { .. } => drop(self.running.remove(&left.number)),
+            Work::Hang | Work::Time(_) => self.hanging -= u32::from(left.state.granted.is_some()),
+        }
         self.wake_up(seats, now);
     }
 
@@ -68,9 +72,9 @@ impl Running {
             match holder.work {
                 Work::Tokens { prompt, .. } => {
                     prompt_tokens += u64::from(prompt);
-                    self.running.push(seat);
+                    self.running.insert(holder.number, seat);
                 }
-                Work::Hang | Work::Time(_) => self.hanging.push(seat),
+                Work::Hang | Work::Time(_) => self.hanging += 1,
             }
         }
         self.step_end = (!self.running.is_empty()).then(|| at + self.step(prompt_tokens, seats.waiting(), at));
@@ -88,6 +92,6 @@ impl Running {
     }
 
     fn places_taken(&self) -> u32 {
-        (self.running.len() + self.hanging.len()) as u32
+        self.running.len() as u32 + self.hanging
     }
 }
