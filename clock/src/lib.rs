@@ -20,10 +20,12 @@
 mod hyper_timer;
 mod queue;
 mod real;
+mod runtime;
 mod sleep;
 mod virtual_time;
 
 pub use hyper_timer::HyperTimer;
+pub use runtime::Runtime;
 pub use sleep::{Elapsed, Sleep, sleep, sleep_until, timeout_at};
 pub use tokio::time::Instant;
 pub use virtual_time::{is_virtual, run_virtual};

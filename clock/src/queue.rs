@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::mem;
 use std::task::Waker;
 
 use tokio::time::Instant;
@@ -34,6 +35,11 @@ struct Slot {
     waker: Option<Waker>,
 }
 
+/// A waker that nobody needs any more, if there is one.
+#[derive(Debug)]
+#[must_use = "it is to be dropped outside of any lock"]
+pub(crate) struct Replaced(#[expect(dead_code, reason = "it only has to be dropped")] Option<Waker>);
+
 /// A heap this small is not worth cleaning.
 const SMALL: usize = 64;
 
@@ -57,23 +63,23 @@ impl Queue {
         key
     }
 
-    /// Replaces the waker of a sleep that was polled again by another task. False when it already fired.
-    pub(crate) fn refresh(&mut self, key: Key, waker: &Waker) -> bool {
-        match self.slots.get_mut(key.slot) {
-            Some(Slot { sequence, waker: Some(known) }) if *sequence == key.sequence => {
-                known.clone_from(waker);
-                true
-            }
-            _ => false,
-        }
+    /// Replaces the waker of a sleep that was polled again by another task. None when it already fired.
+    ///
+    /// The waker that is no longer needed is the caller's to drop, outside of any lock: with it may go a task, and other sleeps.
+    pub(crate) fn refresh(&mut self, key: Key, waker: &Waker) -> Option<Replaced> {
+        let slot = self.slots.get_mut(key.slot).filter(|slot| slot.sequence == key.sequence)?;
+        let known = slot.waker.as_mut()?;
+        Some(Replaced((!known.will_wake(waker)).then(|| mem::replace(known, waker.clone()))))
     }
 
-    pub(crate) fn remove(&mut self, key: Key) {
-        self.take(key);
+    /// Forgets a sleep. Its waker is the caller's to drop, as that of [`refresh`](Self::refresh).
+    pub(crate) fn remove(&mut self, key: Key) -> Replaced {
+        let waker = self.take(key);
         let waiting = self.slots.len() - self.free.len();
         if self.heap.len() > SMALL + 2 * waiting {
             self.heap.retain(|Reverse(key)| is_waiting(&self.slots, *key));
         }
+        Replaced(waker)
     }
 
     pub(crate) fn next_deadline(&mut self) -> Option<Instant> {
@@ -126,7 +132,7 @@ mod tests {
             for (delay, removes) in steps {
                 if removes && !keys.is_empty() {
                     let key: Key = keys.swap_remove(delay as usize % keys.len());
-                    queue.remove(key);
+                    drop(queue.remove(key));
                     model.remove(&(key.deadline, key.sequence));
                 } else {
                     let key = queue.insert(start + Duration::from_nanos(delay), Waker::noop().clone());
@@ -147,12 +153,12 @@ mod tests {
         let mut queue = Queue::default();
         let now = Instant::now();
         let old = queue.insert(now, Waker::noop().clone());
-        queue.remove(old);
+        drop(queue.remove(old));
         let new = queue.insert(now, Waker::noop().clone());
         assert_eq!(old.slot, new.slot);
-        queue.remove(old);
-        assert!(!queue.refresh(old, Waker::noop()));
-        assert!(queue.refresh(new, Waker::noop()));
+        drop(queue.remove(old));
+        assert!(queue.refresh(old, Waker::noop()).is_none());
+        assert!(queue.refresh(new, Waker::noop()).is_some());
         assert_eq!(queue.next_deadline(), Some(now));
     }
 }

@@ -1,79 +1,49 @@
-//! Real time: one thread waits for the earliest deadline and wakes what is due.
+//! Real time: whose timer wakes a sleep.
+//!
+//! Inside [`Runtime::block_on`](crate::Runtime::block_on) it is the runtime's own, a timerfd that the runtime waits for together with its
+//! sockets. Everywhere else, and where there is no timerfd, it is a thread of the process.
 
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+mod thread;
+#[cfg_attr(not(target_os = "linux"), path = "real/no_timerfd.rs")]
+mod timerfd;
+
 use std::task::Waker;
-use std::thread;
 
 use tokio::time::Instant;
 
-use crate::queue::{Key, Queue};
+pub(crate) use self::timerfd::Timer;
+use crate::queue::Key;
 
-#[derive(Debug, Default)]
-struct Timer {
-    queue: Mutex<Queue>,
-    earlier: Condvar,
+/// Where a sleep is registered.
+#[derive(Debug)]
+pub(crate) enum Registration {
+    Runtime(Timer, Key),
+    Thread(Key),
 }
 
-impl Timer {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        // A waker that panics leaves the queue whole: it is taken out before it is called.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn run(&self) {
-        let mut due = Vec::new();
-        let mut queue = self.lock();
-        loop {
-            let now = Instant::now();
-            while let Some(waker) = queue.pop_due(now) {
-                due.push(waker);
-            }
-            if !due.is_empty() {
-                drop(queue);
-                due.drain(..).for_each(Waker::wake);
-                queue = self.lock();
-                continue;
-            }
-            queue = match queue.next_deadline() {
-                Some(deadline) => {
-                    let waited = self.earlier.wait_timeout(queue, deadline - now);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => self.earlier.wait(queue).unwrap_or_else(PoisonError::into_inner),
-            };
+impl Registration {
+    /// Registers with the runtime that runs on this thread, or else with the process's thread.
+    pub(crate) fn new(deadline: Instant, waker: Waker) -> Self {
+        let Some(timer) = Timer::current() else { return Self::Thread(thread::insert(deadline, waker)) };
+        match timer.insert(deadline, waker) {
+            Ok(key) => Self::Runtime(timer, key),
+            Err(waker) => Self::Thread(thread::insert(deadline, waker)),
         }
     }
-}
 
-/// The timer of this process, started when the first sleep is awaited.
-fn timer() -> &'static Timer {
-    static TIMER: OnceLock<&'static Timer> = OnceLock::new();
-    TIMER.get_or_init(|| {
-        let timer: &'static Timer = Box::leak(Box::default());
-        thread::Builder::new()
-            .name("relaybench-timer".to_owned())
-            .spawn(|| timer.run())
-            .expect("a process that cannot start one thread cannot run at all");
-        timer
-    })
-}
-
-pub(crate) fn insert(deadline: Instant, waker: Waker) -> Key {
-    let timer = timer();
-    let mut queue = timer.lock();
-    let is_earliest = queue.next_deadline().is_none_or(|next| deadline < next);
-    let key = queue.insert(deadline, waker);
-    drop(queue);
-    if is_earliest {
-        timer.earlier.notify_one();
+    /// Replaces the waker of a sleep that was polled again, wherever that was. False when it has fired, or when the runtime that it
+    /// was registered with no longer runs.
+    pub(crate) fn refresh(&self, waker: &Waker) -> bool {
+        match self {
+            Self::Runtime(timer, key) => timer.refresh(*key, waker),
+            Self::Thread(key) => thread::refresh(*key, waker),
+        }
     }
-    key
-}
 
-pub(crate) fn refresh(key: Key, waker: &Waker) -> bool {
-    timer().lock().refresh(key, waker)
-}
-
-pub(crate) fn remove(key: Key) {
-    timer().lock().remove(key);
+    pub(crate) fn remove(self) {
+        match self {
+            Self::Runtime(timer, key) => timer.remove(key),
+            Self::Thread(key) => thread::remove(key),
+        }
+    }
 }

@@ -32,9 +32,9 @@ pub struct Sleep {
     registration: Option<Registration>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Registration {
-    Real(Key),
+    Real(real::Registration),
     Virtual(Key),
 }
 
@@ -42,20 +42,20 @@ impl Registration {
     fn new(deadline: Instant, waker: &Waker) -> Self {
         match virtual_time::insert(deadline, waker) {
             Some(key) => Self::Virtual(key),
-            None => Self::Real(real::insert(deadline, waker.clone())),
+            None => Self::Real(real::Registration::new(deadline, waker.clone())),
         }
     }
 
-    fn refresh(self, waker: &Waker) -> bool {
+    fn refresh(&self, waker: &Waker) -> bool {
         match self {
-            Self::Real(key) => real::refresh(key, waker),
-            Self::Virtual(key) => virtual_time::refresh(key, waker),
+            Self::Real(registration) => registration.refresh(waker),
+            Self::Virtual(key) => virtual_time::refresh(*key, waker),
         }
     }
 
     fn remove(self) {
         match self {
-            Self::Real(key) => real::remove(key),
+            Self::Real(registration) => registration.remove(),
             Self::Virtual(key) => virtual_time::remove(key),
         }
     }
@@ -88,8 +88,8 @@ impl Future for Sleep {
             self.forget();
             return Poll::Ready(());
         }
-        // A registration that has fired was due before this poll looked at the clock: it is registered again.
-        if !self.registration.is_some_and(|registration| registration.refresh(cx.waker())) {
+        if !self.registration.as_ref().is_some_and(|registration| registration.refresh(cx.waker())) {
+            // Not registered yet, or with a runtime that no longer runs.
             self.registration = Some(Registration::new(self.deadline, cx.waker()));
         }
         Poll::Pending

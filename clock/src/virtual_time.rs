@@ -120,9 +120,9 @@ pub(crate) fn insert(deadline: Instant, waker: &Waker) -> Option<Key> {
 }
 
 pub(crate) fn refresh(key: Key, waker: &Waker) -> bool {
-    with_current(|current| current.queue.refresh(key, waker)).unwrap_or(false)
+    with_current(|current| current.queue.refresh(key, waker)).flatten().is_some()
 }
 
 pub(crate) fn remove(key: Key) {
-    with_current(|current| current.queue.remove(key));
+    drop(with_current(|current| current.queue.remove(key)));
 }

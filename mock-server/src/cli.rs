@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use relaybench_clock::Runtime;
 use thiserror::Error;
-use tokio::runtime::Builder;
 
 use crate::config::LoadError;
 use crate::http::listen;
@@ -100,7 +100,7 @@ pub fn run(args: &MockArgs) -> Result<(), MockError> {
     let ledger = open_ledger(args)?;
     // A caller beyond the limit would not be turned away but wait unheard. Where it cannot be raised it stays as it is.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let runtime = Builder::new_current_thread().enable_io().build()?;
+    let runtime = Runtime::new()?;
     let served = runtime.block_on(serve(profile, args, &ledger));
     // Whoever is still being served gets an entry before the last flush.
     drop(runtime);

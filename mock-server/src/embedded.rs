@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
+use relaybench_clock::Runtime;
 use tokio::net::TcpListener;
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use crate::http::listen;
@@ -89,7 +89,7 @@ impl MockRelay {
 }
 
 fn start(profile: Profile, ledger: Ledger) -> io::Result<(Runtime, TcpListener, SocketAddr, MockServer)> {
-    let runtime = Builder::new_current_thread().enable_io().build()?;
+    let runtime = Runtime::new()?;
     let listener = {
         let _context = runtime.enter();
         listen::bind((Ipv4Addr::LOCALHOST, 0).into())?

@@ -2,9 +2,9 @@
 
 use std::io;
 
+use relaybench_clock::Runtime;
 use relaybench_mock::MockRelay;
 use thiserror::Error;
-use tokio::runtime::Builder;
 
 use super::caller::{Caller, id_prefix};
 use super::in_flight::InFlight;
@@ -92,7 +92,7 @@ impl Run {
 
     fn play_over_sockets(&self, stop: &Stop, in_flight: &InFlight, sink: &mut impl Sink) -> Result<(), RunError> {
         self.raise_open_files()?;
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(RunError::Target)?;
+        let runtime = Runtime::new().map_err(RunError::Target)?;
         let (_relay, endpoint) = match &self.target {
             Target::Mock(profile) | Target::Virtual(profile) => {
                 let relay = MockRelay::start(profile.clone()).map_err(RunError::Target)?;
