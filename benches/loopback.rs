@@ -3,10 +3,14 @@
 //! Client and mock share this machine, a thread each, so that the figures are of both together. `bare-reqwest` is what a program
 //! without this library does: the same JSON built and parsed, no retries, no deadlines, no record of attempts.
 //!
+//! `pooling` is what keeping connections gains over TLS.
+//!
 //! `server-cpu` is what a request costs the mock in processor time, beside bare hyper with the same answer.
 
 #[path = "loopback/cost.rs"]
 mod cost;
+#[path = "loopback/pooling.rs"]
+mod pooling;
 #[path = "loopback/raw.rs"]
 mod raw;
 
@@ -109,5 +113,5 @@ async fn bare(client: &reqwest::Client, url: &str) -> bool {
     serde_json::from_slice::<Value>(&body).is_ok_and(|answer| answer["choices"][0]["message"]["content"].is_string())
 }
 
-criterion_group!(benches, loopback, cost::cost);
+criterion_group!(benches, loopback, pooling::pooling, cost::cost);
 criterion_main!(benches);

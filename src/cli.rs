@@ -1,5 +1,6 @@
 //! Subcommands, a file each: flags → typed config → library → renderer. Only here is anything printed.
 
+mod check;
 mod interrupt;
 mod mock;
 mod output;
@@ -15,6 +16,8 @@ use clap::{Parser, Subcommand};
 const DONE: u8 = 0;
 /// It could not run: a file, a name, the environment, the network.
 const COULD_NOT_RUN: u8 = 1;
+/// A gate failed.
+const FAILED: u8 = 3;
 /// The run is invalid: its numbers may not be quoted.
 const INVALID: u8 = 4;
 
@@ -32,11 +35,13 @@ Exit codes: 0 done · 1 could not run · 2 wrong command line · 3 a gate failed
 Examples:
   relaybench run                     the tutorial's four levels against the embedded mock, over real sockets
   relaybench run --virtual           the same in virtual time: a second, and the same figures on every machine
+  relaybench check                   whether a relay, and a client's policy, are ready to be moved to
   relaybench mock --profile flaky    the mock alone, for any OpenAI client";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::RunArgs),
+    Check(check::CheckArgs),
     /// Serve the mock relay alone, for any OpenAI client: what the relaybench-mock binary does
     #[command(after_help = relaybench_mock::cli::EXAMPLES)]
     Mock(relaybench_mock::cli::MockArgs),
@@ -45,6 +50,7 @@ enum Command {
 pub(crate) fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run::run(args),
+        Command::Check(args) => check::run(args),
         Command::Mock(args) => mock::run(&args),
     };
     match done {

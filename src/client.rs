@@ -16,10 +16,13 @@
 
 mod attempt;
 mod backoff;
+mod batch;
+mod budget;
 mod builder;
 mod classify;
 mod config;
 pub mod connector;
+mod embeddings;
 mod error;
 mod exchange;
 mod hint;
@@ -31,6 +34,8 @@ mod response;
 mod retry;
 mod sse;
 mod stream;
+mod tools;
+mod trace;
 mod transport;
 mod watchdog;
 
@@ -38,28 +43,38 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream as streams};
+use futures_util::{Stream, StreamExt, stream as streams};
 use hyper::HeaderMap;
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use relaybench_clock::{now, sleep_until};
 
 pub use self::attempt::{Attempt, Connection, Progress};
+pub use self::batch::{Batch, BatchProgress};
 pub use self::builder::{ClientBuilder, TransportKind};
 pub use self::config::ApiKey;
-pub use self::error::{Error, ErrorKind, Stop};
+pub use self::embeddings::{Embeddings, EmbeddingsRequest, EncodingFormat};
+pub use self::error::{Error, ErrorKind, Limit, Stop};
 pub use self::models::Catalog;
-pub use self::policy::{Hints, Jitter, Policy, Pool, Retry, RetryOn, Timeouts, UnknownPolicy};
-pub use self::request::{ChatRequest, Message, PreparedRequest, RequestId};
-pub use self::response::{ChatChunk, ChatResponse, FinishReason, Model, Usage};
-pub use self::stream::{ChatStream, StreamEnd};
+pub use self::policy::{
+    BillingRisk, BrokenStreams, Hints, Http2, Jitter, OtherModel, Policy, Pool, Protocol, Retry, RetryBudget, RetryOn, Timeout,
+    Timeouts, UnknownPolicy,
+};
+pub use self::pool::{PoolStats, Waits};
+pub use self::request::{ChatRequest, Message, Part, PreparedRequest, RequestId};
+pub use self::response::{ChatResponse, FinishReason, Model, Usage};
+pub use self::stream::{ChatChunk, ChatStream, ChunkChoice, Delta, Partial, Proof, StreamEnd};
+pub use self::tools::{FunctionCall, Tool, ToolCall, ToolCallDelta, ToolCalls, ToolChoice};
 
+use self::budget::Budgets;
+use self::embeddings::EmbeddingList;
 use self::error::Failure;
 use self::exchange::Line;
 use self::response::ModelList;
-use self::retry::{Outcome, Tried, Turn};
-use self::stream::Source;
-use self::transport::{Accept, Endpoint, Outgoing};
+use self::retry::{Bounds, Outcome, Tried, Turn};
+use self::stream::Question;
+use self::trace::{RequestSpan, Server};
+use self::transport::{Accept, Endpoint, ModelPath, Outgoing};
 use self::watchdog::Deadline;
 
 /// A client of one endpoint. Clones are cheap and share its connections, its caps and its settings.
@@ -69,8 +84,10 @@ pub struct Client(Arc<Shared>);
 /// What clones share.
 pub(crate) struct Shared {
     line: Line,
+    server: Server,
     headers: HeaderMap,
     policy: Policy,
+    budgets: Budgets,
     catalog: Option<Catalog>,
     seed: u64,
     asked: AtomicU64,
@@ -87,6 +104,11 @@ impl Client {
         &self.0.policy
     }
 
+    /// What its pool did until now.
+    pub fn pool(&self) -> PoolStats {
+        self.0.line.pool.stats()
+    }
+
     /// Asks and waits for the whole answer.
     ///
     /// # Errors
@@ -94,23 +116,23 @@ impl Client {
     /// When the request is wrong in itself, or when the last of its attempts failed.
     pub async fn chat(&self, request: ChatRequest) -> Result<ChatResponse, Error> {
         self.0.check_model(&request)?;
-        let body = request.whole_body()?;
-        self.0.whole(body, self.0.id_of(&request)).await
+        let (body, timeouts) = (request.whole_body()?, self.0.timeouts_of(&request)?);
+        self.0.whole(request.model(), body, &timeouts, self.0.id_of(&request)).await
     }
 
-    /// Asks for the answer in pieces. Waits for the first piece; until then failures are retried as with [`chat`](Self::chat).
+    /// Asks for the answer in pieces. Waits for the first piece with content; until then failures are retried as with [`chat`](Self::chat).
     ///
     /// # Errors
     ///
-    /// When the request is wrong in itself, or when the last of its attempts failed before the first piece.
+    /// When the request is wrong in itself, or when the last of its attempts failed before the first content.
     pub async fn chat_stream(&self, request: ChatRequest) -> Result<ChatStream, Error> {
         self.0.check_model(&request)?;
-        let body = request.stream_body()?;
-        self.stream(body, self.0.id_of(&request)).await
+        let (body, timeouts) = (request.stream_body()?, self.0.timeouts_of(&request)?);
+        self.stream(self.0.question(request.model().into(), body, timeouts, self.0.id_of(&request))).await
     }
 
-    /// Asks all of these, at most `concurrency` at once (at least 1), and answers in their order. One failure does not end the
-    /// others.
+    /// Asks all of these, at most `concurrency` at once (at least 1), and answers in their order when all have ended. One failure
+    /// does not end the others. For many, see [`batch_iter`](Self::batch_iter).
     ///
     /// ```no_run
     /// # use relaybench::{ChatRequest, Client};
@@ -129,10 +151,23 @@ impl Client {
         requests: impl IntoIterator<Item = ChatRequest>,
         concurrency: usize,
     ) -> Vec<Result<ChatResponse, Error>> {
-        let answers = requests.into_iter().enumerate().map(|(index, request)| async move { (index, self.chat(request).await) });
-        let mut answers: Vec<_> = streams::iter(answers).buffer_unordered(concurrency.max(1)).collect().await;
+        let mut answers: Vec<_> = self.batch_iter(requests).concurrency(concurrency).as_completed().collect().await;
         answers.sort_unstable_by_key(|(index, _)| *index);
         answers.into_iter().map(|(_, answer)| answer).collect()
+    }
+
+    /// Asks any number of requests, taken from an iterator as there is room for them; [`Batch`] says how.
+    pub fn batch_iter<'a, I>(&'a self, requests: I) -> Batch<'a, streams::Iter<I::IntoIter>>
+    where
+        I: IntoIterator<Item = ChatRequest>,
+        I::IntoIter: 'a,
+    {
+        Batch::new(self, streams::iter(requests))
+    }
+
+    /// Asks any number of requests, taken from a stream as there is room for them; [`Batch`] says how.
+    pub fn batch_stream<'a, S: Stream<Item = ChatRequest> + 'a>(&'a self, requests: S) -> Batch<'a, S> {
+        Batch::new(self, requests)
     }
 
     /// The models that the endpoint offers.
@@ -142,8 +177,41 @@ impl Client {
     /// When the last attempt failed.
     pub async fn models(&self) -> Result<Vec<Model>, Error> {
         let parse = |body: &Bytes| classify::parse::<ModelList>(body);
-        let (list, _, _) = self.0.ask(Endpoint::Models, Bytes::new(), &self.0.next_id(), parse).await?;
+        let (span, timeouts) = (self.0.span(Endpoint::Models, ""), &self.0.policy.timeouts);
+        let (list, _, _) = self.0.ask(&span, Endpoint::Models, Bytes::new(), timeouts, &self.0.next_id(), parse).await?;
         Ok(list.data)
+    }
+
+    /// What the endpoint tells of one model. One that it does not have is an error of kind
+    /// [`Status(404)`](ErrorKind::Status), on most servers.
+    ///
+    /// # Errors
+    ///
+    /// When the last attempt failed.
+    pub async fn model(&self, id: &str) -> Result<Model, Error> {
+        if id.is_empty() {
+            return Err(Error::config("the model has no name"));
+        }
+        let path = ModelPath::new(id);
+        let (endpoint, parse) = (Endpoint::Model(&path), |body: &Bytes| classify::parse(body));
+        let span = self.0.span(endpoint, id);
+        let (model, _, _) = self.0.ask(&span, endpoint, Bytes::new(), &self.0.policy.timeouts, &self.0.next_id(), parse).await?;
+        Ok(model)
+    }
+
+    /// The vectors of some texts.
+    ///
+    /// # Errors
+    ///
+    /// When the request is wrong in itself, or when the last of its attempts failed.
+    pub async fn embeddings(&self, request: EmbeddingsRequest) -> Result<Embeddings, Error> {
+        let (body, count) = (request.body()?, request.count());
+        let request_id = request.id().cloned().unwrap_or_else(|| self.0.next_id());
+        let parse = |body: &Bytes| EmbeddingList::parse(body, count);
+        let (span, timeouts) = (self.0.span(Endpoint::Embeddings, request.model()), &self.0.policy.timeouts);
+        let (list, raw, attempts) = self.0.ask(&span, Endpoint::Embeddings, body, timeouts, &request_id, parse).await?;
+        span.answered(list.model.as_deref(), None, None, list.usage.as_ref());
+        Ok(Embeddings { list, raw, request_id, attempts })
     }
 
     /// Checks a request and writes its body, once for any number of [`send`](Self::send)s.
@@ -164,7 +232,8 @@ impl Client {
     /// When the request is wrong in itself.
     pub fn prepare(&self, request: &ChatRequest) -> Result<PreparedRequest, Error> {
         self.0.check_model(request)?;
-        Ok(PreparedRequest { whole: request.whole_body()?, stream: request.stream_body()? })
+        let (whole, stream) = (request.whole_body()?, request.stream_body()?);
+        Ok(PreparedRequest { model: request.model().into(), whole, stream, timeouts: self.0.timeouts_of(request)? })
     }
 
     /// [`chat`](Self::chat) for a prepared request, under this id.
@@ -173,32 +242,22 @@ impl Client {
     ///
     /// When the last attempt failed.
     pub async fn send(&self, request: &PreparedRequest, id: RequestId) -> Result<ChatResponse, Error> {
-        self.0.whole(request.whole.clone(), id).await
+        self.0.whole(&request.model, request.whole.clone(), &request.timeouts, id).await
     }
 
     /// [`chat_stream`](Self::chat_stream) for a prepared request, under this id.
     ///
     /// # Errors
     ///
-    /// When the last attempt failed before the first piece.
+    /// When the last attempt failed before the first content.
     pub async fn send_stream(&self, request: &PreparedRequest, id: RequestId) -> Result<ChatStream, Error> {
-        self.stream(request.stream.clone(), id).await
+        let PreparedRequest { model, stream, timeouts, .. } = request.clone();
+        self.stream(self.0.question(model, stream, timeouts, id)).await
     }
 
-    async fn stream(&self, body: Bytes, id: RequestId) -> Result<ChatStream, Error> {
-        let shared = &*self.0;
-        let outcome = shared.retrying(&id, |turn, deadline| {
-            let outgoing = shared.outgoing(Endpoint::Chat, &body, &id, turn, Accept::EventStream);
-            async move {
-                let source = match shared.line.open(outgoing, turn, deadline).await {
-                    Ok(exchange) => Source::open(exchange).await,
-                    Err(broken) => Err(broken),
-                };
-                source.map_or_else(Tried::from, |source| Tried { record: source.record(), result: Ok(source) })
-            }
-        });
-        let (source, attempts) = shared.conclude(outcome.await)?;
-        Ok(ChatStream::new(Arc::clone(&self.0), id, attempts, source))
+    async fn stream(&self, question: Question) -> Result<ChatStream, Error> {
+        let opened = question.open(&self.0).await?;
+        Ok(ChatStream::new(Arc::clone(&self.0), question, opened))
     }
 }
 
@@ -211,44 +270,84 @@ impl Shared {
         request.id().cloned().unwrap_or_else(|| self.next_id())
     }
 
+    fn timeouts_of(&self, request: &ChatRequest) -> Result<Timeouts, Error> {
+        request.timeouts(&self.policy.timeouts)
+    }
+
     /// An id of our own: of the seed, so that two clients hardly share one, and of a count.
     fn next_id(&self) -> RequestId {
         RequestId::numbered(self.seed, self.asked.fetch_add(1, Ordering::Relaxed))
     }
 
-    async fn whole(&self, body: Bytes, id: RequestId) -> Result<ChatResponse, Error> {
-        let (completion, raw, attempts) = self.ask(Endpoint::Chat, body, &id, classify::completion).await?;
-        Ok(ChatResponse { completion, raw, request_id: id, attempts })
+    /// The span of a request that begins now.
+    fn span(&self, endpoint: Endpoint<'_>, model: &str) -> RequestSpan {
+        RequestSpan::begin(&self.server, endpoint, model)
+    }
+
+    fn question(&self, model: Arc<str>, body: Bytes, timeouts: Timeouts, id: RequestId) -> Question {
+        let span = self.span(Endpoint::Chat, &model);
+        Question::new(model, body, timeouts, id, span)
+    }
+
+    async fn whole(&self, model: &str, body: Bytes, timeouts: &Timeouts, id: RequestId) -> Result<ChatResponse, Error> {
+        let span = self.span(Endpoint::Chat, model);
+        let parse = |body: &Bytes| {
+            let completion = classify::completion(body)?;
+            let other_model = classify::other_model(model, completion.model.as_deref(), self.policy.other_model)?;
+            Ok((completion, other_model))
+        };
+        let ((completion, other_model), raw, mut attempts) = self.ask(&span, Endpoint::Chat, body, timeouts, &id, parse).await?;
+        if let Some(answered) = attempts.last_mut() {
+            answered.other_model = other_model;
+        }
+        let answer = ChatResponse { completion, raw, request_id: id, attempts };
+        span.answered(answer.model(), answer.id(), answer.finish_reason(), answer.usage());
+        Ok(answer)
     }
 
     /// Asks, again if need be, for an answer that is not streamed.
     async fn ask<T>(
         &self,
-        endpoint: Endpoint,
+        span: &RequestSpan,
+        endpoint: Endpoint<'_>,
         body: Bytes,
+        timeouts: &Timeouts,
         id: &RequestId,
         parse: impl Fn(&Bytes) -> Result<T, Failure> + Copy,
     ) -> Result<(T, Bytes, Vec<Attempt>), Error> {
-        let outcome = self.retrying(id, |turn, deadline| {
+        let deadline = Deadline::new(now(), timeouts);
+        let outcome = self.retrying(id, deadline, Vec::with_capacity(1), |turn| {
             let outgoing = self.outgoing(endpoint, &body, id, turn, Accept::Json);
-            self.line.whole(outgoing, turn, deadline, parse)
+            span.attempt(&self.server, endpoint, turn, self.line.whole(outgoing, turn, deadline, parse))
         });
-        let ((value, raw), attempts) = self.conclude(outcome.await)?;
+        let (((value, raw), attempt), attempts) = self.conclude(span, outcome.await)?;
+        attempts.last().inspect(|own| attempt.end(own));
+        span.end(&attempts, None);
         Ok((value, raw, attempts))
     }
 
-    /// The retry loop with the clock, the sleep and the randomness of this client.
-    async fn retrying<T, F: Future<Output = Tried<T>>>(&self, id: &RequestId, call: impl Fn(Turn, Deadline) -> F) -> Outcome<T> {
-        let deadline = Deadline::new(now(), self.policy.timeouts.total);
+    /// The retry loop with the clock, the sleep, the randomness and the budgets of this client.
+    async fn retrying<T, F: Future<Output = Tried<T>>>(
+        &self,
+        id: &RequestId,
+        deadline: Deadline<'_>,
+        earlier: Vec<Attempt>,
+        call: impl FnMut(Turn) -> F,
+    ) -> Outcome<T> {
         let mut rng = keyed_rng(self.seed, id);
-        retry::run(&self.policy.retry, deadline.at, &mut rng, now, sleep_until, |turn| call(turn, deadline)).await
+        let asked = self.budgets.ask();
+        let bounds = Bounds { policy: &self.policy.retry, asked: &asked, deadline: deadline.at };
+        retry::run(bounds, earlier, &mut rng, now, sleep_until, call).await
     }
 
-    fn conclude<T>(&self, outcome: Outcome<T>) -> Result<(T, Vec<Attempt>), Error> {
+    fn conclude<T>(&self, span: &RequestSpan, outcome: Outcome<T>) -> Result<(T, Vec<Attempt>), Error> {
         let Outcome { attempts, result } = outcome;
         match result {
             Ok(value) => Ok((value, attempts)),
-            Err((failure, stop)) => Err(Error::new(self.redact(failure), attempts, stop)),
+            Err((failure, stop)) => {
+                span.end(&attempts, Some(failure.kind));
+                Err(Error::new(self.redact(failure), attempts, stop))
+            }
         }
     }
 
@@ -258,7 +357,7 @@ impl Shared {
 
     fn outgoing<'a>(
         &'a self,
-        endpoint: Endpoint,
+        endpoint: Endpoint<'a>,
         body: &'a Bytes,
         id: &'a RequestId,
         turn: Turn,

@@ -3,8 +3,11 @@
 //! - [`client`]: a client for OpenAI-compatible relays, with retries, timeouts and a pool that survive a bad day.
 //! - [`load`]: scenarios, schedules, and the one loop that plays them.
 //! - [`report`]: what came of it, as a table, JSON or CSV.
+//! - [`checklist`]: whether a relay, and a policy, are ready to be moved to.
 //! - [`target`]: the embedded mock relay, the same in virtual time, or a live one.
 
+#[cfg(feature = "bench")]
+pub mod checklist;
 pub mod client;
 #[cfg(feature = "bench")]
 mod endpoint;
@@ -21,4 +24,4 @@ pub mod target;
 #[cfg(feature = "bench")]
 mod virtual_time;
 
-pub use client::{ChatRequest, ChatResponse, ChatStream, Client, Error, Policy};
+pub use client::{ChatRequest, ChatResponse, ChatStream, Client, Embeddings, EmbeddingsRequest, Error, Policy};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use relaybench_clock::Instant;
 
-use super::error::ErrorKind;
+use super::error::{ErrorKind, Limit};
+use super::request::RequestId;
 
 /// One HTTP exchange, as the client saw it.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +13,8 @@ use super::error::ErrorKind;
 pub struct Attempt {
     /// From 1.
     pub number: u32,
+    /// What the client calls the request, the same for all its attempts.
+    pub request_id: RequestId,
     /// How long the client waited before it, after the one before had failed.
     pub waited: Duration,
     /// Whether that wait was what the server had asked for.
@@ -20,7 +23,7 @@ pub struct Attempt {
     pub started: Instant,
     /// When the whole response was there, or the failure.
     pub ended: Instant,
-    /// How long it queued for a place in the pool.
+    /// How long it queued for a place in the pool, or for the connection that another gave back.
     pub queued: Duration,
     /// How long its connection took to open, if it opened one and the transport tells.
     pub connect: Option<Duration>,
@@ -28,22 +31,46 @@ pub struct Attempt {
     pub sent: Option<Instant>,
     /// When the response's head was there.
     pub head: Option<Instant>,
+    /// When the first content of a stream was there: text, reasoning, or a tool call.
+    pub first_token: Option<Instant>,
+    /// When its last content was there, so far.
+    pub last_token: Option<Instant>,
     /// The response's status, if there was one.
     pub status: Option<u16>,
     /// How far it came.
     pub progress: Progress,
     /// How it failed, if it did.
     pub failure: Option<ErrorKind>,
+    /// Which limit the server said was reached, if it did.
+    pub limit: Option<Limit>,
+    /// The model that the answer names, if it is another than was asked.
+    pub other_model: Option<Box<str>>,
     /// What the server calls it: its `x-request-id` (or `request-id`), at most 128 bytes.
     pub server_request_id: Option<Box<str>>,
     /// On which connection, where the transport knows.
     pub connection: Option<Connection>,
+    /// The connection on which it was tried first, when the server had just closed that one: nothing of the request had left, so
+    /// that it was sent on another at once, once, and no retry of the policy was used up. Over `network` reqwest does that by
+    /// itself, and does not tell.
+    pub stale: Option<Connection>,
 }
 
 impl Attempt {
     /// Whether the request may have reached the server: what a ledger on the other side can know of.
     pub fn left_the_client(&self) -> bool {
         self.progress > Progress::NeverSent
+    }
+
+    /// Whether it may appear on the bill. A request that never left does not, nor one that was refused; but a gateway that gave
+    /// up waiting (504, 524) does not know what became of it, and neither does a client that did.
+    pub fn possibly_billed(&self) -> bool {
+        let refused = match self.failure {
+            Some(ErrorKind::Status(status)) => !matches!(status, 504 | 524),
+            Some(ErrorKind::RateLimited | ErrorKind::InsufficientQuota | ErrorKind::TooLarge) => true,
+            Some(ErrorKind::InBand) => self.first_token.is_none(),
+            _ => false,
+        };
+        self.left_the_client() && !refused
     }
 }
 
@@ -81,4 +108,6 @@ pub struct Connection {
     pub id: u64,
     /// Whether an earlier attempt had used it.
     pub reused: bool,
+    /// Whether it speaks HTTP/2, else HTTP/1.1.
+    pub is_http2: bool,
 }

@@ -1,38 +1,46 @@
 //! What a response means: an answer, or which failure.
 
+mod limit;
+mod model;
+mod told;
+
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use hyper::HeaderMap;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
+use self::told::Told;
 use super::config::ApiKey;
-use super::error::{ErrorKind, Failure};
+use super::error::{ErrorKind, Failure, Limit, is_passing};
 use super::hint;
-use super::response::{ChunkBody, Completion, FinishReason};
+use super::policy::OtherModel;
+use super::response::{Completion, FinishReason};
+use super::stream::ChunkBody;
 
 /// How much of a response's body an error keeps: an error's JSON is below 1 KiB, and a page of HTML tells enough in four.
 const KEPT_BYTES: usize = 4 * 1024;
 
 /// The failure that a status other than success stands for.
 pub(crate) fn status(status: u16, headers: &HeaderMap, body: &[u8], wall: SystemTime) -> Failure {
-    let told = Told::of(body);
-    let quota = told.as_ref().is_some_and(Told::is_quota);
-    let kind = match status {
-        402 => ErrorKind::InsufficientQuota,
-        429 if quota => ErrorKind::InsufficientQuota,
-        429 => ErrorKind::RateLimited,
-        other => ErrorKind::Status(other),
+    let told = Told::of_refusal(body);
+    let limit = limit::of(status, &told, headers);
+    let kind = match (status, limit) {
+        (402, _) | (400..500, Some(Limit::Quota)) => ErrorKind::InsufficientQuota,
+        (429, Some(Limit::TooLarge)) => ErrorKind::TooLarge,
+        (429, _) => ErrorKind::RateLimited,
+        (other, _) => ErrorKind::Status(other),
     };
-    let message = match told {
-        Some(Told { message, .. }) if !message.is_empty() => format!("status {status}: {message}"),
-        _ => format!("status {status}"),
-    };
+    let message = if told.message.is_empty() { format!("status {status}") } else { format!("status {status}: {}", told.message) };
     let mut failure = Failure::new(kind, message);
     failure.status = Some(status);
     failure.body = Some(beginning(body));
+    failure.limit = limit;
     failure.hint = hint::wait(headers, wall);
+    if failure.hint.is_none() && is_passing(status) {
+        failure.hint = hint::in_words(&told.message);
+        failure.is_hint_in_words = true;
+    }
     failure.should_retry = hint::should_retry(headers);
     failure
 }
@@ -71,14 +79,40 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
 
 /// An error in a response that has a status of success.
 pub(crate) fn in_band(body: &[u8]) -> Failure {
-    let message = Told::of(body).map(|told| told.message).filter(|message| !message.is_empty());
-    let mut failure = Failure::new(ErrorKind::InBand, message.unwrap_or_else(|| "the response tells of an error".to_owned()));
-    // Quota and faulty requests do not mend; a gateway that says so in a 200 means it no less.
-    if Told::of(body).is_some_and(|told| told.is_quota() || told.is_request_fault()) {
+    /// Errors that have no status are looked at as if they had this one.
+    const NO_STATUS: u16 = 500;
+    let told = Told::of_refusal(body);
+    let status = told.status().unwrap_or(NO_STATUS);
+    // Faulty requests do not mend; a gateway that says so in a 200 means it no less.
+    let is_fault = !is_passing(status) || is_request_fault(&told);
+    let mut failure = Failure::new(ErrorKind::InBand, "the response tells of an error");
+    failure.limit = limit::of(status, &told, &HeaderMap::new());
+    failure.hint = hint::in_words(&told.message);
+    failure.is_hint_in_words = true;
+    if is_fault || failure.limit.is_some_and(|limit| !limit.may_pass()) {
         failure.should_retry = Some(false);
     }
     failure.body = Some(beginning(body));
+    if !told.message.is_empty() {
+        failure.message = told.message.into();
+    }
     failure
+}
+
+fn is_request_fault(told: &Told) -> bool {
+    const FAULT: [&str; 4] = ["invalid_request_error", "authentication_error", "permission_error", "not_found_error"];
+    FAULT.contains(&told.kind.as_str())
+}
+
+/// The model that answered, when it is another than was asked. Fails where the policy takes that for a failure.
+pub(crate) fn other_model(asked: &str, answered: Option<&str>, rule: OtherModel) -> Result<Option<Box<str>>, Failure> {
+    match (answered.filter(|answered| !answered.is_empty() && !model::is_same(asked, answered)), rule) {
+        (None, _) => Ok(None),
+        (Some(other), OtherModel::Record) => Ok(Some(other.into())),
+        (Some(other), OtherModel::Fail) => {
+            Err(Failure::new(ErrorKind::ModelMismatch, format!("model {asked:?} was asked, and {other:?} answered")))
+        }
+    }
 }
 
 /// Whether a body is JSON that tells of an error.
@@ -109,38 +143,5 @@ fn beginning(body: &[u8]) -> String {
     String::from_utf8_lossy(&body[..body.len().min(KEPT_BYTES)]).into_owned()
 }
 
-/// What a body tells of an error, in whichever dialect: `{"error": {…}}`, `{"error": "…"}`, `{"object": "error", …}`,
-/// `{"type": "error", …}`.
-struct Told {
-    message: String,
-    kind: String,
-    code: String,
-}
-
-impl Told {
-    fn of(body: &[u8]) -> Option<Self> {
-        let body: Value = serde_json::from_slice(body).ok()?;
-        let error = match &body["error"] {
-            Value::Null if body["object"] == "error" || body["type"] == "error" => &body,
-            Value::Null => return None,
-            error => error,
-        };
-        let text = |value: &Value| match value {
-            Value::String(text) => text.clone(),
-            Value::Number(number) => number.to_string(),
-            _ => String::new(),
-        };
-        let message = if error.is_string() { text(error) } else { text(&error["message"]) };
-        Some(Self { message, kind: text(&error["type"]), code: text(&error["code"]) })
-    }
-
-    fn is_quota(&self) -> bool {
-        const QUOTA: [&str; 3] = ["insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"];
-        [&self.kind, &self.code].into_iter().any(|word| QUOTA.contains(&word.as_str()))
-    }
-
-    fn is_request_fault(&self) -> bool {
-        const FAULT: [&str; 3] = ["invalid_request_error", "authentication_error", "permission_error"];
-        FAULT.contains(&self.kind.as_str())
-    }
-}
+#[cfg(test)]
+mod tests;

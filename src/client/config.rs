@@ -4,6 +4,7 @@ use std::fmt;
 
 use hyper::Uri;
 use hyper::header::HeaderValue;
+use hyper::http::uri::Authority;
 
 use super::error::{Error, ErrorKind};
 
@@ -101,6 +102,12 @@ impl BaseUrl {
         format!("{}{endpoint}", self.text)
             .parse()
             .map_err(|source| Error::of(ErrorKind::Config, format!("base URL {:?} is not a URL", self.text)).with_source(source))
+    }
+
+    /// The port, which the scheme has when the URL has none.
+    pub(crate) fn port(&self) -> u16 {
+        let written = self.authority.parse().ok().and_then(|authority: Authority| authority.port_u16());
+        written.unwrap_or(if self.is_tls { 443 } else { 80 })
     }
 
     /// Whether the host is this machine: no proxy stands between.

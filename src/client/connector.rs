@@ -1,30 +1,32 @@
 //! How the `hyper` transport opens its connections: over TCP, with TLS when the base URL says so, or in memory.
 
+mod identity;
 mod live;
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
-use relaybench_clock::{now, sleep, timeout_at};
+use relaybench_clock::{now, sleep, sleep_until};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::yield_now;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
-pub(crate) use self::live::{Identity, Live};
+pub(crate) use self::identity::Identity;
+
+use self::live::Live;
 
 use super::config::BaseUrl;
 use super::error::{Error, ErrorKind};
-use super::policy::Policy;
-use super::pool::Cap;
-use super::transport::{Known, Resolver, Scope};
+use super::policy::{Policy, Protocol};
+use super::pool::{Cap, Meter, Permit};
+use super::transport::{Known, Lanes, Resolver, Scope};
 
 /// What a connection is made of.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -93,34 +95,38 @@ where
     Connector(Kind::Memory { dial: Arc::new(move || Ok(Box::new(dial()?))), delay: connect_delay })
 }
 
-/// The connector of one client, running. Clones share its cap and its counter.
+/// The connector of one lane of a client, running. Those of all lanes share the cap.
 #[derive(Clone)]
-pub(crate) struct Dialer(Arc<Running>);
+pub(crate) struct Dialer {
+    running: Arc<Running>,
+    lane: usize,
+}
 
 struct Running {
     kind: Kind,
     tcp: HttpConnector<Resolver>,
     tls: Option<(TlsConnector, ServerName<'static>)>,
+    lanes: Lanes,
     cap: Cap,
-    connect_timeout: Option<Duration>,
-    opened: AtomicU64,
+    meter: Arc<Meter>,
+    max_age: Option<Duration>,
 }
 
 impl Dialer {
-    pub(crate) fn new(
+    /// The connectors of all lanes.
+    pub(crate) fn of_lanes(
         connector: Connector,
         base: &BaseUrl,
         policy: &Policy,
         tls: Option<rustls::ClientConfig>,
-    ) -> Result<Self, Error> {
+        lanes: &Lanes,
+        meter: &Arc<Meter>,
+    ) -> Result<impl Iterator<Item = Self> + use<>, Error> {
         if base.is_tls && matches!(connector.0, Kind::Memory { .. }) {
             return Err(Error::config(format!(
                 "base URL \"{base}\" wants TLS, which connections in memory do not speak; use http"
             )));
         }
-        let mut tcp = HttpConnector::new_with_resolver(Resolver::new(policy.pool.dns_ttl));
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
         let tls = tls
             .map(|config| {
                 let name = ServerName::try_from(base.host.clone());
@@ -128,16 +134,31 @@ impl Dialer {
             })
             .transpose()
             .map_err(|source| Error::config(format!("base URL \"{base}\" names no host that TLS accepts")).with_source(source))?;
-        Ok(Self(Arc::new(Running {
+        let running = Arc::new(Running {
             kind: connector.0,
-            tcp,
+            tcp: tcp_connector(policy),
             tls,
-            cap: Cap::new(policy.pool.cap()),
-            connect_timeout: policy.timeouts.connect,
-            opened: AtomicU64::new(0),
-        })))
+            lanes: lanes.clone(),
+            cap: Cap::new(policy.pool.cap(), Arc::clone(meter)),
+            meter: Arc::clone(meter),
+            max_age: policy.pool.max_age,
+        });
+        Ok((0..lanes.count()).map(move |lane| Self { running: Arc::clone(&running), lane }))
     }
 }
+
+fn tcp_connector(policy: &Policy) -> HttpConnector<Resolver> {
+    let mut tcp = HttpConnector::new_with_resolver(Resolver::new(policy.pool.dns_ttl));
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_keepalive(policy.pool.tcp_keepalive);
+    tcp.set_keepalive_interval(policy.pool.tcp_keepalive);
+    tcp.set_keepalive_retries(policy.pool.tcp_keepalive.map(|_| TCP_KEEPALIVE_PROBES));
+    tcp
+}
+
+/// As Pool::tcp_keepalive says.
+pub(crate) const TCP_KEEPALIVE_PROBES: u32 = 3;
 
 impl Service<Uri> for Dialer {
     type Response = Live;
@@ -149,56 +170,66 @@ impl Service<Uri> for Dialer {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let running = Arc::clone(&self.0);
+        let (running, lane) = (Arc::clone(&self.running), self.lane);
         let scope = Scope::current();
-        Box::pin(async move { running.connect(uri, scope.unwrap_or_default()).await })
+        Box::pin(async move { running.connect(uri, lane, scope.unwrap_or_default()).await })
     }
 }
 
 impl Running {
-    async fn connect(&self, uri: Uri, scope: Scope) -> Result<Live, Known> {
-        let began = now();
-        let permit = scope.unless_orphaned(async {
-            // A connection that is just being handed back reaches the pool when its own task has run: let it come first. Twice,
-            // since tokio wakes those that yielded in reverse, and who came first shall connect first.
-            yield_now().await;
-            yield_now().await;
-            match self.cap.try_acquire() {
-                Some(permit) => permit,
-                None => self.cap.acquire().await,
-            }
-        });
+    async fn connect(&self, uri: Uri, lane: usize, scope: Scope) -> Result<Live, Known> {
         // A request that was given another connection wants none any more, and must not open one later.
-        let permit = permit.await.ok_or_else(|| Known::new(ErrorKind::Connect, "the request got another connection"))?;
+        let unwanted = || Known::new(ErrorKind::Connect, "the request got another connection");
+        scope.hold(scope.unless_orphaned(self.lanes.pass_gate(lane)).await.ok_or_else(unwanted)?);
+        let permit = self.permit(&scope).await.ok_or_else(unwanted)?;
         let dialing = now();
-        scope.record_queued(dialing - began);
-        let io = match self.connect_timeout {
-            None => self.dial(uri).await?,
-            Some(timeout) => timeout_at(dialing + timeout, self.dial(uri))
-                .await
-                .unwrap_or_else(|elapsed| Err(Known::new(ErrorKind::ConnectTimeout, elapsed)))?,
-        };
-        scope.record_connect(now() - dialing);
-        Ok(Live::new(io, permit, self.opened.fetch_add(1, Ordering::Relaxed) + 1))
+        // From here the attempt's connect timeout runs; it drops this future when it strikes.
+        scope.record_dialing();
+        let (io, takes_http2) = self.dial(uri).await?;
+        let opened = now();
+        scope.record_connect(opened - dialing);
+        let is_http2 = self.lanes.learn(takes_http2)?;
+        let is_negotiated = is_http2 && self.lanes.protocol() == Protocol::Negotiate;
+        let retires = self.max_age.map(|age| sleep_until(opened + age));
+        Ok(Live::new(io, permit, Identity::new(self.meter.opened(), is_http2), is_negotiated, retires))
     }
 
-    async fn dial(&self, uri: Uri) -> Result<BoxedIo, Known> {
+    /// A place under the cap; `None` if the request was given a connection while it waited.
+    async fn permit(&self, scope: &Scope) -> Option<Permit> {
+        let began = now();
+        // A connection that is just being handed back reaches the pool when its own task has run: let it come first. Twice,
+        // since tokio wakes those that yielded in reverse, and who came first shall connect first.
+        let yielded = async {
+            yield_now().await;
+            yield_now().await;
+        };
+        scope.unless_orphaned(yielded).await?;
+        if let Some(permit) = self.cap.try_acquire() {
+            return Some(permit);
+        }
+        scope.waits_since(began);
+        let waiting = self.meter.wait();
+        let permit = scope.unless_orphaned(self.cap.acquire()).await;
+        waiting.over();
+        scope.has_place(now());
+        permit
+    }
+
+    /// A connection, and whether the server took HTTP/2 when it was offered.
+    async fn dial(&self, uri: Uri) -> Result<(BoxedIo, bool), Known> {
         match &self.kind {
             Kind::Memory { dial, delay } => {
                 if !delay.is_zero() {
                     sleep(*delay).await;
                 }
-                dial().map_err(|error| Known::new(ErrorKind::Connect, error))
+                dial().map(|io| (io, false)).map_err(|error| Known::new(ErrorKind::Connect, error))
             }
             Kind::Tcp => {
                 let stream = self.tcp.clone().call(uri).await.map_err(Known::connecting)?.into_inner();
-                match &self.tls {
-                    None => Ok(Box::new(stream)),
-                    Some((tls, name)) => {
-                        let stream = tls.connect(name.clone(), stream).await;
-                        Ok(Box::new(stream.map_err(|error| Known::new(ErrorKind::Tls, error))?))
-                    }
-                }
+                let Some((tls, name)) = &self.tls else { return Ok((Box::new(stream), false)) };
+                let stream = tls.connect(name.clone(), stream).await.map_err(|error| Known::new(ErrorKind::Tls, error))?;
+                let takes_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                Ok((Box::new(stream), takes_http2))
             }
         }
     }

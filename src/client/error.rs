@@ -1,10 +1,22 @@
 //! What went wrong, as one opaque error, and the failure of one attempt that it is made of.
 
+mod failure;
+mod limit;
+mod stop;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
+use relaybench_clock::Instant;
+
 use super::attempt::Attempt;
+use super::policy::Timeout;
+use super::stream::Partial;
+
+pub(crate) use self::failure::{Failure, is_passing};
+pub use self::limit::Limit;
+pub use self::stop::Stop;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
@@ -16,6 +28,7 @@ struct Inner {
     failure: Failure,
     attempts: Vec<Attempt>,
     stop: Option<Stop>,
+    partial: Option<Partial>,
 }
 
 /// What kind of failure it was. [`as_str`](Self::as_str) names it in reports.
@@ -30,12 +43,22 @@ pub enum ErrorKind {
     Dns,
     /// The connection was refused, or could not be opened.
     Connect,
+    /// No place in the pool was free for too long; nothing was sent.
+    QueueTimeout,
     /// Opening the connection took too long.
     ConnectTimeout,
     /// The TLS handshake failed.
     Tls,
     /// The logical request took too long, with all its attempts and waits.
     TotalTimeout,
+    /// The response's head took too long.
+    HeadersTimeout,
+    /// The first content of a stream took too long.
+    FirstTokenTimeout,
+    /// Not a byte of a stream came for too long.
+    StallTimeout,
+    /// A stream brought bytes, and no content for too long.
+    ContentStallTimeout,
     /// The server was silent for too long.
     ReadTimeout,
     /// The server reset the connection.
@@ -50,8 +73,12 @@ pub enum ErrorKind {
     InBand,
     /// Status 429.
     RateLimited,
-    /// Status 429 or 402 because the quota or the credit is used up: no retry ever succeeds.
+    /// A refusal, mostly of status 429, 402 or 403, because the quota or the credit is used up: no retry ever succeeds.
     InsufficientQuota,
+    /// Status 429 because the request alone is larger than the limit: no retry ever succeeds.
+    TooLarge,
+    /// The answer names another model than was asked, and the policy takes that for a failure.
+    ModelMismatch,
     /// Any other status that is not a success.
     Status(u16),
 }
@@ -64,9 +91,14 @@ impl ErrorKind {
             Self::UnknownModel => "unknown-model",
             Self::Dns => "dns",
             Self::Connect => "connect",
+            Self::QueueTimeout => "queue-timeout",
             Self::ConnectTimeout => "connect-timeout",
             Self::Tls => "tls",
             Self::TotalTimeout => "total-timeout",
+            Self::HeadersTimeout => "headers-timeout",
+            Self::FirstTokenTimeout => "first-token-timeout",
+            Self::StallTimeout => "stall-timeout",
+            Self::ContentStallTimeout => "content-stall-timeout",
             Self::ReadTimeout => "read-timeout",
             Self::Reset => "reset",
             Self::Closed => "closed",
@@ -75,12 +107,18 @@ impl ErrorKind {
             Self::InBand => "in-band",
             Self::RateLimited => "rate-limited",
             Self::InsufficientQuota => "insufficient-quota",
+            Self::TooLarge => "too-large",
+            Self::ModelMismatch => "model-mismatch",
             Self::Status(code) => status_name(code),
         }
     }
 
     pub(crate) fn is_connect(self) -> bool {
         matches!(self, Self::Dns | Self::Connect | Self::ConnectTimeout | Self::Tls)
+    }
+
+    fn is_timeout(self) -> bool {
+        self == Self::TotalTimeout || Timeout::ALL.into_iter().any(|timeout| timeout.kind() == self)
     }
 }
 
@@ -106,27 +144,14 @@ fn status_name(code: u16) -> &'static str {
     NAMES.get(usize::from(code)).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or("status-other")
 }
 
-/// Why no further attempt was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Stop {
-    /// The policy does not retry such a failure.
-    Permanent,
-    /// The policy's tries are used up.
-    Attempts,
-    /// The wait before another try would have ended after the total timeout.
-    Deadline,
-    /// The server asked for a longer wait than the policy accepts.
-    HintTooLong,
-    /// The server said that retrying is pointless.
-    ServerSaidNo,
-    /// The stream broke after its first chunk: the caller may have used it.
-    ContentSeen,
-}
-
 impl Error {
     pub(crate) fn new(failure: Failure, attempts: Vec<Attempt>, stop: Stop) -> Self {
-        Self(Box::new(Inner { failure, attempts, stop: Some(stop) }))
+        Self(Box::new(Inner { failure, attempts, stop: Some(stop), partial: None }))
+    }
+
+    pub(crate) fn with_partial(mut self, partial: Partial) -> Self {
+        self.0.partial = Some(partial);
+        self
     }
 
     pub(crate) fn of(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
@@ -172,14 +197,42 @@ impl Error {
         self.0.stop
     }
 
-    /// How long the server asked to wait, counted from the end of the last attempt.
+    /// What had arrived of a streamed answer that broke after its first content.
+    pub fn partial(&self) -> Option<&Partial> {
+        self.0.partial.as_ref()
+    }
+
+    /// How long the server asked to wait, counted from the end of the last attempt: in a header, or else in the error's words.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.failure.hint
     }
 
+    /// The wait after which another try makes sense, counted from the end of the last attempt: what the server asked for, or else
+    /// the policy's next backoff, without jitter. `None`: another try makes no sense, whether or not this policy allows one.
+    pub fn retry_wait(&self) -> Option<Duration> {
+        let failure = &self.0.failure;
+        failure.may_pass().then(|| self.retry_after().unwrap_or(failure.backoff))
+    }
+
+    /// The instant from which on another try makes sense; see [`retry_wait`](Self::retry_wait). `None` also when nothing was tried.
+    pub fn retry_at(&self) -> Option<Instant> {
+        Some(self.attempts().last()?.ended + self.retry_wait()?)
+    }
+
+    /// Which limit the server says was reached, of its status, headers and body; `None` when it speaks of none.
+    pub fn limit(&self) -> Option<Limit> {
+        self.0.failure.limit
+    }
+
+    /// Whether an attempt may appear on the bill although it failed: it was sent and no refusal came back, or the answer broke
+    /// off. Asking again may then cost the same again.
+    pub fn possibly_billed(&self) -> bool {
+        self.attempts().iter().any(Attempt::possibly_billed)
+    }
+
     /// Whether a timeout struck, whichever.
     pub fn is_timeout(&self) -> bool {
-        matches!(self.kind(), ErrorKind::ConnectTimeout | ErrorKind::TotalTimeout | ErrorKind::ReadTimeout)
+        self.kind().is_timeout()
     }
 
     /// Whether there was no connection, so that the request never left.
@@ -194,7 +247,7 @@ impl Error {
 
     /// Whether the quota or the credit is used up.
     pub fn is_quota(&self) -> bool {
-        self.kind() == ErrorKind::InsufficientQuota
+        self.kind() == ErrorKind::InsufficientQuota || self.limit() == Some(Limit::Quota)
     }
 
     /// Whether the key or its rights were refused (401, 403).
@@ -210,29 +263,28 @@ impl Error {
 
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
-        Self(Box::new(Inner { failure, attempts: Vec::new(), stop: None }))
+        Self(Box::new(Inner { failure, attempts: Vec::new(), stop: None, partial: None }))
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { failure, attempts, stop } = &*self.0;
-        f.debug_struct("Error").field("failure", failure).field("stop", stop).field("attempts", attempts).finish()
+        let Inner { failure, attempts, stop, partial } = &*self.0;
+        let mut debug = f.debug_struct("Error");
+        debug.field("failure", failure).field("stop", stop).field("attempts", attempts).field("partial", partial).finish()
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { failure, attempts, stop } = &*self.0;
+        let Inner { failure, attempts, stop, .. } = &*self.0;
         f.write_str(&failure.message)?;
         if attempts.len() > 1 {
             write!(f, " (attempt {})", attempts.len())?;
         }
-        match stop {
-            Some(Stop::Deadline) => f.write_str("; the wait before another try would pass the total timeout"),
-            Some(Stop::HintTooLong) => f.write_str("; the server asks for a longer wait than the policy accepts"),
-            Some(Stop::ServerSaidNo) => f.write_str("; the server says that retrying is pointless"),
-            Some(Stop::Permanent | Stop::Attempts | Stop::ContentSeen) | None => Ok(()),
+        match stop.and_then(Stop::explanation) {
+            Some(explanation) => write!(f, "; {explanation}"),
+            None => Ok(()),
         }
     }
 }
@@ -240,26 +292,6 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.failure.source.as_deref().map(|source| source as _)
-    }
-}
-
-/// How one attempt failed.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) kind: ErrorKind,
-    pub(crate) message: Cow<'static, str>,
-    pub(crate) status: Option<u16>,
-    pub(crate) body: Option<String>,
-    pub(crate) source: Option<Source>,
-    /// The wait the server asked for.
-    pub(crate) hint: Option<Duration>,
-    /// What `x-should-retry` said.
-    pub(crate) should_retry: Option<bool>,
-}
-
-impl Failure {
-    pub(crate) fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), status: None, body: None, source: None, hint: None, should_retry: None }
     }
 }
 

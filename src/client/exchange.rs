@@ -1,5 +1,6 @@
 //! One attempt: from a place in the pool to the last byte of the response, under its clocks, and the record of it.
 
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,13 +12,15 @@ use super::attempt::{Attempt, Progress};
 use super::classify;
 use super::config::ApiKey;
 use super::error::{ErrorKind, Failure};
-use super::pool::{Cap, Permit};
+use super::pool::{Cap, Meter, Permit};
+use super::request::RequestId;
 use super::retry::{Tried, Turn};
+use super::stream::Proof;
 use super::transport::{Outgoing, Reply, ReplyBody, Scope, Transport};
 use super::watchdog::{Deadline, Watchdog};
 
 /// The largest body that is read: far beyond any completion, and little enough for many at once.
-const LARGEST_BODY: usize = 32 * 1024 * 1024;
+pub(crate) const LARGEST_BODY: usize = 32 * 1024 * 1024;
 
 /// How much of an error's body is read: what an error keeps is less.
 const LARGEST_ERROR_BODY: usize = 64 * 1024;
@@ -27,7 +30,8 @@ pub(crate) struct Line {
     pub(crate) transport: Transport,
     /// Caps attempts where the transport cannot cap connections.
     pub(crate) in_flight: Cap,
-    pub(crate) read_timeout: Option<Duration>,
+    pub(crate) pool: Arc<Meter>,
+    pub(crate) proof: Proof,
     /// Blotted out of what the server says.
     pub(crate) key: Option<ApiKey>,
 }
@@ -37,6 +41,8 @@ pub(crate) struct Exchange {
     body: ReplyBody,
     status: u16,
     headers: HeaderMap,
+    /// When the last piece came.
+    heard: Instant,
     watchdog: Watchdog,
     scope: Scope,
     record: Attempt,
@@ -59,7 +65,7 @@ impl Line {
         &self,
         outgoing: Outgoing<'_>,
         turn: Turn,
-        deadline: Deadline,
+        deadline: Deadline<'_>,
         parse: impl FnOnce(&Bytes) -> Result<T, Failure>,
     ) -> Tried<(T, Bytes)> {
         let mut exchange = match self.open(outgoing, turn, deadline).await {
@@ -72,11 +78,11 @@ impl Line {
     }
 
     /// Sends a request and waits for the head of a response with a status of success.
-    pub(crate) async fn open(&self, outgoing: Outgoing<'_>, turn: Turn, deadline: Deadline) -> Result<Exchange, Broken> {
+    pub(crate) async fn open(&self, outgoing: Outgoing<'_>, turn: Turn, deadline: Deadline<'_>) -> Result<Exchange, Broken> {
         let started = now();
-        let scope = Scope::default();
-        let mut watchdog = Watchdog::new(started, deadline, self.read_timeout, scope.clone());
-        let mut record = Attempt::begin(turn, started);
+        let scope = Scope::new(Arc::clone(&self.pool));
+        let mut watchdog = Watchdog::new(started, deadline, outgoing.accept, scope.clone());
+        let mut record = Attempt::begin(turn, outgoing.id.clone(), started);
         let permit = match self.permit(&mut watchdog, &scope, started).await {
             Ok(permit) => permit,
             Err(expired) => return Err(record.broken(&scope, expired)),
@@ -90,10 +96,10 @@ impl Line {
             Err(expired) => return Err(record.broken(&scope, expired)),
         };
         let head = now();
-        watchdog.heard(head);
+        watchdog.head(head);
         record.answered(&reply, head, self.key.as_ref());
         let (status, headers, body) = (reply.status, reply.headers, reply.body);
-        let exchange = Exchange { body, status, headers, watchdog, scope, record, _permit: permit };
+        let exchange = Exchange { body, status, headers, heard: head, watchdog, scope, record, _permit: permit };
         if (200..300).contains(&status) { Ok(exchange) } else { Err(exchange.refused().await) }
     }
 
@@ -102,14 +108,23 @@ impl Line {
         if let Some(permit) = self.in_flight.try_acquire() {
             return Ok(permit);
         }
+        scope.waits_since(started);
+        let waiting = self.pool.wait();
         let permit = watchdog.guard(self.in_flight.acquire()).await?;
-        scope.record_queued(now() - started);
-        watchdog.check_total(now())?;
+        waiting.over();
+        let had = now();
+        scope.has_place(had);
+        watchdog.check_total(had)?;
         Ok(permit)
     }
 }
 
 impl Exchange {
+    /// Notes which model answered, when it is another than was asked.
+    pub(crate) fn note_model(&mut self, other: Option<Box<str>>) {
+        self.record.other_model = other;
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -120,12 +135,30 @@ impl Exchange {
             return Poll::Ready(Some(Err(ready!(self.watchdog.poll_expired(cx)))));
         };
         if let Some(Ok(piece)) = &piece {
-            self.watchdog.heard(now());
+            self.heard = now();
+            self.watchdog.heard(self.heard);
             if !piece.is_empty() {
                 self.record.progress = Progress::Content;
             }
         }
         Poll::Ready(piece.map(|piece| piece.map_err(Failure::from)))
+    }
+
+    /// The last piece brought content.
+    pub(crate) fn content(&mut self) {
+        self.record.first_token.get_or_insert(self.heard);
+        self.record.last_token = Some(self.heard);
+        self.watchdog.content();
+    }
+
+    /// All content is there.
+    pub(crate) fn finished(&mut self) {
+        self.watchdog.finished();
+    }
+
+    /// The caller waits again, after it had something else to do for that long.
+    pub(crate) fn stood_still(&mut self, away: Duration) {
+        self.watchdog.stood_still(away);
     }
 
     pub(crate) async fn piece(&mut self) -> Option<Result<Bytes, Failure>> {
@@ -160,6 +193,7 @@ impl Exchange {
     /// Ends the attempt with this failure.
     pub(crate) fn break_off(mut self, mut failure: Failure) -> Broken {
         failure.status.get_or_insert(self.status);
+        self.record.limit = failure.limit;
         self.record.end(&self.scope, Some(failure.kind));
         Box::new((self.record, failure))
     }
@@ -189,9 +223,10 @@ impl Exchange {
 }
 
 impl Attempt {
-    pub(crate) fn begin(turn: Turn, started: Instant) -> Self {
+    pub(crate) fn begin(turn: Turn, request_id: RequestId, started: Instant) -> Self {
         Self {
             number: turn.number,
+            request_id,
             waited: turn.waited,
             hint_obeyed: turn.hint_obeyed,
             started,
@@ -200,11 +235,16 @@ impl Attempt {
             connect: None,
             sent: None,
             head: None,
+            first_token: None,
+            last_token: None,
             status: None,
             progress: Progress::NeverSent,
             failure: None,
+            limit: None,
+            other_model: None,
             server_request_id: None,
             connection: None,
+            stale: None,
         }
     }
 
@@ -222,9 +262,10 @@ impl Attempt {
     fn end(&mut self, scope: &Scope, failure: Option<ErrorKind>) {
         self.ended = now();
         self.failure = failure;
-        self.queued = scope.queued();
+        self.queued = scope.queued(self.ended);
         self.connect = scope.connect();
         self.sent = scope.sent();
+        self.stale = scope.stale();
         if self.sent.is_some() {
             self.progress = self.progress.max(Progress::NoResponse);
         }
@@ -232,7 +273,7 @@ impl Attempt {
 
     fn broken(mut self, scope: &Scope, failure: Failure) -> Broken {
         self.end(scope, Some(failure.kind));
-        if failure.kind.is_connect() {
+        if failure.kind.is_connect() || failure.kind == ErrorKind::QueueTimeout {
             self.sent = None;
             self.progress = Progress::NeverSent;
         }

@@ -43,7 +43,7 @@ impl Catalog {
         Err(Error::of(ErrorKind::UnknownModel, format!("unknown model {model:?}{hint} (known: {})", self.0.join(", "))))
     }
 
-    fn nearest(&self, model: &str) -> Option<&str> {
+    pub(crate) fn nearest(&self, model: &str) -> Option<&str> {
         let likeness = |name: &str| strsim::normalized_damerau_levenshtein(name, model);
         let nearest = self.names().map(|name| (likeness(name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
         nearest.filter(|(likeness, _)| *likeness >= ALIKE).map(|(_, name)| name)

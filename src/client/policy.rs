@@ -1,5 +1,7 @@
 //! How the client behaves, as data: presets by name, every figure open to change.
 
+mod budget;
+mod http2;
 mod pool;
 mod retry;
 mod timeouts;
@@ -9,20 +11,26 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+pub use self::budget::{BillingRisk, RetryBudget};
+pub use self::http2::{Http2, Protocol};
 pub use self::pool::Pool;
-pub use self::retry::{Hints, Jitter, Retry, RetryOn};
-pub use self::timeouts::Timeouts;
+pub use self::retry::{BrokenStreams, Hints, Jitter, Retry, RetryOn};
+pub(crate) use self::timeouts::Overrides;
+pub use self::timeouts::{Timeout, Timeouts};
 
 /// How a [`Client`](crate::Client) behaves. A preset, or a preset with some figures changed.
 ///
 /// | preset | tries | total | connect | read | connections | retries |
 /// |---|---|---|---|---|---|---|
-/// | `resilient` | 4 | 30 s | 5 s | 25 s | 512 | 408, 409, 429, 5xx, connection failures, read timeouts, broken and malformed answers |
+/// | `resilient` | 4 | 30 s | 5 s | 25 s | 512 | 408, 409, 429, 498, 5xx, connection failures, timeouts of silence, broken and malformed answers |
 /// | `tutorial-bench` | 1 | 30 s | – | – | 100 | nothing |
 /// | `tutorial-pool` | 1 | 30 s | – | – | 200, 100 a host | nothing |
 /// | `tutorial-retry` | 5 | 30 s | 10 s | 25 s | 100 | 429 |
-/// | `openai-sdk` | 3 | 2,040 s | 5 s | 600 s | 1,000 | 408, 409, 429, 5xx, connection failures, read timeouts, broken answers |
+/// | `openai-sdk` | 3 | 2,040 s | 5 s | 600 s | 1,000 | 408, 409, 429, 5xx, connection failures, timeouts of silence, broken answers |
 /// | `none` | 1 | 600 s | – | – | – | nothing |
+///
+/// Of the other [`Timeouts`], `resilient` alone sets some: queue 15 s, first token 15 s, stall 10 s, content stall 15 s. It alone bounds
+/// what retries cost, in load ([`RetryBudget`]) and in money ([`BillingRisk`]).
 ///
 /// ```
 /// use relaybench::client::Policy;
@@ -43,6 +51,22 @@ pub struct Policy {
     pub pool: Pool,
     /// What is tried again, and when.
     pub retry: Retry,
+    /// What to make of an answer of another model.
+    pub other_model: OtherModel,
+}
+
+/// What to make of an answer that names another model than was asked. An alias and the dated version it stands for are the same
+/// model: `gpt-4.1` and `gpt-4.1-2025-04-14`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum OtherModel {
+    /// The attempt notes it ([`Attempt::other_model`](super::Attempt::other_model)). Default, since relays rename models at will.
+    #[default]
+    Record,
+    /// The request fails ([`ErrorKind::ModelMismatch`](super::ErrorKind::ModelMismatch)) and is not tried again: it was answered,
+    /// and is billed.
+    Fail,
 }
 
 type Preset = fn() -> Policy;
@@ -72,13 +96,21 @@ impl Policy {
         preset.map(|(_, preset)| preset()).ok_or_else(|| UnknownPolicy { name: name.to_owned() })
     }
 
-    /// The default: four tries with full jitter from 0.5 s to 8 s, the server's word obeyed, all within 30 s.
+    /// The default: four tries with full jitter from 0.5 s to 8 s, the server's word obeyed, all within 30 s and both budgets.
     pub fn resilient() -> Self {
         Self {
             name: "resilient".to_owned(),
             timeouts: Timeouts {
+                // Half of the total: what waits longer is hardly answered in the rest.
+                queue: Some(Duration::from_secs(15)),
                 // Room for two lost SYNs, and for another try within the total.
                 connect: Some(Duration::from_secs(5)),
+                // The 99.9th percentile of a slow minute's first tokens, and room for another try.
+                first_token: Some(Duration::from_secs(15)),
+                // Hundreds of the usual gaps of some 13 ms; keep-alive comments come every few seconds.
+                stall: Some(Duration::from_secs(10)),
+                // A server whose comments say that it is alive gets longer.
+                content_stall: Some(Duration::from_secs(15)),
                 read: Some(Duration::from_secs(25)),
                 ..Timeouts::only(Duration::from_secs(30))
             },
@@ -96,16 +128,23 @@ impl Policy {
                 cap: Duration::from_secs(8),
                 jitter: Jitter::Full,
                 hints: Hints::Obey { limit: HINT_LIMIT, spread: 0.1 },
+                hints_in_words: true,
                 on: RetryOn {
-                    statuses: vec![408, 409, 429],
+                    // 498 is Groq's "capacity exceeded".
+                    statuses: vec![408, 409, 429, 498],
                     server_errors: true,
                     connect: true,
                     broken: true,
                     read_timeout: true,
                     malformed: true,
                     quota: false,
+                    too_large: false,
                 },
+                budget: Some(RetryBudget::default()),
+                billing_risk: Some(BillingRisk::default()),
+                broken_streams: BrokenStreams::Fail,
             },
+            other_model: OtherModel::Record,
         }
     }
 
@@ -119,8 +158,11 @@ impl Policy {
                 max_per_host: Some(100),
                 idle_timeout: Some(Duration::from_secs(15)),
                 dns_ttl: Duration::from_secs(10),
+                tcp_keepalive: None,
+                ..Pool::default()
             },
             retry: Retry::never(),
+            other_model: OtherModel::Record,
         }
     }
 
@@ -134,6 +176,8 @@ impl Policy {
                 max_per_host: Some(100),
                 idle_timeout: Some(Duration::from_secs(30)),
                 dns_ttl: Duration::from_secs(300),
+                tcp_keepalive: None,
+                ..Pool::default()
             },
             ..Self::tutorial_bench()
         }
@@ -155,8 +199,8 @@ impl Policy {
                 factor: 2.0,
                 cap: Duration::from_secs(16),
                 jitter: Jitter::None,
-                hints: Hints::Ignore,
-                on: RetryOn { statuses: vec![429], quota: true, ..RetryOn::default() },
+                on: RetryOn { statuses: vec![429], quota: true, too_large: true, ..RetryOn::default() },
+                ..Retry::never()
             },
             ..Self::tutorial_bench()
         }
@@ -176,6 +220,7 @@ impl Policy {
                 max_connections: Some(1000),
                 idle_timeout: Some(Duration::from_secs(5)),
                 dns_ttl: Duration::ZERO,
+                tcp_keepalive: None,
                 ..Pool::default()
             },
             retry: Retry {
@@ -193,8 +238,11 @@ impl Policy {
                     read_timeout: true,
                     malformed: false,
                     quota: true,
+                    too_large: true,
                 },
+                ..Retry::never()
             },
+            other_model: OtherModel::Record,
         }
     }
 
@@ -205,6 +253,7 @@ impl Policy {
             timeouts: Timeouts::only(Duration::from_secs(600)),
             pool: Pool::default(),
             retry: Retry::never(),
+            other_model: OtherModel::Record,
         }
     }
 }
@@ -271,7 +320,13 @@ mod tests {
     #[test]
     fn reports_show_a_policy_in_seconds() {
         let json = serde_json::to_value(Policy::resilient()).unwrap();
-        assert_eq!(json["timeouts"], serde_json::json!({"total_s": 30.0, "connect_s": 5.0, "read_s": 25.0}));
+        assert_eq!(
+            json["timeouts"],
+            serde_json::json!({
+                "total_s": 30.0, "queue_s": 15.0, "connect_s": 5.0, "headers_s": null, "first_token_s": 15.0, "stall_s": 10.0,
+                "content_stall_s": 15.0, "read_s": 25.0
+            })
+        );
         assert_eq!(json["retry"]["hints"], serde_json::json!({"obey": {"limit_s": 120.0, "spread": 0.1}}));
     }
 }

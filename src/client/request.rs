@@ -1,26 +1,34 @@
 //! What is asked: a chat request as the caller writes it, and the same prepared for sending.
 
-use std::fmt;
+mod id;
+mod message;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::header::HeaderValue;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::error::Error;
+use super::policy::{Overrides, Timeout, Timeouts};
+use super::tools::{Tool, ToolChoice};
+
+pub use self::id::RequestId;
+pub use self::message::{Message, Part};
 
 /// A chat completion to ask for.
 ///
 /// ```
 /// use relaybench::ChatRequest;
-/// use serde_json::json;
 ///
 /// let request = ChatRequest::new("gpt-4.1")
 ///     .system("You are terse.")
 ///     .user("Explain quantum computing in 2 sentences.")
 ///     .max_tokens(500)
 ///     .temperature(0.7)
-///     .field("response_format", json!({"type": "json_object"}));
+///     .seed(7)
+///     .extra("user", "customer-12");
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ChatRequest {
@@ -36,15 +44,8 @@ pub struct ChatRequest {
     include_usage: bool,
     #[serde(skip)]
     request_id: Option<RequestId>,
-}
-
-/// One message of a conversation.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Message {
-    role: String,
-    content: Value,
-    #[serde(flatten)]
-    fields: Map<String, Value>,
+    #[serde(skip)]
+    timeouts: Overrides,
 }
 
 impl ChatRequest {
@@ -58,6 +59,7 @@ impl ChatRequest {
             fields: Map::new(),
             include_usage: false,
             request_id: None,
+            timeouts: Overrides::default(),
         }
     }
 
@@ -94,10 +96,52 @@ impl ChatRequest {
         self
     }
 
-    /// Any other field of the body, such as `tools`. A name that has a method of its own here is refused when sent.
-    pub fn field(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+    /// Any other field of the body, such as `top_p`. The last value of a name counts. `model`, `messages`, `max_tokens`,
+    /// `temperature`, `stream` and `stream_options` are refused when sent: they have methods, or are the client's.
+    pub fn extra(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.fields.insert(name.into(), value.into());
         self
+    }
+
+    /// The tools that the model may call (`tools`). Default: none.
+    pub fn tools(self, tools: impl IntoIterator<Item = Tool>) -> Self {
+        self.extra("tools", tools.into_iter().map(Tool::into_json).collect::<Vec<_>>())
+    }
+
+    /// Whether the model calls a tool, and which (`tool_choice`). Default: the server's.
+    pub fn tool_choice(self, choice: &ToolChoice) -> Self {
+        self.extra("tool_choice", choice.json())
+    }
+
+    /// Asks for an answer that is JSON (`response_format` `json_object`). Most servers want the word JSON in the prompt too.
+    pub fn json_mode(self) -> Self {
+        self.response_format(json!({"type": "json_object"}))
+    }
+
+    /// Asks for an answer that follows a JSON Schema strictly (`response_format` `json_schema`).
+    pub fn json_schema(self, name: &str, schema: impl Into<Value>) -> Self {
+        let schema = schema.into();
+        self.response_format(json!({"type": "json_schema", "json_schema": {"name": name, "strict": true, "schema": schema}}))
+    }
+
+    /// The form of the answer, as the API describes it (`response_format`). Default: text.
+    pub fn response_format(self, format: Value) -> Self {
+        self.extra("response_format", format)
+    }
+
+    /// How many answers (`n`), all of them billed: [`ChatResponse::contents`](super::ChatResponse::contents). Default: 1.
+    pub fn n(self, answers: u32) -> Self {
+        self.extra("n", answers)
+    }
+
+    /// Texts at which the answer ends, without them (`stop`). Most servers take four at most. Default: none.
+    pub fn stop<T: Into<String>>(self, texts: impl IntoIterator<Item = T>) -> Self {
+        self.extra("stop", texts.into_iter().map(Into::into).collect::<Vec<String>>())
+    }
+
+    /// Asks for the same answer to the same request, as far as the server can (`seed`). Default: none.
+    pub fn seed(self, seed: i64) -> Self {
+        self.extra("seed", seed)
     }
 
     /// Asks for the usage at the end of a stream. Not every relay knows the option, so it is off by default.
@@ -112,6 +156,29 @@ impl ChatRequest {
         self
     }
 
+    /// The total timeout of this request, instead of its client's; see [`Timeouts::total`](crate::client::Timeouts::total).
+    pub fn total_timeout(mut self, figure: Duration) -> Self {
+        self.timeouts.total(figure);
+        self
+    }
+
+    /// Another timeout of this request, instead of its client's; `None` lifts it. See [`Timeouts`](crate::client::Timeouts).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use relaybench::{ChatRequest, client::Timeout};
+    ///
+    /// let thinking = ChatRequest::new("gpt-4.1")
+    ///     .user("Prove it.")
+    ///     .total_timeout(Duration::from_secs(300))
+    ///     .timeout(Timeout::FirstToken, Duration::from_secs(120))
+    ///     .timeout(Timeout::Read, None);
+    /// ```
+    pub fn timeout(mut self, which: Timeout, figure: impl Into<Option<Duration>>) -> Self {
+        self.timeouts.set(which, figure.into());
+        self
+    }
+
     /// The model that is asked.
     pub fn model(&self) -> &str {
         &self.model
@@ -119,6 +186,11 @@ impl ChatRequest {
 
     pub(crate) fn id(&self) -> Option<&RequestId> {
         self.request_id.as_ref()
+    }
+
+    /// The figures that rule this request.
+    pub(crate) fn timeouts(&self, defaults: &Timeouts) -> Result<Timeouts, Error> {
+        self.timeouts.applied_to(defaults)
     }
 
     /// The body of a request that is not streamed.
@@ -138,6 +210,9 @@ impl ChatRequest {
         }
         if self.messages.is_empty() {
             return Err(Error::config("the request has no message; add one with user()"));
+        }
+        if let Some(name) = self.messages.iter().find_map(Message::twice) {
+            return Err(Error::config(format!("a message has {name:?} twice; give it to Message::new alone")));
         }
         let body = Body { request: self, stream: streamed.as_ref().map(|_| true), stream_options: streamed.flatten() };
         let json = serde_json::to_vec(&body).map_err(|source| Error::config("the request is no JSON").with_source(source))?;
@@ -160,72 +235,13 @@ struct StreamOptions {
     include_usage: bool,
 }
 
-impl Message {
-    /// A message of this role. The content is a text, or a list of parts such as images.
-    pub fn new(role: impl Into<String>, content: impl Into<Value>) -> Self {
-        Self { role: role.into(), content: content.into(), fields: Map::new() }
-    }
-
-    /// Any other field, such as `tool_call_id`.
-    pub fn field(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.fields.insert(name.into(), value.into());
-        self
-    }
-}
-
 /// A request whose model was checked and whose body was written, once for any number of sends. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct PreparedRequest {
+    pub(crate) model: Arc<str>,
     pub(crate) whole: Bytes,
     pub(crate) stream: Bytes,
-}
-
-/// What a logical request is called, in the header `x-client-request-id`. Cheap to clone.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct RequestId(HeaderValue);
-
-impl RequestId {
-    /// 1 to 128 visible ASCII characters.
-    ///
-    /// # Errors
-    ///
-    /// Anything else, of kind [`Config`](crate::client::ErrorKind::Config).
-    pub fn new(text: impl Into<String>) -> Result<Self, Error> {
-        const LONGEST: usize = 128;
-        let text = text.into();
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) || !(1..=LONGEST).contains(&text.len()) {
-            return Err(Error::config(format!("request id {text:?} must be 1 to {LONGEST} visible ASCII characters")));
-        }
-        let header = HeaderValue::try_from(text);
-        header.map(Self).map_err(|source| Error::config("the request id is no header").with_source(source))
-    }
-
-    /// The id of a request that was given none.
-    pub(crate) fn numbered(seed: u64, count: u64) -> Self {
-        let text = format!("rb-{seed:016x}-{count}");
-        Self(HeaderValue::try_from(text).expect("hexadecimal digits and hyphens fit into a header"))
-    }
-
-    /// The id itself.
-    pub fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
-    }
-
-    pub(crate) fn header(&self) -> HeaderValue {
-        self.0.clone()
-    }
-}
-
-impl fmt::Debug for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
+    pub(crate) timeouts: Timeouts,
 }
 
 #[cfg(test)]
@@ -240,7 +256,7 @@ mod tests {
 
     #[test]
     fn the_body_is_what_the_api_expects() {
-        let request = ChatRequest::new("gpt-4.1").user("Hi").max_tokens(500).temperature(0.7).field("seed", 7);
+        let request = ChatRequest::new("gpt-4.1").user("Hi").max_tokens(500).temperature(0.7).extra("seed", 7);
         assert_eq!(
             json_of(request.whole_body()),
             json!({"model": "gpt-4.1", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 500, "temperature": 0.7, "seed": 7})
@@ -253,15 +269,44 @@ mod tests {
 
     #[test]
     fn a_field_that_would_appear_twice_is_refused() {
-        let error = ChatRequest::new("m").user("Hi").field("stream", true).whole_body().unwrap_err();
+        let error = ChatRequest::new("m").user("Hi").extra("stream", true).whole_body().unwrap_err();
         assert_eq!(error.to_string(), "field \"stream\" is set by the request itself; use its method instead");
     }
 
     #[test]
-    fn a_request_id_fits_into_a_header() {
-        assert_eq!(RequestId::new("run-1/7").unwrap().as_str(), "run-1/7");
-        for wrong in ["", "a b", "a\r\nb", "é", &"x".repeat(129)] {
-            assert!(RequestId::new(wrong).is_err(), "{wrong:?}");
-        }
+    fn what_has_a_method_is_written_as_the_api_has_it() {
+        let request = ChatRequest::new("m")
+            .message(Message::parts("user", [Part::text("What is this?"), Part::image_url("https://host/cat.png")]))
+            .tools([Tool::function("weather", "Of a city.", json!({"type": "object"}))])
+            .tool_choice(&ToolChoice::Function("weather".to_owned()))
+            .json_mode()
+            .n(2)
+            .stop(["END"])
+            .seed(7);
+        assert_eq!(
+            json_of(request.whole_body()),
+            json!({
+                "model": "m",
+                "messages": [{"role": "user", "content": [
+                    {"type": "text", "text": "What is this?"},
+                    {"type": "image_url", "image_url": {"url": "https://host/cat.png"}},
+                ]}],
+                "tools": [{"type": "function", "function": {
+                    "name": "weather", "description": "Of a city.", "parameters": {"type": "object"},
+                }}],
+                "tool_choice": {"type": "function", "function": {"name": "weather"}},
+                "response_format": {"type": "json_object"},
+                "n": 2,
+                "stop": ["END"],
+                "seed": 7,
+            })
+        );
+    }
+
+    #[test]
+    fn a_message_with_a_field_twice_is_refused() {
+        let message = Message::new("user", "Hi").extra("content", "Ho");
+        let error = ChatRequest::new("m").message(message).whole_body().unwrap_err();
+        assert_eq!(error.to_string(), "a message has \"content\" twice; give it to Message::new alone");
     }
 }

@@ -1,4 +1,4 @@
-//! What is answered: a completion, whole or in chunks, parsed as far as the client needs it and kept whole.
+//! What is answered: a completion, parsed as far as the client needs it and kept whole.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -6,7 +6,8 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::attempt::Attempt;
-use super::request::RequestId;
+use super::request::{Message, RequestId};
+use super::tools::ToolCall;
 
 /// A complete answer.
 #[derive(Clone, Debug)]
@@ -26,6 +27,19 @@ impl ChatResponse {
     /// The texts of all choices.
     pub fn contents(&self) -> impl Iterator<Item = &str> {
         self.completion.choices.iter().map(|choice| choice.message.content.as_deref().unwrap_or_default())
+    }
+
+    /// The tools that the first choice calls; most often none.
+    pub fn tool_calls(&self) -> &[ToolCall] {
+        self.completion.choices.first().map_or(&[], |choice| &choice.message.tool_calls)
+    }
+
+    /// The first choice as a message, to go on with the conversation.
+    pub fn message(&self) -> Message {
+        match self.tool_calls() {
+            [] => Message::new("assistant", self.content()),
+            calls => Message::tool_calls(calls),
+        }
     }
 
     /// Why the first choice ended.
@@ -149,7 +163,7 @@ pub(crate) struct Completion {
     #[serde(default)]
     id: Option<Box<str>>,
     #[serde(default)]
-    model: Option<Box<str>>,
+    pub(crate) model: Option<Box<str>>,
     pub(crate) choices: Vec<Choice>,
     #[serde(default)]
     usage: Option<Usage>,
@@ -169,67 +183,8 @@ pub(crate) struct Choice {
 struct Said {
     #[serde(default)]
     content: Option<Box<str>>,
-}
-
-/// One piece of a streamed answer.
-#[derive(Clone, Debug)]
-pub struct ChatChunk {
-    pub(crate) delta: ChunkBody,
-    pub(crate) raw: Box<str>,
-}
-
-impl ChatChunk {
-    /// The text this chunk adds to the first choice; empty when it adds none.
-    pub fn content(&self) -> &str {
-        let first = self.delta.choices.iter().find(|choice| choice.index == 0);
-        first.and_then(|choice| choice.delta.content.as_deref()).unwrap_or_default()
-    }
-
-    /// Why the answer ended, in the chunk that ends it.
-    pub fn finish_reason(&self) -> Option<&FinishReason> {
-        self.delta.choices.iter().find_map(|choice| choice.finish_reason.as_ref())
-    }
-
-    /// What was counted, in the one chunk that tells it, if asked for.
-    pub fn usage(&self) -> Option<&Usage> {
-        self.delta.usage.as_ref()
-    }
-
-    /// The JSON of this chunk as it came.
-    pub fn raw(&self) -> &str {
-        &self.raw
-    }
-
-    /// All its fields, the unknown ones too. Parsed at each call.
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.raw).unwrap_or_default()
-    }
-}
-
-/// The JSON of a chunk, as far as it is looked at.
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct ChunkBody {
-    pub(crate) choices: Vec<ChunkChoice>,
-    #[serde(default)]
-    pub(crate) usage: Option<Usage>,
-    #[serde(default)]
-    pub(crate) error: Option<IgnoredAny>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-pub(crate) struct ChunkChoice {
-    #[serde(default)]
-    index: u32,
     #[serde(default, deserialize_with = "or_default")]
-    delta: Delta,
-    #[serde(default)]
-    pub(crate) finish_reason: Option<FinishReason>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-struct Delta {
-    #[serde(default)]
-    content: Option<Box<str>>,
+    tool_calls: Vec<ToolCall>,
 }
 
 /// A model that an endpoint offers.
@@ -249,7 +204,7 @@ pub(crate) struct ModelList {
 }
 
 /// `null` counts as absent: some relays write one where they have nothing to say.
-fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: Default + Deserialize<'de>,
     D: serde::Deserializer<'de>,

@@ -7,7 +7,8 @@ use relaybench_clock::Instant;
 
 use super::attempt::Attempt;
 use super::backoff;
-use super::error::{ErrorKind, Failure, Stop};
+use super::budget::{Asked, Permit, Plea};
+use super::error::{ErrorKind, Failure, Limit, Stop};
 use super::policy::{Hints, Retry, RetryOn};
 
 /// Which try it is.
@@ -32,10 +33,18 @@ pub(crate) struct Outcome<T> {
     pub(crate) result: Result<T, (Failure, Stop)>,
 }
 
-/// Calls until it succeeds or another try makes no sense. `deadline` rules: no wait is begun that would end at it or after.
+/// What the tries of one logical request are bound by.
+pub(crate) struct Bounds<'a> {
+    pub(crate) policy: &'a Retry,
+    pub(crate) asked: &'a Asked<'a>,
+    /// Rules above all: no wait is begun that would end at it or after.
+    pub(crate) deadline: Instant,
+}
+
+/// Calls until it succeeds or another try makes no sense. `earlier` are tries that were made before.
 pub(crate) async fn run<T, Calling, Sleeping>(
-    policy: &Retry,
-    deadline: Instant,
+    bounds: Bounds<'_>,
+    earlier: Vec<Attempt>,
     rng: &mut impl Rng,
     now: impl Fn() -> Instant,
     sleep_until: impl Fn(Instant) -> Sleeping,
@@ -45,231 +54,123 @@ where
     Calling: Future<Output = Tried<T>>,
     Sleeping: Future<Output = ()>,
 {
-    let mut turn = Turn { number: 1, waited: Duration::ZERO, hint_obeyed: false };
-    let mut attempts = Vec::with_capacity(1);
+    let Bounds { policy, asked, deadline } = bounds;
+    let mut attempts = earlier;
+    let mut turn = Turn::after(&attempts);
+    let mut permit: Option<Permit<'_>> = None;
     loop {
         let Tried { record, result } = call(turn).await;
+        drop(permit.take());
         attempts.push(record);
         let failure = match result {
-            Ok(value) => return Outcome { attempts, result: Ok(value) },
+            Ok(value) => {
+                asked.succeeded();
+                return Outcome { attempts, result: Ok(value) };
+            }
             Err(failure) => failure,
         };
         let now = now();
-        match next(policy, &failure, turn.number, deadline.saturating_duration_since(now), rng) {
-            Next::Stop(reason) => return Outcome { attempts, result: Err((failure, reason)) },
-            Next::Retry { wait, hint_obeyed } => {
-                sleep_until(now + wait).await;
-                turn = Turn { number: turn.number + 1, waited: wait, hint_obeyed };
+        let next = next(policy, &failure, turn, deadline.saturating_duration_since(now), rng);
+        let granted = next.and_then(|wait| Ok((wait, asked.retry(plea(&attempts, wait))?)));
+        let (wait, mut granted) = match granted {
+            Ok(granted) => granted,
+            Err(stop) => {
+                let backoff = backoff::unjittered(policy, turn.number - 1);
+                return Outcome { attempts, result: Err((Failure { backoff, ..failure }, stop)) };
             }
-        }
+        };
+        sleep_until(now + wait.length).await;
+        granted.begin();
+        permit = Some(granted);
+        turn = Turn { number: turn.number + 1, waited: wait.length, hint_obeyed: wait.hint_obeyed };
     }
 }
 
-/// What follows a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    Retry { wait: Duration, hint_obeyed: bool },
-    Stop(Stop),
+impl Turn {
+    /// The one that follows these, at once.
+    fn after(earlier: &[Attempt]) -> Self {
+        Self { number: earlier.last().map_or(1, |last| last.number + 1), waited: Duration::ZERO, hint_obeyed: false }
+    }
 }
 
-/// What follows the failure of try number `number`, with `left` until the deadline.
-pub(crate) fn next(policy: &Retry, failure: &Failure, number: u32, left: Duration, rng: &mut impl Rng) -> Next {
-    let wanted = policy.on.covers(failure.kind);
+/// A wait before another try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    pub(crate) length: Duration,
+    pub(crate) hint_obeyed: bool,
+}
+
+/// What the budgets need to know of the retry after the last of these.
+fn plea(attempts: &[Attempt], wait: Wait) -> Plea {
+    let is_risky = attempts.last().is_some_and(Attempt::possibly_billed);
+    let count = || attempts.iter().filter(|attempt| attempt.possibly_billed()).count();
+    Plea { invited: wait.hint_obeyed, risk: is_risky.then(|| u32::try_from(count()).unwrap_or(u32::MAX)) }
+}
+
+/// The wait that follows the failure of a try, with `left` until the deadline, or why there is no other.
+pub(crate) fn next(policy: &Retry, failure: &Failure, turn: Turn, left: Duration, rng: &mut impl Rng) -> Result<Wait, Stop> {
+    let wanted = policy.on.covers(failure);
     let told = match policy.hints {
         Hints::Ignore => None,
         Hints::Obey { .. } => failure.should_retry,
     };
     match told {
-        Some(false) if wanted => return Next::Stop(Stop::ServerSaidNo),
-        // A used-up quota stays used up, whatever a gateway in between says of its status.
-        Some(true) if failure.kind != ErrorKind::InsufficientQuota => {}
+        Some(false) if wanted => return Err(Stop::ServerSaidNo),
+        // What never succeeds does not, whatever a gateway in between says of its status.
+        Some(true) if failure.limit.is_none_or(Limit::may_pass) => {}
         _ if wanted => {}
-        _ => return Next::Stop(Stop::Permanent),
+        _ => return Err(Stop::Permanent),
     }
-    if number >= policy.attempts {
-        return Next::Stop(Stop::Attempts);
+    if turn.number >= policy.attempts {
+        return Err(Stop::Attempts);
     }
-    match (policy.hints, failure.hint) {
-        (Hints::Obey { limit, .. }, Some(hint)) if hint > limit => Next::Stop(Stop::HintTooLong),
+    let hint = failure.hint.filter(|_| policy.hints_in_words || !failure.is_hint_in_words);
+    match (policy.hints, hint) {
+        (Hints::Obey { limit, .. }, Some(hint)) if hint > limit => Err(Stop::HintTooLong),
         (Hints::Obey { spread, .. }, Some(hint)) => within(hint, backoff::spread(hint, spread, rng), left, true),
         _ => {
-            let wait = backoff::delay(policy, number - 1, rng);
+            let wait = backoff::delay(policy, turn.number - 1, turn.waited, rng);
             within(wait, wait, left, false)
         }
     }
 }
 
 /// Waits `wait`, or only `least` where the deadline allows no more.
-fn within(least: Duration, wait: Duration, left: Duration, hint_obeyed: bool) -> Next {
-    match () {
-        () if wait < left => Next::Retry { wait, hint_obeyed },
-        () if least < left => Next::Retry { wait: least, hint_obeyed },
-        () => Next::Stop(Stop::Deadline),
-    }
+fn within(least: Duration, wait: Duration, left: Duration, hint_obeyed: bool) -> Result<Wait, Stop> {
+    let length = if wait < left { wait } else { least };
+    if length < left { Ok(Wait { length, hint_obeyed }) } else { Err(Stop::Deadline) }
 }
 
 impl RetryOn {
-    fn covers(&self, kind: ErrorKind) -> bool {
-        match kind {
-            ErrorKind::Config | ErrorKind::UnknownModel | ErrorKind::TotalTimeout => false,
+    fn covers(&self, failure: &Failure) -> bool {
+        match failure.limit {
+            Some(Limit::Quota) if !self.quota => return false,
+            Some(Limit::TooLarge) if !self.too_large => return false,
+            _ => {}
+        }
+        match failure.kind {
+            // Who queues again is behind all others.
+            ErrorKind::QueueTimeout => false,
+            ErrorKind::Config | ErrorKind::UnknownModel | ErrorKind::TotalTimeout | ErrorKind::ModelMismatch => false,
             ErrorKind::Dns | ErrorKind::Connect | ErrorKind::ConnectTimeout | ErrorKind::Tls => self.connect,
-            ErrorKind::ReadTimeout => self.read_timeout,
+            ErrorKind::HeadersTimeout
+            | ErrorKind::FirstTokenTimeout
+            | ErrorKind::StallTimeout
+            | ErrorKind::ContentStallTimeout
+            | ErrorKind::ReadTimeout => self.read_timeout,
             ErrorKind::Reset | ErrorKind::Closed | ErrorKind::Truncated => self.broken,
             ErrorKind::Malformed | ErrorKind::InBand => self.malformed,
-            ErrorKind::RateLimited => self.statuses.contains(&429),
-            ErrorKind::InsufficientQuota => self.quota,
-            ErrorKind::Status(code) => self.statuses.contains(&code) || self.server_errors && (500..600).contains(&code),
+            ErrorKind::RateLimited => self.covers_status(429),
+            ErrorKind::InsufficientQuota => self.quota && failure.status.is_some_and(|status| self.covers_status(status)),
+            ErrorKind::TooLarge => self.too_large && failure.status.is_some_and(|status| self.covers_status(status)),
+            ErrorKind::Status(status) => self.covers_status(status),
         }
+    }
+
+    fn covers_status(&self, status: u16) -> bool {
+        self.statuses.contains(&status) || self.server_errors && (500..600).contains(&status)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-    use std::time::SystemTime;
-
-    use hyper::HeaderMap;
-    use proptest::prelude::*;
-    use rand::SeedableRng;
-    use rand_pcg::Pcg64Mcg;
-    use relaybench_clock::now;
-
-    use super::*;
-    use crate::client::hint;
-    use crate::client::policy::{Jitter, Policy};
-
-    fn rng() -> Pcg64Mcg {
-        Pcg64Mcg::seed_from_u64(1)
-    }
-
-    /// The official SDK's policy, without its jitter.
-    fn exact() -> Retry {
-        Retry { jitter: Jitter::None, ..Policy::openai_sdk().retry }
-    }
-
-    fn failed(kind: ErrorKind) -> Failure {
-        Failure::new(kind, "no")
-    }
-
-    fn after(policy: &Retry, failure: &Failure) -> Next {
-        next(policy, failure, 1, Duration::from_secs(1000), &mut rng())
-    }
-
-    #[test]
-    fn server_hints_follow_the_conformance_facts() {
-        // Fri, 29 Sep 2023 16:26:37 GMT
-        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(1_696_004_797);
-        let own = Some(0.5);
-        for (value, expected_s) in [
-            ("20", Some(20.0)),
-            ("0", own),
-            ("-10", own),
-            ("60", Some(60.0)),
-            ("61", Some(61.0)),
-            ("120", Some(120.0)),
-            ("121", None),
-            ("Fri, 29 Sep 2023 16:26:57 GMT", Some(20.0)),
-            ("Fri, 29 Sep 2023 16:26:27 GMT", own),
-            ("Fri, 29 Sep 2023 16:28:38 GMT", None),
-            ("99999999999999999999999999999999999", own),
-            ("inf", own),
-            ("nan", own),
-            ("Zun, 29 Sep 2023 16:26:27 GMT", own),
-            ("", own),
-        ] {
-            let headers = HeaderMap::from_iter([("retry-after".parse().unwrap(), value.parse().unwrap())]);
-            let failure = Failure { hint: hint::wait(&headers, wall), ..failed(ErrorKind::RateLimited) };
-            let waited_s = match after(&exact(), &failure) {
-                Next::Retry { wait, .. } => Some(wait.as_secs_f64()),
-                Next::Stop(reason) => {
-                    assert_eq!(reason, Stop::HintTooLong);
-                    None
-                }
-            };
-            assert_eq!(waited_s, expected_s, "{value:?}");
-        }
-    }
-
-    #[test]
-    fn the_servers_word_overrules_the_statuses_but_not_a_used_up_quota() {
-        let told = |kind, should_retry| Failure { should_retry: Some(should_retry), ..failed(kind) };
-        let resilient = Policy::resilient().retry;
-        let is_retry = |next| matches!(next, Next::Retry { .. });
-        assert!(is_retry(after(&resilient, &told(ErrorKind::Status(400), true))));
-        assert_eq!(after(&resilient, &told(ErrorKind::Status(503), false)), Next::Stop(Stop::ServerSaidNo));
-        assert_eq!(after(&resilient, &told(ErrorKind::InsufficientQuota, true)), Next::Stop(Stop::Permanent));
-        let deaf = Policy::tutorial_retry().retry;
-        assert_eq!(after(&deaf, &told(ErrorKind::Status(400), true)), Next::Stop(Stop::Permanent));
-        assert!(is_retry(after(&deaf, &told(ErrorKind::RateLimited, false))));
-    }
-
-    #[test]
-    fn what_each_preset_retries() {
-        let kinds = [
-            ErrorKind::Status(400),
-            ErrorKind::Status(401),
-            ErrorKind::Status(404),
-            ErrorKind::Status(408),
-            ErrorKind::RateLimited,
-            ErrorKind::InsufficientQuota,
-            ErrorKind::Status(500),
-            ErrorKind::Status(529),
-            ErrorKind::Connect,
-            ErrorKind::Reset,
-            ErrorKind::ReadTimeout,
-            ErrorKind::TotalTimeout,
-            ErrorKind::InBand,
-        ];
-        for (policy, expected) in [
-            (Policy::resilient(), "---xx-xxxxx-x"),
-            (Policy::tutorial_bench(), "-------------"),
-            (Policy::tutorial_retry(), "----xx-------"),
-            (Policy::openai_sdk(), "---xxxxxxxx--"),
-            (Policy::none(), "-------------"),
-        ] {
-            let retried: String = kinds.iter().map(|kind| if policy.retry.on.covers(*kind) { 'x' } else { '-' }).collect();
-            assert_eq!(retried, expected, "{}", policy.name);
-        }
-    }
-
-    #[test]
-    fn a_hint_that_fits_is_obeyed_although_its_jitter_does_not() {
-        let failure = Failure { hint: Some(Duration::from_secs(10)), ..failed(ErrorKind::RateLimited) };
-        let left = Duration::from_secs(10) + Duration::from_nanos(1);
-        let next = next(&Policy::resilient().retry, &failure, 1, left, &mut rng());
-        assert_eq!(next, Next::Retry { wait: Duration::from_secs(10), hint_obeyed: true });
-    }
-
-    proptest! {
-        #[test]
-        fn the_loop_never_sleeps_up_to_its_deadline_nor_tries_too_often(
-            seed: u64,
-            total_ms in 1_u64..60_000,
-            took_ms in prop::collection::vec(0_u64..20_000, 10),
-            hints_ms in prop::collection::vec(prop::option::of(1_u64..200_000), 10),
-        ) {
-            let start = now();
-            let deadline = start + Duration::from_millis(total_ms);
-            let clock = Cell::new(start);
-            let calls = Cell::new(0_usize);
-            let policy = Policy::resilient().retry;
-            let call = |turn: Turn| {
-                let index = calls.replace(calls.get() + 1);
-                clock.set(clock.get() + Duration::from_millis(took_ms[index]));
-                let failure = Failure { hint: hints_ms[index].map(Duration::from_millis), ..failed(ErrorKind::RateLimited) };
-                std::future::ready(Tried::<()> { record: Attempt::begin(turn, clock.get()), result: Err(failure) })
-            };
-            let sleep_until = |until: Instant| {
-                assert!(until < deadline, "would sleep to {:?} of {total_ms} ms", until - start);
-                clock.set(until);
-                std::future::ready(())
-            };
-            let mut rng = Pcg64Mcg::seed_from_u64(seed);
-            let run = run(&policy, deadline, &mut rng, || clock.get(), sleep_until, call);
-            let outcome = futures_util::FutureExt::now_or_never(run).expect("nothing waits");
-            prop_assert!(outcome.result.is_err());
-            prop_assert_eq!(outcome.attempts.len(), calls.get());
-            prop_assert!(calls.get() <= policy.attempts as usize);
-        }
-    }
-}
+mod tests;

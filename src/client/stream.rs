@@ -1,26 +1,35 @@
 //! A streamed answer: chunks as they arrive, and a success only with proof of the end.
 
-use std::collections::VecDeque;
+mod chunk;
+mod partial;
+mod proof;
+mod question;
+mod source;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use futures_util::Stream;
-use relaybench_clock::{now, timeout_at};
+use futures_util::future::BoxFuture;
 
+pub use self::chunk::{ChatChunk, ChunkChoice, Delta};
+pub use self::partial::Partial;
+pub use self::proof::{Proof, StreamEnd};
+
+pub(crate) use self::chunk::ChunkBody;
+pub(crate) use self::question::Question;
+pub(crate) use self::source::Source;
+
+use self::question::Opened;
+use self::source::Item;
 use super::Shared;
 use super::attempt::Attempt;
-use super::classify;
-use super::error::{Error, ErrorKind, Failure, Stop};
-use super::exchange::{Broken, Exchange};
+use super::error::{Error, Failure, Stop};
+use super::policy::BrokenStreams;
 use super::request::RequestId;
-use super::response::{ChatChunk, FinishReason, Usage};
-use super::sse::{Decoder, Event};
-
-/// How long a stream that said `[DONE]` may take to end before its connection is given up. The end follows at once from
-/// servers that send one at all.
-const END_GRACE: Duration = Duration::from_secs(1);
+use super::response::{FinishReason, Usage};
+use super::trace::StreamSpans;
 
 /// A streamed answer: a [`Stream`] of [`ChatChunk`]s.
 ///
@@ -35,131 +44,35 @@ const END_GRACE: Duration = Duration::from_secs(1);
 /// # }
 /// ```
 ///
-/// It ends with `None` only when the answer is complete: a finish reason or `[DONE]` came. If it breaks, errs or just stops, the
-/// last item is an error. Nothing is retried after the first chunk, since the caller may have used it. Dropping the stream ends
-/// the request.
+/// It ends with `None` only when the answer is complete, by a [`Proof`] of its end. If it breaks, errs or just stops, the last item
+/// is an error, whose [`partial`](Error::partial) has what arrived. Nothing is retried after the first content, since the caller may
+/// have used it, unless the policy says so ([`BrokenStreams::Restart`](super::BrokenStreams::Restart)). Read to its end the stream
+/// hands its connection back to the pool; dropped before, it closes the connection, which tells the server to stop.
 pub struct ChatStream {
     shared: Arc<Shared>,
-    request_id: RequestId,
+    question: Arc<Question>,
     attempts: Vec<Attempt>,
     state: State,
-    usage: Option<Usage>,
-    finish_reason: Option<FinishReason>,
+    so_far: Partial,
+    /// The next chunk is the first of a new answer.
+    restarts: bool,
     end: Option<StreamEnd>,
+    spans: StreamSpans,
 }
 
 enum State {
     Open(Box<Source>),
+    /// It broke, and is asked for again.
+    Restarting(BoxFuture<'static, Result<Opened, Error>>),
     Ended,
 }
 
-/// What proved that a stream was complete.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StreamEnd {
-    /// `[DONE]`, as an event of its own.
-    Done,
-    /// `[DONE]` without the empty line that ends an event: a slip that many relays make.
-    DoneUnterminated,
-    /// A finish reason, and then the end of the body without `[DONE]`.
-    FinishReason,
-}
-
-/// An exchange whose body is an event stream.
-pub(crate) struct Source {
-    exchange: Exchange,
-    decoder: Decoder,
-    ready: VecDeque<ChatChunk>,
-    finished: bool,
-}
-
-enum Item {
-    Chunk(ChatChunk),
-    End(StreamEnd),
-}
-
-impl Source {
-    /// Reads up to the first chunk, so that what breaks before it can be tried again.
-    pub(crate) async fn open(mut exchange: Exchange) -> Result<Self, Broken> {
-        let is_stream = exchange.header("content-type").is_some_and(|kind| kind.trim_start().starts_with("text/event-stream"));
-        if !is_stream {
-            const LARGEST: usize = 64 * 1024;
-            let failure = match exchange.collect(LARGEST).await {
-                Err(failure) => failure,
-                Ok(body) => match classify::parse::<serde::de::IgnoredAny>(&body) {
-                    Err(failure) => failure,
-                    Ok(_) if classify::tells_of_error(&body) => classify::in_band(&body),
-                    Ok(_) => classify::malformed("the response is no event stream", &body),
-                },
-            };
-            return Err(exchange.break_off(failure));
-        }
-        let mut source = Self { exchange, decoder: Decoder::default(), ready: VecDeque::new(), finished: false };
-        match std::future::poll_fn(|cx| source.poll_item(cx)).await {
-            Ok(Item::Chunk(chunk)) => {
-                source.ready.push_back(chunk);
-                Ok(source)
-            }
-            Ok(Item::End(_)) => {
-                Err(source.exchange.break_off(Failure::new(ErrorKind::Malformed, "the stream ended without a chunk")))
-            }
-            Err(failure) => Err(source.exchange.break_off(failure)),
-        }
-    }
-
-    /// The record of its attempt, should it end well just now.
-    pub(crate) fn record(&self) -> Attempt {
-        self.exchange.record_of_success()
-    }
-
-    fn poll_item(&mut self, cx: &mut Context<'_>) -> Poll<Result<Item, Failure>> {
-        if let Some(chunk) = self.ready.pop_front() {
-            return Poll::Ready(Ok(Item::Chunk(chunk)));
-        }
-        loop {
-            let next = self.decoder.next().map_err(|error| Failure::new(ErrorKind::Malformed, error.to_string()))?;
-            if let Some(event) = next {
-                return Poll::Ready(self.item(event));
-            }
-            match ready!(self.exchange.poll_piece(cx)) {
-                Some(piece) => self.decoder.push(&piece?),
-                None => return Poll::Ready(self.end_of_body()),
-            }
-        }
-    }
-
-    fn item(&mut self, event: Event) -> Result<Item, Failure> {
-        if event.data == "[DONE]" {
-            return Ok(Item::End(StreamEnd::Done));
-        }
-        let delta = classify::chunk(event.kind.as_deref(), &event.data)?;
-        let chunk = ChatChunk { delta, raw: event.data.into() };
-        self.finished |= chunk.finish_reason().is_some();
-        Ok(Item::Chunk(chunk))
-    }
-
-    fn end_of_body(&mut self) -> Result<Item, Failure> {
-        match self.decoder.unterminated() {
-            Some(event) if event.data == "[DONE]" => Ok(Item::End(StreamEnd::DoneUnterminated)),
-            _ if self.finished => Ok(Item::End(StreamEnd::FinishReason)),
-            _ => Err(Failure::new(ErrorKind::Truncated, "the stream ended without a finish reason or [DONE]")),
-        }
-    }
-
-    /// Lets the connection come back to the pool: the body's end follows `[DONE]`, often in the next packet.
-    fn finish(mut self, end: StreamEnd) -> Attempt {
-        let record = self.record();
-        if end == StreamEnd::Done && !self.exchange.is_complete() {
-            tokio::spawn(timeout_at(now() + END_GRACE, async move { while let Some(Ok(_)) = self.exchange.piece().await {} }));
-        }
-        record
-    }
-}
-
 impl ChatStream {
-    pub(crate) fn new(shared: Arc<Shared>, request_id: RequestId, attempts: Vec<Attempt>, source: Source) -> Self {
-        let state = State::Open(Box::new(source));
-        Self { shared, request_id, attempts, state, usage: None, finish_reason: None, end: None }
+    pub(crate) fn new(shared: Arc<Shared>, question: Question, opened: Opened) -> Self {
+        let Opened { source, attempts, attempt } = opened;
+        let spans = StreamSpans::new(question.span.clone(), attempt);
+        let (question, state) = (Arc::new(question), State::Open(Box::new(source)));
+        Self { shared, question, attempts, state, so_far: Partial::default(), restarts: false, end: None, spans }
     }
 
     /// The next chunk; `None` when the answer is complete, or after an error.
@@ -167,24 +80,30 @@ impl ChatStream {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }
 
-    /// Every attempt. The last one is that of the stream itself: as it was at the first chunk, until the stream has ended.
+    /// Every attempt. The last one is that of the stream itself: as it was at the first content, until the stream has ended. None
+    /// while a broken stream is asked for again.
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
     }
 
     /// What the request was called.
     pub fn request_id(&self) -> &RequestId {
-        &self.request_id
+        &self.question.id
     }
 
     /// What was counted, when the chunk that tells it has passed.
     pub fn usage(&self) -> Option<&Usage> {
-        self.usage.as_ref()
+        self.so_far.usage.as_ref()
     }
 
     /// Why the answer ended, when the chunk that tells it has passed.
     pub fn finish_reason(&self) -> Option<&FinishReason> {
-        self.finish_reason.as_ref()
+        self.so_far.finish_reason.as_ref()
+    }
+
+    /// All that has passed so far; when the stream has ended, the whole answer.
+    pub fn so_far(&self) -> &Partial {
+        &self.so_far
     }
 
     /// What proved the end, once the stream has ended well.
@@ -196,6 +115,41 @@ impl ChatStream {
         if let Some(last) = self.attempts.last_mut() {
             *last = record;
         }
+        self.spans.end(&self.attempts, self.so_far.finish_reason.as_ref(), self.so_far.usage.as_ref());
+    }
+
+    /// The stream broke: asks again, or ends with the error.
+    fn broke(&mut self, source: Source, failure: Failure) -> Option<Error> {
+        let broken = source.break_off(failure);
+        if self.shared.policy.retry.broken_streams == BrokenStreams::Restart {
+            self.spans.attempt.end(&broken.0);
+            let (shared, question) = (Arc::clone(&self.shared), Arc::clone(&self.question));
+            let mut earlier = std::mem::take(&mut self.attempts);
+            earlier.pop();
+            let open = async move { question.open_again(&shared, earlier, broken).await };
+            self.state = State::Restarting(Box::pin(open));
+            return None;
+        }
+        let (record, failure) = *broken;
+        self.conclude(record);
+        let error = Error::new(self.shared.redact(failure), self.attempts.clone(), Stop::ContentSeen);
+        Some(error.with_partial(self.so_far.clone()))
+    }
+
+    /// It was asked for again, with or without success.
+    fn reopened(&mut self, opened: Result<Opened, Error>) -> Option<Error> {
+        match opened {
+            Ok(Opened { source, attempts, attempt }) => {
+                (self.attempts, self.so_far, self.restarts) = (attempts, Partial::default(), true);
+                self.spans = StreamSpans::new(self.question.span.clone(), attempt);
+                self.state = State::Open(Box::new(source));
+                None
+            }
+            Err(error) => {
+                self.attempts = error.attempts().to_vec();
+                Some(error.with_partial(self.so_far.clone()))
+            }
+        }
     }
 }
 
@@ -203,32 +157,45 @@ impl Stream for ChatStream {
     type Item = Result<ChatChunk, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let State::Open(source) = &mut self.state else { return Poll::Ready(None) };
-        let item = ready!(source.poll_item(cx));
-        if let Ok(Item::Chunk(chunk)) = item {
-            self.usage = chunk.usage().copied().or(self.usage);
-            self.finish_reason = chunk.finish_reason().cloned().or_else(|| self.finish_reason.take());
-            return Poll::Ready(Some(Ok(chunk)));
-        }
-        let State::Open(source) = std::mem::replace(&mut self.state, State::Ended) else { return Poll::Ready(None) };
-        match item {
-            Ok(Item::End(end)) => {
-                self.end = Some(end);
-                self.conclude(source.finish(end));
-                Poll::Ready(None)
+        loop {
+            let source = match &mut self.state {
+                State::Ended => return Poll::Ready(None),
+                State::Open(source) => source,
+                State::Restarting(open) => {
+                    let opened = ready!(open.as_mut().poll(cx));
+                    self.state = State::Ended;
+                    match self.reopened(opened) {
+                        Some(error) => return Poll::Ready(Some(Err(error))),
+                        None => continue,
+                    }
+                }
+            };
+            let item = ready!(source.poll_item(cx));
+            if let Ok(Item::Chunk(mut chunk)) = item {
+                chunk.restarts = std::mem::take(&mut self.restarts);
+                self.spans.chunk(&chunk);
+                self.so_far.add(&chunk);
+                return Poll::Ready(Some(Ok(chunk)));
             }
-            Err(failure) => {
-                let (record, failure) = *source.exchange.break_off(failure);
-                self.conclude(record);
-                Poll::Ready(Some(Err(Error::new(self.shared.redact(failure), self.attempts.clone(), Stop::ContentSeen))))
+            let State::Open(source) = std::mem::replace(&mut self.state, State::Ended) else { return Poll::Ready(None) };
+            match item {
+                Ok(Item::End(end)) => {
+                    self.end = Some(end);
+                    self.conclude(source.finish());
+                    return Poll::Ready(None);
+                }
+                Err(failure) => match self.broke(*source, failure) {
+                    Some(error) => return Poll::Ready(Some(Err(error))),
+                    None => continue,
+                },
+                Ok(Item::Chunk(_)) => return Poll::Ready(None),
             }
-            Ok(Item::Chunk(_)) => Poll::Ready(None),
         }
     }
 }
 
 impl std::fmt::Debug for ChatStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ChatStream").field("request_id", &self.request_id).field("ended_by", &self.end).finish_non_exhaustive()
+        f.debug_struct("ChatStream").field("request_id", &self.question.id).field("ended_by", &self.end).finish_non_exhaustive()
     }
 }

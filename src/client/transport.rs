@@ -4,6 +4,7 @@ mod body;
 mod dns;
 mod fault;
 mod hyper;
+mod lanes;
 mod network;
 mod scope;
 mod tls;
@@ -14,53 +15,95 @@ use std::task::{Context, Poll, ready};
 use ::hyper::body::{Body as _, Bytes, Incoming};
 use ::hyper::header::{ACCEPT, HeaderName, HeaderValue};
 use ::hyper::{HeaderMap, Method};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 pub(crate) use self::dns::Resolver;
 pub(crate) use self::fault::{Fault, Known, Stage};
 pub(crate) use self::hyper::HyperTransport;
+pub(crate) use self::lanes::Lanes;
 pub(crate) use self::network::NetworkTransport;
 pub(crate) use self::scope::Scope;
+pub(crate) use self::tls::{Roots, roots_of_pem};
 
 use self::body::RequestBody;
+use self::lanes::Lease;
 use super::attempt::Connection;
+use super::config::BaseUrl;
+use super::error::Error;
 use super::request::RequestId;
 
 /// A transport, running.
 pub(crate) enum Transport {
-    Network(NetworkTransport),
+    Network(Box<NetworkTransport>),
     Hyper(Box<HyperTransport>),
 }
 
 /// One of the places below the base URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Endpoint {
+pub(crate) enum Endpoint<'a> {
     Chat,
+    Embeddings,
     Models,
+    Model(&'a ModelPath),
+}
+
+/// The path of one model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ModelPath(String);
+
+impl ModelPath {
+    /// Of this name, in which nothing can be taken for another part of the path.
+    pub(crate) fn new(model: &str) -> Self {
+        const KEPT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+        Self(format!("{}/{}", Endpoint::MODELS_PATH, utf8_percent_encode(model, &KEPT)))
+    }
 }
 
 /// The addresses of the endpoints, in the form the transport wants them.
 pub(crate) struct Addresses<T> {
-    pub(crate) chat: T,
-    pub(crate) models: T,
+    chat: T,
+    embeddings: T,
+    models: T,
+    base: BaseUrl,
+    parse: fn(&BaseUrl, &str) -> Result<T, Error>,
 }
 
-impl<T> Addresses<T> {
-    pub(crate) fn of(&self, endpoint: Endpoint) -> &T {
+impl<T: Clone> Addresses<T> {
+    /// Those below the base, which `parse` joins with a path.
+    pub(crate) fn new(base: &BaseUrl, parse: fn(&BaseUrl, &str) -> Result<T, Error>) -> Result<Self, Error> {
+        let at = |endpoint: Endpoint<'_>| parse(base, endpoint.path());
+        let (chat, embeddings) = (at(Endpoint::Chat)?, at(Endpoint::Embeddings)?);
+        Ok(Self { chat, embeddings, models: at(Endpoint::Models)?, base: base.clone(), parse })
+    }
+
+    /// Fails for the name of a model that is longer than an address may be.
+    pub(crate) fn of(&self, endpoint: Endpoint<'_>) -> Result<T, Error> {
         match endpoint {
-            Endpoint::Chat => &self.chat,
-            Endpoint::Models => &self.models,
+            Endpoint::Chat => Ok(self.chat.clone()),
+            Endpoint::Embeddings => Ok(self.embeddings.clone()),
+            Endpoint::Models => Ok(self.models.clone()),
+            Endpoint::Model(_) => (self.parse)(&self.base, endpoint.path()),
         }
     }
 }
 
-impl Endpoint {
-    pub(crate) const CHAT_PATH: &str = "/chat/completions";
-    pub(crate) const MODELS_PATH: &str = "/models";
+impl Endpoint<'_> {
+    const MODELS_PATH: &'static str = "/models";
 
-    fn method(self) -> Method {
+    /// Below the base URL.
+    pub(crate) fn path(&self) -> &str {
         match self {
-            Self::Chat => Method::POST,
-            Self::Models => Method::GET,
+            Self::Chat => "/chat/completions",
+            Self::Embeddings => "/embeddings",
+            Self::Models => Self::MODELS_PATH,
+            Self::Model(path) => &path.0,
+        }
+    }
+
+    pub(crate) fn method(self) -> Method {
+        match self {
+            Self::Chat | Self::Embeddings => Method::POST,
+            Self::Models | Self::Model(_) => Method::GET,
         }
     }
 }
@@ -68,7 +111,7 @@ impl Endpoint {
 /// One attempt's request. It borrows what attempts and requests share: futures that hold it are moved about.
 #[derive(Clone, Copy)]
 pub(crate) struct Outgoing<'a> {
-    pub(crate) endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint<'a>,
     /// What all requests of the client have in common.
     pub(crate) headers: &'a HeaderMap,
     pub(crate) accept: Accept,
@@ -133,20 +176,34 @@ impl Transport {
 }
 
 /// The body of a response, in pieces.
-pub(crate) enum ReplyBody {
+pub(crate) struct ReplyBody {
+    pieces: Pieces,
+    /// The request counts as in flight on its connection until this is dropped.
+    _lease: Option<Lease>,
+}
+
+enum Pieces {
     Network(reqwest::Body),
     Hyper(Incoming),
 }
 
 impl ReplyBody {
+    fn network(body: reqwest::Body, lease: Option<Lease>) -> Self {
+        Self { pieces: Pieces::Network(body), _lease: lease }
+    }
+
+    fn hyper(body: Incoming, lease: Option<Lease>) -> Self {
+        Self { pieces: Pieces::Hyper(body), _lease: lease }
+    }
+
     /// The next piece; `None` when the body is complete.
     pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Fault>>> {
         loop {
-            let frame = match self {
-                Self::Network(body) => {
+            let frame = match &mut self.pieces {
+                Pieces::Network(body) => {
                     ready!(Pin::new(body).poll_frame(cx)).map(|frame| frame.map_err(|error| Fault::new(error, Stage::Body)))
                 }
-                Self::Hyper(body) => {
+                Pieces::Hyper(body) => {
                     ready!(Pin::new(body).poll_frame(cx)).map(|frame| frame.map_err(|error| Fault::new(error, Stage::Body)))
                 }
             };
@@ -161,9 +218,9 @@ impl ReplyBody {
 
     /// Whether nothing is to come any more.
     pub(crate) fn is_complete(&self) -> bool {
-        match self {
-            Self::Network(body) => body.is_end_stream(),
-            Self::Hyper(body) => body.is_end_stream(),
+        match &self.pieces {
+            Pieces::Network(body) => body.is_end_stream(),
+            Pieces::Hyper(body) => body.is_end_stream(),
         }
     }
 }

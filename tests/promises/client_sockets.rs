@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use relaybench::client::{ErrorKind, Progress, RequestId, TransportKind};
+use relaybench::client::{ErrorKind, Progress, RequestId, Timeout, TransportKind};
 use relaybench::{Client, Policy};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -187,6 +187,37 @@ fn slow_success() -> RawRelay {
 }
 
 /// On one thread, as in virtual time: see `TransportKind::Hyper` for what several threads may add.
+#[tokio::test]
+async fn a_handshake_that_never_ends_is_cut_by_the_connect_timeout_of_the_client_or_of_the_request() {
+    const SOON: Duration = Duration::from_millis(50);
+    const LATE: Duration = Duration::from_secs(3600);
+    for transport in BOTH {
+        // Kept open, and silent.
+        let address = sockets::accept(|stream, _| {
+            tokio::spawn(async move {
+                std::future::pending::<()>().await;
+                drop(stream);
+            });
+            Ok(())
+        })
+        .await;
+        let client = |connect| {
+            let builder = sockets::client(address, transport).base_url(format!("https://{address}/v1"));
+            builder.connect_timeout(connect).build().unwrap()
+        };
+        let by_client = client(SOON).chat(question()).await.unwrap_err();
+        let by_request = client(LATE).chat(question().timeout(Timeout::Connect, SOON)).await.unwrap_err();
+        let of_models = client(SOON).models().await.unwrap_err();
+        for error in [by_client, by_request, of_models] {
+            assert_eq!(error.kind(), ErrorKind::ConnectTimeout, "{transport:?}: {error:?}");
+            assert_eq!(error.to_string(), "the connection was not open within the connect timeout of 50ms");
+            let attempt = &error.attempts()[0];
+            assert_eq!((attempt.progress, attempt.sent), (Progress::NeverSent, None), "{transport:?}");
+            assert!(attempt.ended - attempt.started >= SOON, "{transport:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn hyper_opens_fifty_connections_for_a_thousand_requests_fifty_at_once() {
     let relay = slow_success();

@@ -2,14 +2,26 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod agreement;
 mod books;
 mod bursts;
+mod checklist;
 mod client_answers;
+mod client_batch;
+mod client_budgets;
+mod client_cancellation;
+mod client_clocks;
+mod client_deadline;
+mod client_failures;
+mod client_http2;
 mod client_pool;
+mod client_pool_sockets;
+mod client_requests;
 mod client_retry;
 mod client_sockets;
 mod client_stream;
 mod client_timeouts;
+mod client_traces;
 mod command;
 mod determinism;
 mod live;

@@ -1,58 +1,56 @@
-//! A live connection: it holds its permit as long as it lives, and knows how often it was used.
+//! A live connection: it holds its permit as long as it lives, knows how often it was used, and notices that it is old.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
+use relaybench_clock::Sleep;
 
 use super::BoxedIo;
-use crate::client::attempt;
+use super::identity::Identity;
 use crate::client::pool::Permit;
 
 /// A connection that hyper drives. When hyper drops it, its place in the pool is free.
 pub(crate) struct Live {
     io: TokioIo<BoxedIo>,
     identity: Identity,
+    is_negotiated: bool,
+    retires: Option<Sleep>,
     _permit: Permit,
 }
 
-/// Which connection it is, attached to every response it carries.
-#[derive(Clone, Debug)]
-pub(crate) struct Identity(Arc<Usage>);
-
-#[derive(Debug)]
-struct Usage {
-    id: u64,
-    used: AtomicBool,
-}
-
-impl Identity {
-    /// Notes one more use.
-    pub(crate) fn take(&self) -> attempt::Connection {
-        attempt::Connection { id: self.0.id, reused: self.0.used.swap(true, Ordering::Relaxed) }
+impl Live {
+    /// `is_negotiated`: that it speaks HTTP/2 came out when it was opened. When `retires` ends it is too old for more requests.
+    pub(crate) fn new(io: BoxedIo, permit: Permit, identity: Identity, is_negotiated: bool, retires: Option<Sleep>) -> Self {
+        Self { io: TokioIo::new(io), identity, is_negotiated, retires, _permit: permit }
     }
 }
 
-impl Live {
-    pub(crate) fn new(io: BoxedIo, permit: Permit, id: u64) -> Self {
-        let identity = Identity(Arc::new(Usage { id, used: AtomicBool::new(false) }));
-        Self { io: TokioIo::new(io), identity, _permit: permit }
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.identity.is_gone();
     }
 }
 
 impl Connection for Live {
     fn connected(&self) -> Connected {
-        Connected::new().extra(self.identity.clone())
+        let connected = Connected::new().extra(self.identity.clone());
+        if self.is_negotiated { connected.negotiated_h2() } else { connected }
     }
 }
 
 impl Read for Live {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        // hyper reads from idle connections too, to see them close, so that this is polled when it is due.
+        if let Some(retires) = &mut self.retires
+            && Pin::new(retires).poll(cx).is_ready()
+        {
+            self.retires = None;
+            self.identity.retire();
+        }
         Pin::new(&mut self.io).poll_read(cx, buf)
     }
 }

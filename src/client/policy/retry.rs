@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::seconds;
+use super::{BillingRisk, RetryBudget};
 
 /// What is tried again, and when.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,8 +25,31 @@ pub struct Retry {
     pub jitter: Jitter,
     /// Whether `retry-after-ms`, `retry-after` and `x-should-retry` are obeyed.
     pub hints: Hints,
+    /// Whether a wait that only the error's message names ("Please try again in 644ms") is obeyed as one in a header is. Azure and
+    /// some relays name no other. Default of `resilient`: yes.
+    pub hints_in_words: bool,
     /// Which failures are worth another try.
     pub on: RetryOn,
+    /// How much load retries may add, over all requests of the client. `None`: any.
+    pub budget: Option<RetryBudget>,
+    /// How often an attempt is repeated that may be billed all the same. `None`: as any other.
+    pub billing_risk: Option<BillingRisk>,
+    /// What follows when a stream breaks after its first content.
+    pub broken_streams: BrokenStreams,
+}
+
+/// What follows when a stream breaks after its first content, which the caller may have used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum BrokenStreams {
+    /// The stream ends with the error. Default.
+    #[default]
+    Fail,
+    /// The request is asked again from its start, under the same rules and the same total timeout, as far as such failures are
+    /// retried at all. The first chunk of the new answer says so ([`ChatChunk::restarts`](crate::client::ChatChunk::restarts)):
+    /// what came before it is void. Choose it where the answer is shown at its end, or can be taken back.
+    Restart,
 }
 
 /// How a wait is spread.
@@ -33,14 +57,18 @@ pub struct Retry {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Jitter {
-    /// Exactly the wait.
+    /// Exactly the wait: clients that failed together come back together.
     None,
-    /// Uniform between nothing and the wait.
+    /// Uniform between nothing and the wait: of all the one that spreads a fleet best (Brooker, "Exponential backoff and jitter",
+    /// 2015). Default of `resilient`.
     Full,
     /// Uniform between half the wait and the wait.
     Equal,
     /// Uniform between three quarters of the wait and the wait, as the official SDKs do.
     Quarter,
+    /// min(cap, uniform between base and three times the wait before), whatever the factor is: grows by chance, and never waits less
+    /// than the base.
+    Decorrelated,
 }
 
 /// What the client makes of the server's own word on retrying.
@@ -73,12 +101,16 @@ pub struct RetryOn {
     pub connect: bool,
     /// The connection broke: reset, closed before the response, truncated response.
     pub broken: bool,
-    /// The read timeout.
+    /// The server was silent: the timeouts of headers, first token, stall, content stall and read. Not that of the queue, which
+    /// is never retried.
     pub read_timeout: bool,
     /// A 200 that is no answer: malformed, or an error in the body.
     pub malformed: bool,
-    /// A 429 that says the quota is used up. It never succeeds, but clients that look at the status alone retry it.
+    /// A refusal of a status named above that says the quota is used up. It never succeeds, but clients that look at the status
+    /// alone retry it.
     pub quota: bool,
+    /// The same of one that says the request alone is larger than the limit.
+    pub too_large: bool,
 }
 
 impl Retry {
@@ -91,7 +123,11 @@ impl Retry {
             cap: Duration::ZERO,
             jitter: Jitter::None,
             hints: Hints::Ignore,
+            hints_in_words: false,
             on: RetryOn::default(),
+            budget: None,
+            billing_risk: None,
+            broken_streams: BrokenStreams::Fail,
         }
     }
 }

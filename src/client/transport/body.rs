@@ -17,10 +17,6 @@ pub(crate) struct RequestBody {
 
 impl RequestBody {
     pub(crate) fn new(bytes: Bytes, scope: Scope) -> Self {
-        if bytes.is_empty() {
-            // Nobody will ask for it, so it counts as sent unless the connection fails.
-            scope.record_sent();
-        }
         Self { bytes: (!bytes.is_empty()).then_some(bytes), scope }
     }
 }
@@ -38,6 +34,10 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
+        if self.bytes.is_none() {
+            // Nobody takes an empty body; but the connection asks for it when it encodes the head.
+            self.scope.record_sent();
+        }
         self.bytes.is_none()
     }
 

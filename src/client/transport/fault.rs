@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::iter;
 
 use crate::client::attempt::Connection;
 use crate::client::error::{ErrorKind, Failure};
@@ -36,6 +37,12 @@ impl Fault {
         self.connection = connection;
         self
     }
+
+    /// The connection, if it had been used before and was closed before anything of this request left.
+    pub(crate) fn stale(&self) -> Option<Connection> {
+        let is_canceled = |error: &(dyn StdError + 'static)| error.downcast_ref().is_some_and(hyper::Error::is_canceled);
+        self.connection.filter(|connection| connection.reused && chain(&*self.source).any(is_canceled))
+    }
 }
 
 impl From<Fault> for Failure {
@@ -50,8 +57,8 @@ fn message(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Dns => "the host's name was not found",
         ErrorKind::Connect => "the connection could not be opened",
-        ErrorKind::ConnectTimeout => "the connection was not open within the connect timeout",
         ErrorKind::Tls => "the TLS handshake failed",
+        ErrorKind::ReadTimeout => "the server answered no ping",
         ErrorKind::Reset => "the connection was reset",
         ErrorKind::Closed => "the connection was closed before a response came",
         ErrorKind::Truncated => "the response ended before it was complete",
@@ -93,18 +100,16 @@ impl StdError for Known {
 
 /// The first error of the chain that tells its kind.
 fn kind_of(error: &(dyn StdError + 'static), stage: Stage) -> ErrorKind {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(kind) = kind_of_one(error, stage) {
-            return kind;
-        }
-        next = below(error);
-    }
-    match stage {
+    chain(error).find_map(|error| kind_of_one(error, stage)).unwrap_or(match stage {
         Stage::Connect => ErrorKind::Connect,
         Stage::Head => ErrorKind::Closed,
         Stage::Body => ErrorKind::Truncated,
-    }
+    })
+}
+
+/// An error and all below it.
+fn chain<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    iter::successors(Some(error), |error| below(*error))
 }
 
 /// The source of an error. An I/O error that wraps another skips it as a source, so it is asked for what it wraps.
@@ -121,7 +126,12 @@ fn kind_of_one(error: &(dyn StdError + 'static), stage: Stage) -> Option<ErrorKi
         return Some(ErrorKind::Tls);
     }
     if let Some(error) = error.downcast_ref::<hyper::Error>() {
-        return (error.is_parse()).then_some(ErrorKind::Malformed);
+        return match () {
+            () if error.is_parse() => Some(ErrorKind::Malformed),
+            // hyper times nothing here but the answers to its pings.
+            () if error.is_timeout() => Some(ErrorKind::ReadTimeout),
+            () => None,
+        };
     }
     match error.downcast_ref::<io::Error>()?.kind() {
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe

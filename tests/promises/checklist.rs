@@ -1,0 +1,130 @@
+//! `relaybench check`: what it finds, in whose words, and what it never does.
+
+use relaybench_mock::Entry;
+
+use crate::support::process::{Ended, MockProcess, ended, relaybench};
+
+const KEY: &str = "sk-check-do-not-print-me";
+
+fn check(arguments: &[&str]) -> Ended {
+    let run = ended(relaybench(&["check"]).args(arguments));
+    assert!(!(run.stdout.clone() + &run.stderr).contains(KEY));
+    run
+}
+
+fn check_live(url: &str, arguments: &[&str]) -> Ended {
+    let run = ended(relaybench(&["check"]).args(arguments).env("RELAYBENCH_BASE_URL", url).env("RELAYBENCH_API_KEY", KEY));
+    assert!(!(run.stdout.clone() + &run.stderr).contains(KEY), "{} {}", run.stdout, run.stderr);
+    run
+}
+
+/// The line of a check, and the hint below it.
+fn line<'a>(run: &'a Ended, subject: &str) -> (&'a str, Option<&'a str>) {
+    let mut lines = run.stdout.lines().skip_while(|line| !line.starts_with(subject));
+    let found = lines.next().unwrap_or_else(|| panic!("no {subject} in {}", run.stdout));
+    (found, lines.next().and_then(|next| next.trim_start().strip_prefix("→ ")))
+}
+
+fn assert_failed(run: &Ended, subject: &str, why: &str, hint: &str) {
+    let (found, hinted) = line(run, subject);
+    assert!(found.contains("FAILED") && found.contains(why), "{why:?} is not in {found:?}: {}", run.stderr);
+    assert!(hinted.is_some_and(|hinted| hinted.contains(hint)), "{hint:?} is not in {hinted:?}");
+    assert_eq!(run.code, Some(3), "{}", run.stderr);
+}
+
+#[test]
+fn a_good_relay_and_a_good_policy_pass_every_check() {
+    // Over sockets so short an answer that no machine is too slow for it.
+    for arguments in [&["--max-tokens", "32"][..], &["--virtual"]] {
+        let run = check(arguments);
+        assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{}", run.stdout);
+        let subjects: Vec<_> = run.stdout.lines().map(|line| line[..10].trim_end()).collect();
+        assert_eq!(subjects, ["base URL", "key", "model", "answer", "streaming", "timeouts", "retries"]);
+        assert!(run.stdout.lines().all(|line| line[12..].starts_with("ok ")), "{}", run.stdout);
+        assert!(line(&run, "streaming").0.contains("ended by [DONE]"), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn in_virtual_time_the_list_is_the_same_each_time() {
+    assert_eq!(check(&["--virtual"]).stdout, check(&["--virtual"]).stdout);
+}
+
+#[test]
+fn a_model_that_is_not_there_is_answered_with_the_nearest() {
+    assert_failed(&check(&["--virtual", "--model", "gpt-4.l"]), "model", "\"gpt-4.l\" is not among", "did you mean \"gpt-4.1\"?");
+}
+
+#[test]
+fn a_policy_is_judged_by_what_the_relay_needs() {
+    assert_failed(&check(&["--virtual", "--policy", "tutorial-retry"]), "retries", "Retry-After is ignored", "resilient");
+    // Of 100,000 tokens none is done in 30 s.
+    let slow = check(&["--virtual", "--max-tokens", "100000"]);
+    assert_failed(&slow, "timeouts", "100000 tokens takes about", "timeout of at least");
+}
+
+#[test]
+fn a_relay_that_fails_is_told_from_a_wrong_address() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("down.toml");
+    std::fs::write(&file, "[[fault]]\nfault = \"status=503\"\nprobability = 1.0\n").unwrap();
+    let run = check(&["--virtual", "--profile", file.to_str().unwrap()]);
+    assert!(line(&run, "base URL").0.contains("ok"), "{}", run.stdout);
+    assert_failed(&run, "answer", "status 503", "retries are for it");
+    assert_failed(&run, "streaming", "status 503", "");
+    assert!(line(&run, "timeouts").0.contains("not checked"), "{}", run.stdout);
+}
+
+#[test]
+fn a_live_check_says_what_it_sends_and_sends_no_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = directory.path().join("ledger.jsonl");
+    let relay = MockProcess::start(&["--profile", "instant", "--ledger", ledger.to_str().unwrap()]);
+    let run = check_live(&relay.base_url(), &["--model", "gpt-4o"]);
+    assert_eq!(run.code, Some(0), "{}", run.stdout);
+    assert!(
+        run.stderr.starts_with("live: at most 3 requests to http://127.0.0.1") && run.stderr.contains("at most $"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(relay.interrupt(), Some(0));
+    let entries = std::fs::read_to_string(&ledger).unwrap();
+    let entries: Vec<Entry> = entries.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(entries.len(), 3, "{entries:?}");
+}
+
+#[test]
+fn a_refused_key_a_wrong_path_and_nobody_there_are_told_apart() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("keys.toml");
+    std::fs::write(&file, "[auth]\nkeys = [\"sk-another\"]\n").unwrap();
+    let relay = MockProcess::start(&["--profile", file.to_str().unwrap()]);
+    let run = check_live(&relay.base_url(), &[]);
+    assert!(line(&run, "base URL").0.contains("ok"), "{}", run.stdout);
+    assert_failed(&run, "key", "status-401", "RELAYBENCH_API_KEY");
+
+    let elsewhere = format!("http://{}/api", relay.addr);
+    assert_failed(&check_live(&elsewhere, &[]), "base URL", "status 404", "most often in /v1");
+    assert_failed(&check_live(&format!("http://{}", relay.addr), &[]), "base URL", "lacks the path", "/v1");
+    drop(relay);
+    assert_failed(&check_live(&elsewhere, &[]), "base URL", "not reachable", "port");
+}
+
+#[test]
+fn a_check_that_cannot_run_exits_1_and_says_why() {
+    let refused = |run: Ended, says: &str| {
+        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""), "{}", run.stderr);
+        assert!(run.stderr.contains(says), "{}", run.stderr);
+    };
+    refused(check(&["--target", "https://relay.example/v1"]), "RELAYBENCH_API_KEY");
+    refused(check(&["--policy", "tutorial"]), "tutorial-bench");
+    refused(check(&["--profile", "hollysheep"]), "did you mean \"holysheep\"?");
+    refused(check_live("http://127.0.0.1:9/v1", &["--virtual"]), "--virtual");
+    let capped = |name: &str, value: &str| {
+        let mut run = relaybench(&["check"]);
+        run.env("RELAYBENCH_BASE_URL", "http://127.0.0.1:9/v1").env("RELAYBENCH_API_KEY", KEY).env(name, value);
+        ended(&mut run)
+    };
+    refused(capped("RELAYBENCH_MAX_REQUESTS", "2"), "RELAYBENCH_MAX_REQUESTS");
+    refused(capped("RELAYBENCH_MAX_COST_USD", "0"), "RELAYBENCH_MAX_COST_USD");
+}
