@@ -76,21 +76,22 @@ fn a_relay_that_fails_is_told_from_a_wrong_address() {
 }
 
 #[test]
-fn a_live_check_says_what_it_sends_and_sends_no_more() {
+fn a_live_check_says_what_it_sends_and_sends_no_more_though_all_fails() {
     let directory = tempfile::tempdir().unwrap();
-    let ledger = directory.path().join("ledger.jsonl");
-    let relay = MockProcess::start(&["--profile", "instant", "--ledger", ledger.to_str().unwrap()]);
-    let run = check_live(&relay.base_url(), &["--model", "gpt-4o"]);
-    assert_eq!(run.code, Some(0), "{}", run.stdout);
-    assert!(
-        run.stderr.starts_with("live: at most 3 requests to http://127.0.0.1") && run.stderr.contains("at most $"),
-        "{}",
-        run.stderr
-    );
-    assert_eq!(relay.interrupt(), Some(0));
-    let entries = std::fs::read_to_string(&ledger).unwrap();
-    let entries: Vec<Entry> = entries.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(entries.len(), 3, "{entries:?}");
+    let down = directory.path().join("down.toml");
+    std::fs::write(&down, "[[fault]]\nfault = \"status=503\"\nprobability = 1.0\n").unwrap();
+    for (profile, code) in [("instant", 0), (down.to_str().unwrap(), 3)] {
+        let ledger = directory.path().join(format!("ledger-{code}.jsonl"));
+        let relay = MockProcess::start(&["--profile", profile, "--ledger", ledger.to_str().unwrap()]);
+        let run = check_live(&relay.base_url(), &["--model", "gpt-4o"]);
+        assert_eq!(run.code, Some(code), "{}", run.stdout);
+        let announced = "live: at most 3 requests to http://127.0.0.1";
+        assert!(run.stderr.starts_with(announced) && run.stderr.contains("at most $"), "{}", run.stderr);
+        assert_eq!(relay.interrupt(), Some(0));
+        let entries = std::fs::read_to_string(&ledger).unwrap();
+        let entries: Vec<Entry> = entries.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(entries.len(), 3, "{entries:?}");
+    }
 }
 
 #[test]

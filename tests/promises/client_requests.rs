@@ -53,10 +53,10 @@ fn the_pieces_of_streamed_calls_are_put_together() {
     };
     let events = [
         delta(json!([{"index": 0, "id": "call_1", "type": "function", "function": {"name": "weather", "arguments": ""}}])),
-        delta(json!([{"index": 0, "function": {"arguments": "{\"city\""}}])),
-        delta(json!([{"index": 1, "id": "call_2", "function": {"name": "time", "arguments": "{}"}}])),
         // Some relays repeat what the first piece said, or write null.
-        delta(json!([{"index": 0, "id": "call_1", "function": {"name": "weather", "arguments": ":\"Oslo\"}"}}])),
+        delta(json!([{"index": 0, "id": "call_1", "function": {"name": "weather", "arguments": "{\"city\""}}])),
+        delta(json!([{"index": 1, "id": "call_2", "function": {"name": "time", "arguments": "{}"}}])),
+        delta(json!([{"index": 0, "function": {"arguments": ":\"Oslo\"}"}}])),
         delta(Value::Null),
         "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\ndata: [DONE]\n\n".to_owned(),
     ];
