@@ -21,6 +21,9 @@ use super::stream::ChunkBody;
 /// How much of a response's body an error keeps: an error's JSON is below 1 KiB, and a page of HTML tells enough in four.
 const KEPT_BYTES: usize = 4 * 1024;
 
+/// And so much more until the key is blotted out: a key that was cut would not be found.
+const LONGEST_KEY_BYTES: usize = 1024;
+
 /// The failure that a status other than success stands for.
 pub(crate) fn status(status: u16, headers: &HeaderMap, body: &[u8], wall: SystemTime) -> Failure {
     let told = Told::of_refusal(body);
@@ -50,7 +53,7 @@ pub(crate) fn completion(body: &Bytes) -> Result<Completion, Failure> {
     let completion: Completion = parse(body)?;
     let failed = completion.choices.iter().any(|choice| is_failure(choice.finish_reason.as_ref()));
     match () {
-        () if failed || completion.error.is_some() => Err(in_band(body)),
+        () if failed || completion.error.is_some() => Err(Failure { has_content: completion.has_content(), ..in_band(body) }),
         () if completion.choices.is_empty() => Err(malformed("the completion has no choices", body)),
         () => Ok(completion),
     }
@@ -132,6 +135,10 @@ pub(crate) fn redact(mut failure: Failure, key: Option<&ApiKey>) -> Failure {
         failure.message = key.redact(failure.message.into_owned()).into();
         failure.body = failure.body.map(|body| key.redact(body));
     }
+    if let Some(body) = &mut failure.body {
+        let end = (0..=KEPT_BYTES.min(body.len())).rev().find(|end| body.is_char_boundary(*end));
+        body.truncate(end.unwrap_or_default());
+    }
     failure
 }
 
@@ -140,7 +147,7 @@ fn is_failure(reason: Option<&FinishReason>) -> bool {
 }
 
 fn beginning(body: &[u8]) -> String {
-    String::from_utf8_lossy(&body[..body.len().min(KEPT_BYTES)]).into_owned()
+    String::from_utf8_lossy(&body[..body.len().min(KEPT_BYTES + LONGEST_KEY_BYTES)]).into_owned()
 }
 
 #[cfg(test)]

@@ -216,7 +216,8 @@ impl Error {
 
     /// The instant from which on another try makes sense; see [`retry_wait`](Self::retry_wait). `None` also when nothing was tried.
     pub fn retry_at(&self) -> Option<Instant> {
-        Some(self.attempts().last()?.ended + self.retry_wait()?)
+        // A server may name a wait beyond all time.
+        self.attempts().last()?.ended.checked_add(self.retry_wait()?)
     }
 
     /// Which limit the server says was reached, of its status, headers and body; `None` when it speaks of none.

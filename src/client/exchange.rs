@@ -74,6 +74,9 @@ impl Line {
         };
         let result = exchange.collect(LARGEST_BODY).await;
         let result = result.and_then(|body| parse(&body).map(|value| (value, body)));
+        if result.as_ref().is_err_and(|failure| failure.has_content) {
+            exchange.content();
+        }
         exchange.close(result)
     }
 
@@ -144,6 +147,11 @@ impl Exchange {
         Poll::Ready(piece.map(|piece| piece.map_err(Failure::from)))
     }
 
+    /// Fails when the time for the whole request is up.
+    pub(crate) fn check_total(&self, now: Instant) -> Result<(), Failure> {
+        self.watchdog.check_total(now)
+    }
+
     /// The last piece brought content.
     pub(crate) fn content(&mut self) {
         self.record.first_token.get_or_insert(self.heard);
@@ -183,9 +191,20 @@ impl Exchange {
         Ok(whole.freeze())
     }
 
+    /// As much of the body as comes, up to this: the beginning of an error tells what it is.
+    async fn beginning(&mut self, most: usize) -> Bytes {
+        let mut whole = BytesMut::new();
+        while whole.len() < most
+            && let Some(Ok(piece)) = self.piece().await
+        {
+            whole.extend_from_slice(&piece[..piece.len().min(most - whole.len())]);
+        }
+        whole.freeze()
+    }
+
     /// The failure that the response's status stands for. A body that breaks says less than the status.
     async fn refused(mut self) -> Broken {
-        let body = self.collect(LARGEST_ERROR_BODY).await.unwrap_or_default();
+        let body = self.beginning(LARGEST_ERROR_BODY).await;
         let failure = classify::status(self.status, &self.headers, &body, wall_now());
         self.break_off(failure)
     }

@@ -179,6 +179,16 @@ pub(crate) struct Choice {
     pub(crate) finish_reason: Option<FinishReason>,
 }
 
+impl Completion {
+    /// Whether anything was said, or counted.
+    pub(crate) fn has_content(&self) -> bool {
+        let says = |choice: &Choice| {
+            choice.message.content.as_deref().is_some_and(|text| !text.is_empty()) || !choice.message.tool_calls.is_empty()
+        };
+        self.choices.iter().any(says) || self.usage.is_some()
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 struct Said {
     #[serde(default)]

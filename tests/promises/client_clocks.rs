@@ -256,6 +256,24 @@ fn a_slow_reader_is_not_mistaken_for_a_silent_server() {
 }
 
 #[test]
+fn a_slow_reader_does_not_outlive_the_total_although_all_lies_ready() {
+    run_virtual(async {
+        let all = HEAD.to_owned() + &said("a").repeat(100) + &finish() + DONE;
+        let relay = RawRelay::start([Step::Write(all)]);
+        let mut stream = strict_client(&relay).chat_stream(question().total_timeout(10 * SECOND)).await.unwrap();
+        let start = now();
+        let error = loop {
+            match stream.next().await.expect("it does not end well") {
+                Ok(_) => sleep(SECOND * 3).await,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!((error.kind(), now() - start), (ErrorKind::TotalTimeout, 12 * SECOND));
+        assert_eq!(stream.so_far().content, "aaaa");
+    });
+}
+
+#[test]
 fn a_slow_reader_still_learns_that_the_server_is_silent() {
     run_virtual(async {
         let endless = (3600 * SECOND, String::new());

@@ -32,6 +32,7 @@ fn each_failure_says_how_far_it_came_and_whether_it_may_be_billed() {
             false,
         ),
         (json("200 OK", &[], r#"{"error":{"message":"no"}}"#), ErrorKind::InBand, Progress::Content, false),
+        (json("200 OK", &[], &failed_midway()), ErrorKind::InBand, Progress::Content, true),
         (json("200 OK", &[], "{}"), ErrorKind::Malformed, Progress::Content, true),
         (Step::WriteAndClose(String::new()), ErrorKind::Closed, Progress::NoResponse, true),
         (
@@ -52,6 +53,29 @@ fn each_failure_says_how_far_it_came_and_whether_it_may_be_billed() {
         assert_eq!(error.kind(), kind, "{step:?}");
         assert_eq!(error.attempts()[0].progress, progress, "{step:?}");
         assert_eq!(error.possibly_billed(), billed, "{step:?}");
+    }
+}
+
+/// A whole answer that broke off after some text, as gateways tell it.
+fn failed_midway() -> String {
+    COMPLETION.replace("\"finish_reason\":\"stop\"", "\"finish_reason\":\"error\"")
+}
+
+#[test]
+fn a_wait_beyond_all_time_is_no_instant() {
+    let error = failure(error("429 Too Many Requests", "busy", &[("retry-after", "10000000000000000000")]), Policy::none());
+    assert_eq!(error.retry_at(), None);
+    assert!(error.retry_wait().is_some());
+}
+
+#[test]
+fn the_beginning_of_a_long_or_broken_refusal_still_tells_what_it_is() {
+    let quota =
+        r#"{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}"#;
+    let long = format!("{quota}{}", " ".repeat(100_000));
+    let broken = format!("HTTP/1.1 429 No\r\ncontent-length: 100000\r\n\r\n{quota}");
+    for step in [Step::Write(response("429 Too Many Requests", "application/json", &[], &long)), Step::WriteAndClose(broken)] {
+        assert_eq!(failure(step, Policy::none()).kind(), ErrorKind::InsufficientQuota);
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) struct Failure {
     pub(crate) status: Option<u16>,
     pub(crate) body: Option<String>,
     pub(crate) source: Option<Source>,
+    /// Some of an answer came with it, which may be billed.
+    pub(crate) has_content: bool,
     /// Which limit the server says was reached.
     pub(crate) limit: Option<Limit>,
     /// The wait the server asked for.
@@ -33,6 +35,7 @@ impl Failure {
             status: None,
             body: None,
             source: None,
+            has_content: false,
             limit: None,
             hint: None,
             is_hint_in_words: false,

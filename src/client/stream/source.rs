@@ -98,6 +98,12 @@ impl Source {
         if let Some(left) = self.left.take() {
             self.exchange.stood_still(now() - left);
         }
+        // The clocks are looked at while nothing comes; what lies ready must not outlive the total all the same, unless it is all there.
+        if self.evidence.of_end().is_none()
+            && let Err(expired) = self.exchange.check_total(now())
+        {
+            return Poll::Ready(Err(expired));
+        }
         let item = match self.held.pop_front() {
             Some(item) => Ok(item),
             None => ready!(self.poll_next(cx)),

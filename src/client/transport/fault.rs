@@ -122,7 +122,8 @@ fn kind_of_one(error: &(dyn StdError + 'static), stage: Stage) -> Option<ErrorKi
     if let Some(known) = error.downcast_ref::<Known>() {
         return Some(known.kind);
     }
-    if error.is::<rustls::Error>() {
+    // Once the connection is open TLS may fail as well; but then the request has left, and the stage tells what broke.
+    if error.is::<rustls::Error>() && stage == Stage::Connect {
         return Some(ErrorKind::Tls);
     }
     if let Some(error) = error.downcast_ref::<hyper::Error>() {
@@ -166,6 +167,9 @@ mod tests {
     fn what_an_io_error_wraps_is_seen() {
         let wrapped = io::Error::other(rustls::Error::DecryptError);
         assert_eq!(kind_of(&wrapped, Stage::Connect), ErrorKind::Tls);
+        // By then the request has left.
+        assert_eq!(kind_of(&wrapped, Stage::Head), ErrorKind::Closed);
+        assert_eq!(kind_of(&wrapped, Stage::Body), ErrorKind::Truncated);
         let wrapped = io::Error::other(Known::new(ErrorKind::Dns, "no such host"));
         assert_eq!(kind_of(&wrapped, Stage::Connect), ErrorKind::Dns);
     }
