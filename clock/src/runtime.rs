@@ -12,7 +12,8 @@ use crate::real::Timer;
 const TASKS_PER_LOOK: u32 = 8;
 
 /// So many sockets are served at a time; the others wait in the kernel, and not in the queue before what is due. tokio's default is
-/// 1024. Fewer than this would cost a server that is never idle some 2 % of its requests.
+/// 1024. These small batches cost a server that is never idle some
+/// 5 % of processor time a request at 50 connections, and nothing that could be measured at 500.
 const EVENTS_PER_LOOK: usize = 2;
 
 /// A single-threaded tokio runtime with all of tokio's drivers and, on Linux, a timer of its own.
