@@ -3,8 +3,10 @@
 //! Inside [`Runtime::block_on`](crate::Runtime::block_on) it is the runtime's own, a timerfd that the runtime waits for together with its
 //! sockets. Everywhere else, and where there is no timerfd, it is a thread of the process.
 //!
-//! The candidates, alone and without sockets: 1,000 sleepers on one core of a two-core virtual machine, some 64,000 sleeps a second of 5 to
-//! 25 ms each, in turns within one quiet run. In busy minutes the machine itself wakes late, and all of them end within milliseconds.
+//! The candidates, alone and without sockets, as prototypes from which this one was chosen: 1,000 sleepers on one core of a two-core
+//! virtual machine shared with others, some 64,000 sleeps a second of 5 to 25 ms each, each candidate in turn. These are the figures of
+//! the second of two rounds, a quiet one. In the first the machine itself woke late: the medians were the same but for a few
+//! microseconds, while p99 was near 4 ms for all that keep one timer, and 2 ms for tokio's. So p99 tells more of the machine than of them.
 //!
 //! | candidate | late p50 | p99 | p99.9 | processor time a sleep |
 //! |---|---|---|---|---|
@@ -12,7 +14,7 @@
 //! | one thread, a heap and a condvar | 62 µs | 114 µs | 709 µs | 6 µs |
 //! | the same, with the thread's timer slack set to 1 ns | 25 µs | 125 µs | 213 µs | 11 µs |
 //! | one timerfd and a heap inside the runtime | 29 µs | 70 µs | 107 µs | 9 µs |
-//! | the same, set early by what waking takes, as learned, and awake for the last 10 µs: **what `Runtime` does** | 0.6 µs | 11 µs | 72 µs | 13 µs |
+//! | the same, set early by what waking takes, as learned, and awake for the last 10 µs: **what became `Runtime`** | 0.6 µs | 11 µs | 72 µs | 13 µs |
 //! | tokio-timerd 0.3 (a timerfd for each sleep) | 2,693 µs | 14,860 µs | 17,154 µs | 18 µs |
 //! | tokio-hrtime 0.1 (a timerfd for each sleep) | 4,244 µs | 48,529 µs | 55,083 µs | 20 µs |
 //!
