@@ -51,6 +51,7 @@ use relaybench_clock::{now, sleep_until};
 
 pub use self::attempt::{Attempt, Connection, Progress};
 pub use self::batch::{Batch, BatchProgress};
+pub use self::budget::BudgetStats;
 pub use self::builder::{ClientBuilder, TransportKind};
 pub use self::config::ApiKey;
 pub use self::embeddings::{Embeddings, EmbeddingsRequest, EncodingFormat};
@@ -66,7 +67,7 @@ pub use self::response::{ChatResponse, FinishReason, Model, Usage};
 pub use self::stream::{ChatChunk, ChatStream, ChunkChoice, Delta, Partial, Proof, StreamEnd};
 pub use self::tools::{FunctionCall, Tool, ToolCall, ToolCallDelta, ToolCalls, ToolChoice};
 
-use self::budget::Budgets;
+use self::budget::{Asked, Budgets};
 use self::embeddings::EmbeddingList;
 use self::error::Failure;
 use self::exchange::Line;
@@ -87,7 +88,7 @@ pub(crate) struct Shared {
     server: Server,
     headers: HeaderMap,
     policy: Policy,
-    budgets: Budgets,
+    budgets: Arc<Budgets>,
     catalog: Option<Catalog>,
     seed: u64,
     asked: AtomicU64,
@@ -107,6 +108,11 @@ impl Client {
     /// What its pool did until now.
     pub fn pool(&self) -> PoolStats {
         self.0.line.pool.stats()
+    }
+
+    /// What retries may still cost, and how many are in flight.
+    pub fn budgets(&self) -> BudgetStats {
+        self.0.budgets.stats()
     }
 
     /// Asks and waits for the whole answer.
@@ -210,7 +216,8 @@ impl Client {
         let parse = |body: &Bytes| EmbeddingList::parse(body, count);
         let (span, timeouts) = (self.0.span(Endpoint::Embeddings, request.model()), &self.0.policy.timeouts);
         let (list, raw, attempts) = self.0.ask(&span, Endpoint::Embeddings, body, timeouts, &request_id, parse).await?;
-        span.answered(list.model.as_deref(), None, None, list.usage.as_ref());
+        span.named(list.model.as_deref(), None, self.0.line.key.as_ref());
+        span.counted(list.usage.as_ref());
         Ok(Embeddings { list, raw, request_id, attempts })
     }
 
@@ -286,7 +293,7 @@ impl Shared {
 
     fn question(&self, model: Arc<str>, body: Bytes, timeouts: Timeouts, id: RequestId) -> Question {
         let span = self.span(Endpoint::Chat, &model);
-        Question::new(model, body, timeouts, id, span)
+        Question::new(model, body, timeouts, id, span, self.budgets.ask())
     }
 
     async fn whole(&self, model: &str, body: Bytes, timeouts: &Timeouts, id: RequestId) -> Result<ChatResponse, Error> {
@@ -301,7 +308,10 @@ impl Shared {
             answered.other_model = other_model;
         }
         let answer = ChatResponse { completion, raw, request_id: id, attempts };
-        span.answered(answer.model(), answer.id(), answer.finish_reason(), answer.usage());
+        let key = self.line.key.as_ref();
+        span.named(answer.model(), answer.id(), key);
+        span.finished(answer.completion.finish_reasons(), key);
+        span.counted(answer.usage());
         Ok(answer)
     }
 
@@ -316,11 +326,13 @@ impl Shared {
         parse: impl Fn(&Bytes) -> Result<T, Failure> + Copy,
     ) -> Result<(T, Bytes, Vec<Attempt>), Error> {
         let deadline = Deadline::new(now(), timeouts);
-        let outcome = self.retrying(id, deadline, Vec::with_capacity(1), |turn| {
+        let asked = self.budgets.ask();
+        let outcome = self.retrying(&asked, id, deadline, Vec::with_capacity(1), |turn| {
             let outgoing = self.outgoing(endpoint, &body, id, turn, Accept::Json);
             span.attempt(&self.server, endpoint, turn, self.line.whole(outgoing, turn, deadline, parse))
         });
         let (((value, raw), attempt), attempts) = self.conclude(span, outcome.await)?;
+        asked.succeeded();
         attempts.last().inspect(|own| attempt.end(own));
         span.end(&attempts, None);
         Ok((value, raw, attempts))
@@ -329,14 +341,14 @@ impl Shared {
     /// The retry loop with the clock, the sleep, the randomness and the budgets of this client.
     async fn retrying<T, F: Future<Output = Tried<T>>>(
         &self,
+        asked: &Asked,
         id: &RequestId,
         deadline: Deadline<'_>,
         earlier: Vec<Attempt>,
         call: impl FnMut(Turn) -> F,
     ) -> Outcome<T> {
         let mut rng = keyed_rng(self.seed, id);
-        let asked = self.budgets.ask();
-        let bounds = Bounds { policy: &self.policy.retry, asked: &asked, deadline: deadline.at };
+        let bounds = Bounds { policy: &self.policy.retry, asked, deadline: deadline.at };
         retry::run(bounds, earlier, &mut rng, now, sleep_until, call).await
     }
 

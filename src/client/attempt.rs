@@ -41,6 +41,8 @@ pub struct Attempt {
     pub progress: Progress,
     /// How it failed, if it did.
     pub failure: Option<ErrorKind>,
+    /// The status that an error in the body named as its code, where the response's own said that all was well.
+    pub in_band_status: Option<u16>,
     /// Which limit the server said was reached, if it did.
     pub limit: Option<Limit>,
     /// The model that the answer names, if it is another than was asked.
@@ -61,17 +63,28 @@ impl Attempt {
         self.progress > Progress::NeverSent
     }
 
-    /// Whether it may appear on the bill. A request that never left does not, nor one that was refused; but a gateway that gave
-    /// up waiting (504, 524) does not know what became of it, and neither does a client that did.
+    /// Whether it may appear on the bill. A request that never left does not, nor one that was refused. But a gateway that gave
+    /// up waiting (504, 524) or whose connection broke under it (520) does not know what became of the request, and neither does a
+    /// client to which that happens; it says so in a status or, once it has said 200, in the error's code.
+    ///
+    /// A 502 counts as a refusal: it is what gateways say first of all when the server behind them is down or turns them away, and
+    /// what that server then bills is an answer that nobody got. Where a relay's 502s do appear on the bill, take 502 out of the
+    /// statuses that are retried.
     pub fn possibly_billed(&self) -> bool {
         let refused = match self.failure {
-            Some(ErrorKind::Status(status)) => !matches!(status, 504 | 524),
+            Some(ErrorKind::Status(status)) => !is_in_doubt(status),
             Some(ErrorKind::RateLimited | ErrorKind::InsufficientQuota | ErrorKind::TooLarge) => true,
-            Some(ErrorKind::InBand) => self.first_token.is_none(),
+            Some(ErrorKind::InBand) => self.first_token.is_none() && !self.in_band_status.is_some_and(is_in_doubt),
             _ => false,
         };
         self.left_the_client() && !refused
     }
+}
+
+/// Whether a gateway that says this has passed the request on, and does not know what became of it: 504, and of Cloudflare's own
+/// 524 (no answer in time) and 520 (an empty or broken one). Where it could not pass it on, these are 521 to 523, 525 and 526.
+fn is_in_doubt(status: u16) -> bool {
+    matches!(status, 504 | 520 | 524)
 }
 
 /// How far an attempt came.

@@ -213,6 +213,7 @@ impl Exchange {
     pub(crate) fn break_off(mut self, mut failure: Failure) -> Broken {
         failure.status.get_or_insert(self.status);
         self.record.limit = failure.limit;
+        self.record.in_band_status = failure.in_band_status;
         self.record.end(&self.scope, Some(failure.kind));
         Box::new((self.record, failure))
     }
@@ -259,6 +260,7 @@ impl Attempt {
             status: None,
             progress: Progress::NeverSent,
             failure: None,
+            in_band_status: None,
             limit: None,
             other_model: None,
             server_request_id: None,
