@@ -26,6 +26,7 @@ mod embeddings;
 mod error;
 mod exchange;
 mod hint;
+mod lookup;
 mod models;
 mod policy;
 mod pool;
@@ -56,6 +57,7 @@ pub use self::builder::{ClientBuilder, TransportKind};
 pub use self::config::ApiKey;
 pub use self::embeddings::{Embeddings, EmbeddingsRequest, EncodingFormat};
 pub use self::error::{Error, ErrorKind, Limit, Stop};
+pub use self::lookup::Lookup;
 pub use self::models::Catalog;
 pub use self::policy::{
     BillingRisk, BrokenStreams, Hints, Http2, Jitter, OtherModel, Policy, Pool, Protocol, Retry, RetryBudget, RetryOn, Timeout,
@@ -71,11 +73,10 @@ use self::budget::{Asked, Budgets};
 use self::embeddings::EmbeddingList;
 use self::error::Failure;
 use self::exchange::Line;
-use self::response::ModelList;
 use self::retry::{Bounds, Outcome, Tried, Turn};
 use self::stream::Question;
 use self::trace::{RequestSpan, Server};
-use self::transport::{Accept, Endpoint, ModelPath, Outgoing};
+use self::transport::{Accept, Endpoint, Outgoing};
 use self::watchdog::Deadline;
 
 /// A client of one endpoint. Clones are cheap and share its connections, its caps and its settings.
@@ -176,33 +177,23 @@ impl Client {
         Batch::new(self, requests)
     }
 
-    /// The models that the endpoint offers.
+    /// The models that the endpoint offers; await it.
     ///
     /// # Errors
     ///
-    /// When the last attempt failed.
-    pub async fn models(&self) -> Result<Vec<Model>, Error> {
-        let parse = |body: &Bytes| classify::parse::<ModelList>(body);
-        let (span, timeouts) = (self.0.span(Endpoint::Models, ""), &self.0.policy.timeouts);
-        let (list, _, _) = self.0.ask(&span, Endpoint::Models, Bytes::new(), timeouts, &self.0.next_id(), parse).await?;
-        Ok(list.data)
+    /// When a timeout of the request is none, or when the last attempt failed.
+    pub fn models(&self) -> Lookup<'_, Vec<Model>> {
+        Lookup::all(self)
     }
 
-    /// What the endpoint tells of one model. One that it does not have is an error of kind
+    /// What the endpoint tells of one model; await it. One that it does not have is an error of kind
     /// [`Status(404)`](ErrorKind::Status), on most servers.
     ///
     /// # Errors
     ///
-    /// When the last attempt failed.
-    pub async fn model(&self, id: &str) -> Result<Model, Error> {
-        if id.is_empty() {
-            return Err(Error::config("the model has no name"));
-        }
-        let path = ModelPath::new(id);
-        let (endpoint, parse) = (Endpoint::Model(&path), |body: &Bytes| classify::parse(body));
-        let span = self.0.span(endpoint, id);
-        let (model, _, _) = self.0.ask(&span, endpoint, Bytes::new(), &self.0.policy.timeouts, &self.0.next_id(), parse).await?;
-        Ok(model)
+    /// When the name or a timeout of the request is none, or when the last attempt failed.
+    pub fn model(&self, id: &str) -> Lookup<'_, Model> {
+        Lookup::one(self, id)
     }
 
     /// The vectors of some texts.
@@ -212,10 +203,11 @@ impl Client {
     /// When the request is wrong in itself, or when the last of its attempts failed.
     pub async fn embeddings(&self, request: EmbeddingsRequest) -> Result<Embeddings, Error> {
         let (body, count) = (request.body()?, request.count());
+        let timeouts = request.timeouts(&self.0.policy.timeouts)?;
         let request_id = request.id().cloned().unwrap_or_else(|| self.0.next_id());
         let parse = |body: &Bytes| EmbeddingList::parse(body, count);
-        let (span, timeouts) = (self.0.span(Endpoint::Embeddings, request.model()), &self.0.policy.timeouts);
-        let (list, raw, attempts) = self.0.ask(&span, Endpoint::Embeddings, body, timeouts, &request_id, parse).await?;
+        let span = self.0.span(Endpoint::Embeddings, request.model());
+        let (list, raw, attempts) = self.0.ask(&span, Endpoint::Embeddings, body, &timeouts, &request_id, parse).await?;
         span.named(list.model.as_deref(), None, self.0.line.key.as_ref());
         span.counted(list.usage.as_ref());
         Ok(Embeddings { list, raw, request_id, attempts })

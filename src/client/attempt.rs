@@ -23,7 +23,7 @@ pub struct Attempt {
     pub started: Instant,
     /// When the whole response was there, or the failure.
     pub ended: Instant,
-    /// How long it queued for a place in the pool, or for the connection that another gave back.
+    /// How long it queued for a place in the pool, for the connection that another gave back or was opening, or for a free stream.
     pub queued: Duration,
     /// How long its connection took to open, if it opened one and the transport tells.
     pub connect: Option<Duration>,
@@ -49,7 +49,8 @@ pub struct Attempt {
     pub other_model: Option<Box<str>>,
     /// What the server calls it: its `x-request-id` (or `request-id`), at most 128 bytes.
     pub server_request_id: Option<Box<str>>,
-    /// On which connection, where the transport knows.
+    /// On which connection, if it was handed to one, answered or not. Over `network` it is not known of a request that was never
+    /// answered on a connection which another attempt had opened and nobody had been answered on yet.
     pub connection: Option<Connection>,
     /// The connection on which it was tried first, when the server had just closed that one: nothing of the request had left, so
     /// that it was sent on another at once, once, and no retry of the policy was used up. Over `network` reqwest does that by
