@@ -4,6 +4,7 @@ mod attempt;
 mod body;
 mod chat;
 pub(crate) mod listen;
+mod overrides;
 mod production;
 mod response;
 

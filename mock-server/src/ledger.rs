@@ -2,7 +2,7 @@
 
 mod entry;
 
-pub use entry::{Ending, Entry};
+pub use entry::{Ending, Entry, FaultOutcome, PlannedFault};
 
 use std::fmt;
 use std::io::{self, Write};

@@ -21,6 +21,6 @@ mod tokens;
 mod wire;
 
 pub use embedded::MockRelay;
-pub use ledger::{Ending, Entry, Ledger};
-pub use profile::Profile;
+pub use ledger::{Ending, Entry, FaultOutcome, Ledger, PlannedFault};
+pub use profile::{FaultKind, FaultName, ListenerFault, NoFault, Outcome, Place, Profile};
 pub use server::MockServer;

@@ -1,5 +1,6 @@
 //! A mock relay that can be handed connections.
 
+mod orders;
 mod term;
 
 use std::future::Future;
@@ -9,11 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use relaybench_clock::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use self::orders::Orders;
 pub(crate) use self::term::Term;
 use crate::draw::Occurrences;
 use crate::http;
 use crate::ledger::Ledger;
-use crate::profile::Profile;
+use crate::profile::{FaultKind, Outcome, Profile};
 
 /// A running mock relay without a listener: it serves whatever connections it is handed, over sockets or in memory. Clones are
 /// the same relay.
@@ -34,6 +36,7 @@ pub(crate) struct Common {
     start: Instant,
     occurrences: Mutex<Occurrences>,
     stopping: AtomicBool,
+    orders: Orders,
 }
 
 impl MockServer {
@@ -49,6 +52,7 @@ impl MockServer {
             start: relaybench_clock::now(),
             occurrences: Mutex::default(),
             stopping: AtomicBool::new(false),
+            orders: Orders::default(),
         });
         let term = RwLock::new(Term::start(profile, Arc::clone(&common)));
         Self(Arc::new(Shared { common, term }))
@@ -67,6 +71,28 @@ impl MockServer {
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         http::serve_connection(Arc::clone(&self.0), io)
+    }
+
+    /// The next so many attempts get this fault, in the order in which their requests are read, behind what was queued before. It
+    /// comes before all that the profile says of faults and bursts, and outlasts a swap of the profile. Attempts that are refused for
+    /// their key, their model or their body take nothing from the queue, nor do those that ask for a fault themselves.
+    pub fn queue_faults(&self, count: u64, fault: FaultKind) {
+        self.0.common.orders.add(count, fault.into());
+    }
+
+    /// The next attempts get these outcomes, one each, as with [`queue_faults`](Self::queue_faults).
+    pub fn script(&self, outcomes: impl IntoIterator<Item = Outcome>) {
+        outcomes.into_iter().for_each(|outcome| self.0.common.orders.add(1, outcome));
+    }
+
+    /// How many queued outcomes no attempt has got yet.
+    pub fn queued(&self) -> u64 {
+        self.0.common.orders.left()
+    }
+
+    /// Forgets what is queued.
+    pub fn clear_queue(&self) {
+        self.0.common.orders.clear();
     }
 
     /// The record of what was planned and what happened.
@@ -102,6 +128,11 @@ impl Common {
     /// How often a request of this hash came before.
     pub(crate) fn occurrence(&self, request: u64) -> u64 {
         self.occurrences.lock().unwrap_or_else(PoisonError::into_inner).next(request)
+    }
+
+    /// What the next attempt gets, if that was ordered.
+    pub(crate) fn next_order(&self) -> Option<Outcome> {
+        self.orders.next()
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

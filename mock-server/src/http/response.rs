@@ -10,12 +10,14 @@ use hyper::{HeaderMap, Response, StatusCode};
 use super::attempt::Attempt;
 use super::body::AnswerBody;
 use crate::draw::{self, Draws};
+use crate::ledger::FaultOutcome;
 use crate::relay::Refusal;
 use crate::server::Term;
 use crate::wire::openai::error::{Subject, WireError};
 use crate::wire::openai::{Identity, VERSION, models};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const HTML: HeaderValue = HeaderValue::from_static("text/html");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -57,9 +59,32 @@ pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts) -> Response<Answer
 
 /// An error in answer to an attempt, at once.
 pub(super) fn refused(mut attempt: Box<Attempt>, head: &Parts, identity: &Identity, refusal: Refusal) -> Response<AnswerBody> {
+    if let Refusal::InjectedHtml(status) = refusal {
+        return html(attempt, status);
+    }
+    if matches!(refusal, Refusal::Injected(_)) {
+        attempt.fault_ended(FaultOutcome::Played);
+    }
     let (error, request_id) = wire_error(&attempt, head, identity, refusal);
     attempt.answered_at_once(error.status);
     with_error(&error, AnswerBody::whole(attempt, error.body()), request_id, Duration::ZERO)
+}
+
+/// An error as a proxy in front of the relay would send it: nothing in it is the relay's.
+fn html(mut attempt: Box<Attempt>, status: u16) -> Response<AnswerBody> {
+    attempt.answered_at_once(status);
+    attempt.fault_ended(FaultOutcome::Played);
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let reason = status.canonical_reason().unwrap_or("Error");
+    let title = format!("{} {reason}", status.as_str());
+    let body = format!(
+        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n\
+         <hr><center>proxy</center>\r\n</body>\r\n</html>\r\n"
+    );
+    let mut response = Response::new(AnswerBody::whole(attempt, body.into_bytes()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HTML);
+    response
 }
 
 /// An error in answer to an attempt, for which the relay took this long.

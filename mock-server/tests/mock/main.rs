@@ -10,6 +10,7 @@ mod distributions;
 mod embedded;
 #[cfg(feature = "exact-tokens")]
 mod exact;
+mod faults;
 mod golden;
 mod ledger;
 mod phases;
