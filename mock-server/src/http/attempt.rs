@@ -13,6 +13,7 @@ use crate::ledger::{Ending, Entry};
 use crate::profile::Keys;
 use crate::relay::{Arrival, Demand, Grant, Plan, Progress, Refusal, Ticket};
 use crate::server::Term;
+use crate::wire::dialect::Dialect;
 use crate::wire::openai::error::masked;
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
@@ -49,6 +50,11 @@ impl Attempt {
 
     pub(crate) fn term(&self) -> &Arc<Term> {
         &self.term
+    }
+
+    /// Whose errors and headers its caller reads.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.term.profile.dialect
     }
 
     /// What it asked for; empty as long as that is not known to exist.
@@ -126,6 +132,11 @@ impl Attempt {
         self.entry.status = Some(status);
         self.due_first(self.arrived());
         self.due_end(self.arrived());
+    }
+
+    /// It gets an error of this status in the place of its answer.
+    pub(super) fn failed(&mut self, status: u16) {
+        self.entry.status = Some(status);
     }
 
     /// Ready when it is its turn.
