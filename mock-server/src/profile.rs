@@ -6,7 +6,7 @@
 //! | key | meaning | default |
 //! |---|---|---|
 //! | `name` | how the profile is called in reports | `"unnamed"` |
-//! | `dialect` | whose errors, headers and bodies are spoken; so far only `"openai"` | `"openai"` |
+//! | `dialect` | whose errors, headers and events are spoken: `"openai"` · `"azure"` · `"anthropic"` · `"groq"` · `"cloudflare"` · `"openrouter"` · `"litellm"` · `"one-api"` | `"openai"` |
 //! | `seed` | what all randomness starts from: a whole number from 0 | `1` |
 //! | `models` | names that exist; others are answered 404 | the [catalog](CATALOG) |
 //! | `auth.keys` | bearer tokens that are accepted | any but none |
@@ -155,6 +155,7 @@ use std::time::Duration;
 
 use crate::config::{self, ConfigError};
 use crate::dist::{Distribution, QuantileTable};
+use crate::wire::dialect::Dialect;
 use distribution::Directory;
 
 /// The models of a profile that names none.
@@ -173,6 +174,7 @@ pub const CATALOG: [&str; 8] = [
 #[derive(Clone, Debug)]
 pub struct Profile {
     pub(crate) name: String,
+    pub(crate) dialect: Dialect,
     pub(crate) seed: u64,
     pub(crate) models: Vec<Arc<str>>,
     pub(crate) keys: Keys,

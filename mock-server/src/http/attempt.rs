@@ -14,6 +14,7 @@ use crate::ledger::{Ending, Entry, FaultOutcome, PlannedFault};
 use crate::profile::{FaultKind, Keys, Outcome};
 use crate::relay::{Arrival, Decided, Decision, Demand, Grant, Plan, Progress, Refusal, Request, Ticket, decide};
 use crate::server::Term;
+use crate::wire::dialect::Dialect;
 use crate::wire::openai::error::masked;
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
@@ -67,6 +68,11 @@ impl Attempt {
 
     pub(crate) fn term(&self) -> &Arc<Term> {
         &self.term
+    }
+
+    /// Whose errors and headers its caller reads.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.term.profile.dialect
     }
 
     /// What it asked for; empty as long as that is not known to exist.
@@ -186,6 +192,11 @@ impl Attempt {
         let due = self.arrived() + self.held_back();
         self.due_first(due);
         self.due_end(due);
+    }
+
+    /// It gets an error of this status in the place of its answer.
+    pub(super) fn failed(&mut self, status: u16) {
+        self.entry.status = Some(status);
     }
 
     /// Ready when it is its turn.

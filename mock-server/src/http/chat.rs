@@ -19,10 +19,11 @@ use crate::draw::Draws;
 use crate::profile::Profile;
 use crate::relay::{Finish, Grant, Pace, Plan, Refusal, Request, Timing};
 use crate::wire::chunks::Chunks;
+use crate::wire::identity::Identity;
 use crate::wire::openai::request::ChatRequest;
 use crate::wire::openai::script::Script;
 use crate::wire::openai::stream::{Events, UsageChunk};
-use crate::wire::openai::{Answer, Identity, Usage, completion};
+use crate::wire::openai::{Answer, Usage, completion};
 
 /// A caller who stays longer with a request that hangs is cut off: in virtual time somebody must move the clock.
 const LONGEST_HANG: Duration = Duration::from_secs(3600);
@@ -116,12 +117,13 @@ impl Asked {
         let usage = Usage { prompt_tokens: self.prompt_tokens, completion_tokens: tokens };
         let answer = Answer { identity: Identity::new(self.draws), created, model: self.model, usage, finish };
         let content = self.script.content(self.draws, tokens);
+        let dialect = attempt.dialect();
         if attempt.is_stream() {
             let chunks = Chunks::new(&attempt.term().profile.completion.chunk_tokens, self.draws);
             let events = Events::new(&answer, content, chunks, self.usage);
-            return response::stream(AnswerBody::stream(attempt, events, production), &answer.identity, took);
+            return response::stream(AnswerBody::stream(attempt, events, production), dialect, &answer.identity, took);
         }
-        response::success(AnswerBody::whole(attempt, completion::body(&answer, content)), &answer.identity, took)
+        response::success(AnswerBody::whole(attempt, completion::body(&answer, content)), dialect, &answer.identity, took)
     }
 }
 
