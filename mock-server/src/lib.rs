@@ -23,4 +23,4 @@ mod wire;
 pub use embedded::MockRelay;
 pub use ledger::{Ending, Entry, Ledger};
 pub use profile::Profile;
-pub use server::MockServer;
+pub use server::{AdminToken, MockServer, ServerLimits, Settings};
