@@ -23,4 +23,4 @@ mod wire;
 pub use embedded::MockRelay;
 pub use ledger::{Ending, Entry, FaultOutcome, Ledger, PlannedFault};
 pub use profile::{FaultKind, FaultName, ListenerFault, NoFault, Outcome, Place, Profile};
-pub use server::MockServer;
+pub use server::{AdminToken, MockServer, ServerLimits, Settings};

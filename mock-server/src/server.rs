@@ -1,19 +1,29 @@
 //! A mock relay that can be handed connections.
 
+mod drain;
+mod limits;
 mod orders;
+mod peer;
+mod settings;
 mod term;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use relaybench_clock::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use self::drain::Drain;
+pub(crate) use self::drain::Served;
+pub use self::limits::ServerLimits;
 use self::orders::Orders;
+pub(crate) use self::peer::Peer;
+pub use self::settings::{AdminToken, Settings};
 pub(crate) use self::term::Term;
 use crate::draw::Occurrences;
-use crate::http;
+use crate::http::{self, Protocol};
 use crate::ledger::Ledger;
 use crate::profile::{FaultKind, Outcome, Profile};
 
@@ -33,6 +43,9 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) struct Common {
     pub(crate) ledger: Ledger,
+    pub(crate) limits: ServerLimits,
+    pub(crate) admin_token: Option<AdminToken>,
+    pub(crate) drain: Arc<Drain>,
     start: Instant,
     occurrences: Mutex<Occurrences>,
     stopping: AtomicBool,
@@ -40,15 +53,23 @@ pub(crate) struct Common {
 }
 
 impl MockServer {
-    /// Starts the profile now, on the clock of this thread, with a ledger in memory.
+    /// Starts the profile now, on the clock of this thread, with a ledger in memory and [patience](ServerLimits::patient).
     pub fn new(profile: Profile) -> Self {
         Self::with_ledger(profile, Ledger::in_memory())
     }
 
     /// Starts the profile now, with a ledger of one's own.
     pub fn with_ledger(profile: Profile, ledger: Ledger) -> Self {
+        Self::with_settings(profile, Settings { ledger, limits: ServerLimits::patient(), ..Settings::default() })
+    }
+
+    /// Starts the profile now, with settings of one's own.
+    pub fn with_settings(profile: Profile, settings: Settings) -> Self {
         let common = Arc::new(Common {
-            ledger,
+            ledger: settings.ledger,
+            limits: settings.limits,
+            admin_token: settings.admin_token,
+            drain: Arc::default(),
             start: relaybench_clock::now(),
             occurrences: Mutex::default(),
             stopping: AtomicBool::new(false),
@@ -65,12 +86,36 @@ impl MockServer {
         *self.0.term.write().unwrap_or_else(PoisonError::into_inner) = term;
     }
 
-    /// Serves HTTP/1.1 on one connection until either side closes it. The connection counts as opened from this call on.
+    /// Serves one connection until either side closes it: HTTP/2 where the caller begins with its preface, else HTTP/1.1. The
+    /// connection counts as opened from this call on, and its caller as one on this machine.
     pub fn serve_connection<IO>(&self, io: IO) -> impl Future<Output = ()> + Send + use<IO> + 'static
     where
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        http::serve_connection(Arc::clone(&self.0), io)
+        self.serve(io, Peer::Here, Protocol::Sniffed)
+    }
+
+    pub(crate) fn serve<IO>(&self, io: IO, peer: Peer, protocol: Protocol) -> impl Future<Output = ()> + Send + use<IO> + 'static
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        http::connection::serve(Arc::clone(&self.0), io, peer, protocol)
+    }
+
+    /// Tells all connections, and those to come, to end as soon as what was asked on them is answered, and waits until all have: over
+    /// HTTP/1.1 idle ones are closed, over HTTP/2 they are told to `GOAWAY`.
+    pub async fn drain(&self) {
+        self.0.common.drain.tell();
+        self.0.common.drain.emptied().await;
+    }
+
+    /// How many connections are served.
+    pub fn connections(&self) -> usize {
+        self.0.common.drain.served()
+    }
+
+    pub(crate) fn limits(&self) -> &ServerLimits {
+        &self.0.common.limits
     }
 
     /// The next so many attempts get this fault, in the order in which their requests are read, behind what was queued before. It
@@ -121,6 +166,11 @@ impl Shared {
     pub(crate) fn term(&self) -> Arc<Term> {
         // An Arc is replaced whole.
         Arc::clone(&self.term.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// After how long an idle connection is closed without a word; none where no fault says so.
+    pub(crate) fn close_idle(&self) -> Option<Duration> {
+        None
     }
 }
 

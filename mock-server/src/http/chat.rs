@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response};
 
 use super::Cut;
 use super::attempt::{Attempt, bearer};
 use super::body::AnswerBody;
+use super::connection::RequestBody;
 use super::overrides::Overrides;
 use super::production::Production;
 use super::response;
@@ -28,7 +29,7 @@ use crate::wire::openai::{Answer, Usage, completion};
 /// A caller who stays longer with a request that hangs is cut off: in virtual time somebody must move the clock.
 const LONGEST_HANG: Duration = Duration::from_secs(3600);
 
-pub(super) async fn answer(mut attempt: Box<Attempt>, head: &Parts, body: Incoming) -> Result<Response<AnswerBody>, Cut> {
+pub(super) async fn answer(mut attempt: Box<Attempt>, head: &Parts, body: RequestBody) -> Result<Response<AnswerBody>, Cut> {
     if let Err(refusal) = attempt.authorize(&head.headers) {
         let identity = Identity::new(attempt.draws(&[]));
         return Ok(response::refused(attempt, head, &identity, refusal));
@@ -137,7 +138,7 @@ enum Unread {
     CallerLeft,
 }
 
-async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Unread> {
+async fn read(mut body: RequestBody, limit: usize) -> Result<Bytes, Unread> {
     let too_large = || Unread::TooLarge(Refusal::BodyTooLarge { limit });
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
