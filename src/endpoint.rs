@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use relaybench_clock::sleep;
-use relaybench_mock::{Entry, Ledger, MockRelay, MockServer};
+use relaybench_mock::{Entry, Ledger, MockRelay, MockServer, memory};
 
 use crate::client::{ApiKey, Catalog, Client, Error, Policy, TransportKind, connector};
 use crate::target::Live;
@@ -87,7 +87,7 @@ fn in_memory(server: MockServer) -> connector::Connector {
     /// What TCP buffers in each direction, by default, on the systems we know.
     const BUFFER_BYTES: usize = 64 * 1024;
     let dial = move || {
-        let (near, far) = tokio::io::duplex(BUFFER_BYTES);
+        let (near, far) = memory::pair(BUFFER_BYTES);
         tokio::spawn(server.serve_connection(far));
         Ok(near)
     };
