@@ -1,5 +1,6 @@
 //! HTTP: connections served, each request answered as the relay decided.
 
+mod admin;
 mod attempt;
 mod body;
 mod chat;
@@ -36,6 +37,11 @@ impl std::error::Error for Cut {}
 
 async fn answer(server: Arc<Shared>, caller: &Caller, request: Request<RequestBody>) -> Result<Response<AnswerBody>, Cut> {
     let connection = caller.connection;
+    if admin::is_about(request.uri().path()) {
+        let (head, body) = request.into_parts();
+        // In a box of its own, since it is rare.
+        return Ok(Box::pin(async move { admin::answer(server.handle(), caller, &head, body).await }).await);
+    }
     let term = server.term();
     let arrived = term.elapsed();
     let (head, body) = request.into_parts();

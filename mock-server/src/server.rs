@@ -82,6 +82,13 @@ impl MockServer {
         *self.0.term.write().unwrap_or_else(PoisonError::into_inner) = term;
     }
 
+    /// Starts the profile in force anew, as if nobody had come yet: it forgets the entries in memory and which requests came before.
+    /// What is in flight ends as it would have.
+    pub fn reset(&self) {
+        self.0.common.forget();
+        self.swap_profile(Profile::clone(&self.profile()));
+    }
+
     /// Serves one connection until either side closes it: HTTP/2 where the caller begins with its preface, else HTTP/1.1. The
     /// connection counts as opened from this call on, and its caller as one on this machine.
     pub fn serve_connection<IO>(&self, io: IO) -> impl Future<Output = ()> + Send + use<IO> + 'static
@@ -129,6 +136,15 @@ impl MockServer {
         self.0.term().in_flight()
     }
 
+    /// How many of them wait for a place.
+    pub fn waiting(&self) -> u32 {
+        self.0.term().waiting()
+    }
+
+    pub(crate) fn admin_token(&self) -> Option<&AdminToken> {
+        self.0.common.admin_token.as_ref()
+    }
+
     /// Attempts that end from now on without an answer ended because of this, not of their callers.
     pub(crate) fn stopping(&self) {
         self.0.common.stopping.store(true, Relaxed);
@@ -136,6 +152,10 @@ impl MockServer {
 }
 
 impl Shared {
+    pub(crate) fn handle(self: &Arc<Self>) -> MockServer {
+        MockServer(Arc::clone(self))
+    }
+
     /// What those who arrive now come under.
     pub(crate) fn term(&self) -> Arc<Term> {
         // An Arc is replaced whole.
@@ -152,6 +172,11 @@ impl Common {
     /// How often a request of this hash came before.
     pub(crate) fn occurrence(&self, request: u64) -> u64 {
         self.occurrences.lock().unwrap_or_else(PoisonError::into_inner).next(request)
+    }
+
+    fn forget(&self) {
+        *self.occurrences.lock().unwrap_or_else(PoisonError::into_inner) = Occurrences::default();
+        self.ledger.drain();
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

@@ -12,8 +12,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::Request;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use relaybench_clock::Sleep;
 
 use super::Caller;
