@@ -33,6 +33,8 @@ pub enum Purpose {
     Chunks,
     /// Whether the fault of a phase (by its place in the profile) befalls the attempt.
     PhaseFault(u32),
+    /// Whether a fault (by its place in the profile) befalls a connection.
+    ListenerFault(u32),
 }
 
 impl Purpose {
@@ -49,6 +51,7 @@ impl Purpose {
             Self::Identity => (8, 0),
             Self::Chunks => (9, 0),
             Self::PhaseFault(which) => (10, which),
+            Self::ListenerFault(which) => (11, which),
         };
         u64::from(which) << 32 | kind
     }

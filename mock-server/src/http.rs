@@ -6,6 +6,7 @@ mod body;
 mod chat;
 pub(crate) mod connection;
 pub(crate) mod listen;
+mod overrides;
 mod production;
 mod response;
 

@@ -23,8 +23,8 @@ mod tokens;
 mod wire;
 
 pub use embedded::{MockRelay, MockRelayBuilder};
-pub use ledger::{Ending, Entry, Ledger};
-pub use profile::Profile;
+pub use ledger::{Ending, Entry, FaultOutcome, Ledger, PlannedFault};
+pub use profile::{FaultKind, FaultName, ListenerFault, NoFault, Outcome, Place, Profile};
 pub use server::{AdminToken, MockServer, ServerLimits, Settings};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};

@@ -8,11 +8,13 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use hyper::header::HeaderName;
 
+use super::overrides::Overrides;
 use crate::draw::{self, Draws};
-use crate::ledger::{Ending, Entry};
-use crate::profile::Keys;
-use crate::relay::{Arrival, Demand, Grant, Plan, Progress, Refusal, Ticket};
+use crate::ledger::{Ending, Entry, FaultOutcome, PlannedFault};
+use crate::profile::{FaultKind, Keys, Outcome};
+use crate::relay::{Arrival, Decided, Decision, Demand, Grant, Plan, Progress, Refusal, Request, Ticket, decide};
 use crate::server::Term;
+use crate::wire::dialect::Dialect;
 use crate::wire::openai::error::masked;
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
@@ -30,6 +32,15 @@ pub(crate) struct Attempt {
     /// The caller said which try it is.
     counts_tries: bool,
     ticket: Option<Ticket>,
+    /// What befalls it, which is rare.
+    fault: Option<Box<Befallen>>,
+}
+
+#[derive(Debug)]
+struct Befallen {
+    kind: FaultKind,
+    /// How long a refusal is held back, as the caller told.
+    held_back: Duration,
 }
 
 impl Attempt {
@@ -44,11 +55,24 @@ impl Attempt {
             arrived_ns: nanoseconds(term.since_server_start(arrived)),
             ..Entry::default()
         };
-        Box::new(Self { term, entry, is_hang: false, is_waiting: false, counts_tries: retry_count.is_some(), ticket: None })
+        Box::new(Self {
+            term,
+            entry,
+            is_hang: false,
+            is_waiting: false,
+            counts_tries: retry_count.is_some(),
+            ticket: None,
+            fault: None,
+        })
     }
 
     pub(crate) fn term(&self) -> &Arc<Term> {
         &self.term
+    }
+
+    /// Whose errors and headers its caller reads.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.term.profile.dialect
     }
 
     /// What it asked for; empty as long as that is not known to exist.
@@ -64,11 +88,7 @@ impl Attempt {
 
     /// Who may call: the holder of a bearer token that the profile accepts.
     pub(crate) fn authorize(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let bearer = headers.get(hyper::header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).filter(|token| !token.is_empty())
-        });
-        match (&self.term.profile.keys, bearer) {
+        match (&self.term.profile.keys, bearer(headers)) {
             (_, None) => Err(Refusal::KeyMissing),
             (Keys::Only(keys), Some(token)) if !keys.iter().any(|key| key == token) => {
                 Err(Refusal::KeyWrong { masked: masked(token) })
@@ -100,8 +120,53 @@ impl Attempt {
         self.entry.stream = stream;
     }
 
+    /// What it gets, with its place in the relay if it is served.
+    pub(crate) fn decide(
+        &mut self,
+        mut request: Request<'_>,
+        overrides: Overrides,
+        draws: Draws,
+    ) -> Result<(Plan, Option<Grant>), Refusal> {
+        request.order = overrides.fault.map(Outcome::Fault).or_else(|| self.term.common.next_order());
+        request.told = overrides.told(&self.term.profile, self.entry.stream)?;
+        let Decided { decision, fault } = decide(&self.term.profile, &request, draws, self.arrived(), &self.term.tally);
+        if let Some(kind) = fault {
+            let held_back = overrides.latency.unwrap_or_default();
+            self.fault = Some(Box::new(Befallen { kind, held_back }));
+            self.entry.fault = Some(PlannedFault { name: kind.name(), outcome: FaultOutcome::NotReached });
+        }
+        match decision {
+            Decision::Refuse(refusal) => Err(refusal),
+            Decision::Serve(demand) => self.enter(demand),
+        }
+    }
+
+    /// The fault that befalls its answer.
+    pub(super) fn fault(&self) -> Option<FaultKind> {
+        self.fault.as_ref().map(|befallen| befallen.kind)
+    }
+
+    /// What came of its fault.
+    pub(super) fn fault_ended(&mut self, outcome: FaultOutcome) {
+        if let Some(planned) = &mut self.entry.fault {
+            planned.outcome = outcome;
+        }
+    }
+
+    /// Ready when a refusal may be sent.
+    pub(super) async fn may_refuse(&self) {
+        let held_back = self.held_back();
+        if !held_back.is_zero() {
+            relaybench_clock::sleep_until(self.term.instant(self.arrived() + held_back)).await;
+        }
+    }
+
+    fn held_back(&self) -> Duration {
+        self.fault.as_ref().map_or(Duration::ZERO, |befallen| befallen.held_back)
+    }
+
     /// Takes its place in the relay, until this is dropped.
-    pub(crate) fn enter(&mut self, demand: Demand) -> Result<(Plan, Option<Grant>), Refusal> {
+    fn enter(&mut self, demand: Demand) -> Result<(Plan, Option<Grant>), Refusal> {
         let Arrival { ticket, in_flight, plan, grant } = self.term.arrive(demand, self.arrived())?;
         self.ticket = Some(ticket);
         self.entry.in_flight = in_flight;
@@ -124,8 +189,14 @@ impl Attempt {
     /// An answer that is given at once.
     pub(crate) fn answered_at_once(&mut self, status: u16) {
         self.entry.status = Some(status);
-        self.due_first(self.arrived());
-        self.due_end(self.arrived());
+        let due = self.arrived() + self.held_back();
+        self.due_first(due);
+        self.due_end(due);
+    }
+
+    /// It gets an error of this status in the place of its answer.
+    pub(super) fn failed(&mut self, status: u16) {
+        self.entry.status = Some(status);
     }
 
     /// Ready when it is its turn.
@@ -186,6 +257,12 @@ impl Attempt {
 pub(crate) enum Part {
     Early,
     Last,
+}
+
+/// The caller's key, if there is one.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(hyper::header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).filter(|token| !token.is_empty())
 }
 
 impl Drop for Attempt {

@@ -5,24 +5,26 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::Response;
 use hyper::body::Body;
 use hyper::http::request::Parts;
+use hyper::{HeaderMap, Response};
 
 use super::Cut;
-use super::attempt::Attempt;
+use super::attempt::{Attempt, bearer};
 use super::body::AnswerBody;
 use super::connection::RequestBody;
+use super::overrides::Overrides;
 use super::production::Production;
 use super::response;
 use crate::draw::Draws;
 use crate::profile::Profile;
-use crate::relay::{Decision, Finish, Grant, Pace, Plan, Refusal, Timing, decide};
+use crate::relay::{Finish, Grant, Pace, Plan, Refusal, Request, Timing};
 use crate::wire::chunks::Chunks;
+use crate::wire::identity::Identity;
 use crate::wire::openai::request::ChatRequest;
 use crate::wire::openai::script::Script;
 use crate::wire::openai::stream::{Events, UsageChunk};
-use crate::wire::openai::{Answer, Identity, Usage, completion};
+use crate::wire::openai::{Answer, Usage, completion};
 
 /// A caller who stays longer with a request that hangs is cut off: in virtual time somebody must move the clock.
 const LONGEST_HANG: Duration = Duration::from_secs(3600);
@@ -34,13 +36,16 @@ pub(super) async fn answer(mut attempt: Box<Attempt>, head: &Parts, body: Reques
     }
     let entered = match read(body, attempt.term().profile.body_limit).await {
         // The body is dropped here, so that whoever waits does not hold it.
-        Ok(body) => enter(&mut attempt, &body),
+        Ok(body) => enter(&mut attempt, &head.headers, &body),
         Err(Unread::TooLarge(refusal)) => Err((Identity::new(attempt.draws(&[])), refusal)),
         Err(Unread::CallerLeft) => return Err(Cut),
     };
     let (asked, plan, grant) = match entered {
         Ok(entered) => entered,
-        Err((identity, refusal)) => return Ok(response::refused(attempt, head, &identity, refusal)),
+        Err((identity, refusal)) => {
+            attempt.may_refuse().await;
+            return Ok(response::refused(attempt, head, &identity, refusal));
+        }
     };
     let (outcome, timing) = match plan {
         Plan::Hang => return Err(hang(&mut attempt, grant).await),
@@ -79,7 +84,7 @@ struct Asked {
 }
 
 /// Reads the request, decides, and takes the attempt's place; or why it has none.
-fn enter(attempt: &mut Attempt, body: &[u8]) -> Result<(Asked, Plan, Option<Grant>), (Identity, Refusal)> {
+fn enter(attempt: &mut Attempt, headers: &HeaderMap, body: &[u8]) -> Result<(Asked, Plan, Option<Grant>), (Identity, Refusal)> {
     let read = ChatRequest::parse(body).and_then(|request| {
         let profile = &attempt.term().profile;
         let model = model(profile, &request.model)?;
@@ -92,13 +97,12 @@ fn enter(attempt: &mut Attempt, body: &[u8]) -> Result<(Asked, Plan, Option<Gran
     let draws = attempt.draws(body);
     let refused = |refusal| (Identity::new(draws), refusal);
     let (request, model, script) = read.map_err(refused)?;
-    let facts = script.request(request.max_tokens());
-    let (plan, grant) = match decide(&attempt.term().profile, facts, draws, attempt.arrived()) {
-        Decision::Refuse(refusal) => return Err(refused(refusal)),
-        Decision::Serve(demand) => attempt.enter(demand).map_err(refused)?,
-    };
+    let overrides = Overrides::read(headers, body).map_err(refused)?;
+    let facts = Request { key: bearer(headers).unwrap_or_default(), model: &model, ..script.request(request.max_tokens()) };
+    let prompt_tokens = facts.prompt_tokens;
+    let (plan, grant) = attempt.decide(facts, overrides, draws).map_err(refused)?;
     let usage = if request.wants_usage() { UsageChunk::Included } else { UsageChunk::Omitted };
-    Ok((Asked { draws, model, script, prompt_tokens: facts.prompt_tokens, usage }, plan, grant))
+    Ok((Asked { draws, model, script, prompt_tokens, usage }, plan, grant))
 }
 
 impl Asked {
@@ -114,12 +118,13 @@ impl Asked {
         let usage = Usage { prompt_tokens: self.prompt_tokens, completion_tokens: tokens };
         let answer = Answer { identity: Identity::new(self.draws), created, model: self.model, usage, finish };
         let content = self.script.content(self.draws, tokens);
+        let dialect = attempt.dialect();
         if attempt.is_stream() {
             let chunks = Chunks::new(&attempt.term().profile.completion.chunk_tokens, self.draws);
             let events = Events::new(&answer, content, chunks, self.usage);
-            return response::stream(AnswerBody::stream(attempt, events, production), &answer.identity, took);
+            return response::stream(AnswerBody::stream(attempt, events, production), dialect, &answer.identity, took);
         }
-        response::success(AnswerBody::whole(attempt, completion::body(&answer, content)), &answer.identity, took)
+        response::success(AnswerBody::whole(attempt, completion::body(&answer, content)), dialect, &answer.identity, took)
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::Common;
 use crate::profile::Profile;
-use crate::relay::{Arrival, Demand, Grant, Progress, Refusal, Relay, Ticket};
+use crate::relay::{Arrival, Demand, Grant, Progress, Refusal, Relay, Tally, Ticket};
 
 /// A profile from its start until the last attempt that arrived under it has left, whatever profile came after it.
 ///
@@ -19,6 +19,7 @@ use crate::relay::{Arrival, Demand, Grant, Progress, Refusal, Relay, Ticket};
 pub(crate) struct Term {
     pub(crate) profile: Arc<Profile>,
     pub(crate) common: Arc<Common>,
+    pub(crate) tally: Tally,
     start: Instant,
     floor: Mutex<Floor>,
     /// Something is to happen sooner than the driver thinks.
@@ -38,6 +39,7 @@ impl Term {
     pub(super) fn start(profile: Profile, common: Arc<Common>) -> Arc<Self> {
         let floor = Floor { relay: Relay::new(&profile), wakers: Vec::new(), driven_until: None };
         Arc::new(Self {
+            tally: Tally::new(&profile),
             profile: Arc::new(profile),
             common,
             start: relaybench_clock::now(),

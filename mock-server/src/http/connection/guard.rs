@@ -46,7 +46,7 @@ impl<IO> Guarded<IO> {
         match phase {
             Phase::Head => limits.head_timeout,
             Phase::Body => limits.body_timeout,
-            _ if self.caller.watch.is_idle() => self.server.close_idle(),
+            _ if self.caller.watch.is_idle() => self.caller.closes_idle_after,
             _ => None,
         }
     }

@@ -1,0 +1,3 @@
+//! Faults: whom they befall, and what they do.
+
+mod choice;
