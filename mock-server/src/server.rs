@@ -24,6 +24,7 @@ use self::orders::Orders;
 pub(crate) use self::peer::Peer;
 pub use self::settings::{AdminToken, Settings};
 pub(crate) use self::term::Term;
+use crate::assertions::Assertions;
 use crate::draw::Occurrences;
 use crate::http::{self, Protocol};
 use crate::ledger::{Ending, Entry, FaultOutcome, Ledger, OpenConnection, PlannedFault};
@@ -171,6 +172,15 @@ impl MockServer {
         outcomes.into_iter().for_each(|outcome| self.0.common.orders.add(1, outcome));
     }
 
+    pub(crate) fn order(&self, count: u64, outcome: Outcome) {
+        self.0.common.orders.add(count, outcome);
+    }
+
+    /// What is queued, each with how many attempts get it.
+    pub(crate) fn orders(&self) -> impl Iterator<Item = (u64, Outcome)> {
+        self.0.common.orders.shown().into_iter()
+    }
+
     /// How many queued outcomes no attempt has got yet.
     pub fn queued(&self) -> u64 {
         self.0.common.orders.left()
@@ -189,6 +199,11 @@ impl MockServer {
     /// The profile in force.
     pub fn profile(&self) -> Arc<Profile> {
         Arc::clone(&self.0.term().profile)
+    }
+
+    /// What the attempts that ended so far were, to be held against what a test expects.
+    pub fn assert(&self) -> Assertions {
+        Assertions::new(self)
     }
 
     /// How many attempts are in flight under the profile in force.

@@ -59,7 +59,13 @@ impl<IO> Guarded<IO> {
             self.reading = None;
         }
         if self.reading.is_none() {
-            let Some(patience) = self.patience(phase) else { return Poll::Pending };
+            let Some(patience) = self.patience(phase) else {
+                if self.caller.closes_idle_after.is_some() {
+                    // Nobody reads again for the end of an answer alone.
+                    self.caller.watch.wake_when_answered(cx.waker());
+                }
+                return Poll::Pending;
+            };
             self.reading = Some((phase, Box::pin(sleep(patience))));
         }
         match &mut self.reading {
