@@ -3,6 +3,7 @@
 //! - [`Profile`]: what the relay is like, read from TOML. See [`profile`] for all keys.
 //! - [`MockRelay`]: a relay on a thread and a port of its own.
 //! - [`MockServer`]: a relay without sockets, which serves whatever connections it is handed, also in virtual time.
+//! - [`memory`]: connections in memory that can be reset.
 //! - [`Ledger`]: what was planned for every attempt, and what happened.
 //!
 //! Inside, [`relay`] decides in a machine without I/O, and the HTTP side plays what was decided.
@@ -15,6 +16,7 @@ pub mod draw;
 mod embedded;
 mod http;
 pub mod ledger;
+pub mod memory;
 pub mod profile;
 pub mod relay;
 mod script;

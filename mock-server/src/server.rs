@@ -8,6 +8,7 @@ mod settings;
 mod term;
 
 use std::future::Future;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -28,6 +29,7 @@ use crate::assertions::Assertions;
 use crate::draw::Occurrences;
 use crate::http::{self, Protocol};
 use crate::ledger::{Ending, Entry, FaultOutcome, Ledger, OpenConnection, PlannedFault};
+use crate::memory;
 use crate::profile::{FaultKind, FaultName, Outcome, Profile};
 use crate::relay::{self, Welcome};
 
@@ -125,6 +127,24 @@ impl MockServer {
                 admitted.serve(io, Protocol::Sniffed).await;
             }
         }
+    }
+
+    /// Opens a connection in memory, as one over a socket: it is served by a task of the runtime that this is called in, and can be
+    /// reset. Each direction holds up to 64 KiB, as TCP does by default on the systems we know.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::ConnectionRefused`], when the profile refuses it.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime.
+    pub fn connect(&self) -> io::Result<memory::Stream> {
+        const BUFFER_BYTES: usize = 64 * 1024;
+        let admitted = self.admit(Peer::Here).ok_or(io::ErrorKind::ConnectionRefused)?;
+        let (near, far) = memory::pair(BUFFER_BYTES);
+        tokio::spawn(admitted.serve(far, Protocol::Sniffed));
+        Ok(near)
     }
 
     pub(crate) fn admit(&self, peer: Peer) -> Option<Admitted> {

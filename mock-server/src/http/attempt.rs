@@ -15,10 +15,14 @@ use crate::profile::{FaultKind, Keys, Outcome};
 use crate::relay::{Arrival, Decided, Decision, Demand, Grant, Plan, Progress, Refusal, Request, Ticket, decide};
 use crate::server::Term;
 use crate::wire::dialect::Dialect;
+use crate::wire::identity::Identity;
 use crate::wire::openai::error::masked;
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
 const RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
+
+/// A caller who stays longer with an answer that is held back is cut off: in virtual time somebody must move the clock.
+pub(super) const LONGEST_HANG: Duration = Duration::from_secs(3600);
 
 /// Holds whatever the attempt holds. When it is dropped, at the end of the answer or because the caller went away, its place in
 /// the relay is free and its entry is in the ledger.
@@ -41,6 +45,7 @@ struct Befallen {
     kind: FaultKind,
     /// How long a refusal is held back, as the caller told.
     held_back: Duration,
+    draws: Draws,
 }
 
 impl Attempt {
@@ -132,7 +137,7 @@ impl Attempt {
         let Decided { decision, fault } = decide(&self.term.profile, &request, draws, self.arrived(), &self.term.tally);
         if let Some(kind) = fault {
             let held_back = overrides.latency.unwrap_or_default();
-            self.fault = Some(Box::new(Befallen { kind, held_back }));
+            self.fault = Some(Box::new(Befallen { kind, held_back, draws }));
             self.entry.fault = Some(PlannedFault { name: kind.name(), outcome: FaultOutcome::NotReached });
         }
         match decision {
@@ -151,6 +156,29 @@ impl Attempt {
         if let Some(planned) = &mut self.entry.fault {
             planned.outcome = outcome;
         }
+    }
+
+    /// The caller waits in vain from here on, as planned, or does not.
+    pub(super) fn is_held_as_planned(&mut self, is_held: bool) {
+        self.is_hang = is_held;
+    }
+
+    /// The relay breaks the answer off, as planned.
+    pub(super) fn is_broken_off(&mut self) {
+        self.entry.ending = Ending::Broken;
+    }
+
+    /// What a request that is befallen is called.
+    pub(super) fn request_id(&self) -> String {
+        self.fault.as_ref().map_or_else(String::new, |befallen| self.dialect().request_id(&Identity::new(befallen.draws)))
+    }
+
+    /// A model of the profile's that was not asked.
+    pub(super) fn other_model(&self) -> &str {
+        let models = &self.term.profile.models;
+        let asked = models.iter().position(|model| **model == *self.model()).unwrap_or_default();
+        let other = models.get((asked + 1) % models.len().max(1)).filter(|other| ***other != *self.model());
+        other.map_or("another-model", |other| other)
     }
 
     /// Ready when a refusal may be sent.
@@ -228,6 +256,9 @@ impl Attempt {
     /// It is its turn.
     pub(super) fn granted(&mut self, from: Duration) {
         self.is_waiting = false;
+        if self.is_hang {
+            self.fault_ended(FaultOutcome::Played);
+        }
         self.entry.waited_ns = nanoseconds(from.saturating_sub(self.arrived()));
     }
 
@@ -277,7 +308,7 @@ impl Drop for Attempt {
             Some(_) => Ending::Served,
             None if self.term.common.is_stopping() => Ending::Stopped,
             None if self.is_hang => Ending::Hung,
-            None => Ending::CallerLeft,
+            None => self.entry.ending,
         };
 
         self.term.common.ledger.record(mem::take(&mut self.entry));

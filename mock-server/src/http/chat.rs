@@ -10,7 +10,7 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response};
 
 use super::Cut;
-use super::attempt::{Attempt, bearer};
+use super::attempt::{Attempt, LONGEST_HANG, bearer};
 use super::body::AnswerBody;
 use super::connection::RequestBody;
 use super::overrides::Overrides;
@@ -25,9 +25,6 @@ use crate::wire::openai::request::ChatRequest;
 use crate::wire::openai::script::Script;
 use crate::wire::openai::stream::{Events, UsageChunk};
 use crate::wire::openai::{Answer, Usage, completion};
-
-/// A caller who stays longer with a request that hangs is cut off: in virtual time somebody must move the clock.
-const LONGEST_HANG: Duration = Duration::from_secs(3600);
 
 pub(super) async fn answer(mut attempt: Box<Attempt>, head: &Parts, body: RequestBody) -> Result<Response<AnswerBody>, Cut> {
     if let Err(refusal) = attempt.authorize(&head.headers) {

@@ -1,5 +1,6 @@
 //! One connection: which protocol its caller speaks, and serving it to its end.
 
+mod by_hand;
 mod guard;
 mod watch;
 
@@ -20,10 +21,12 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use relaybench_clock::{HyperTimer, is_virtual};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use self::by_hand::{ByHand, Unanswered};
 use self::guard::Guarded;
 use self::watch::{OpenRequest, Watch, WatchedAnswer};
+use super::answer;
 use super::body::AnswerBody;
-use super::{Cut, answer};
+use super::fault::{Played, can_abort};
 use crate::server::{Admitted, Peer, Served, Shared};
 
 /// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
@@ -49,6 +52,8 @@ pub(super) struct Caller {
     /// How long it may be idle before it is closed without a word; none: for ever.
     closes_idle_after: Option<Duration>,
     pub(super) watch: Watch,
+    /// Whether the connection can be reset.
+    pub(super) can_reset: bool,
 }
 
 /// Serves a connection until either side closes it.
@@ -75,6 +80,7 @@ where
         peer: *peer,
         closes_idle_after: *closes_idle_after,
         watch: Watch::default(),
+        can_reset: can_abort::<IO>(),
     });
     let mut io = Guarded::new(io, Arc::clone(server), Arc::clone(&caller));
     let is_http2 = match protocol {
@@ -95,24 +101,29 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let head_bytes = server.common.limits.head_bytes;
-    let mut connection = pin!(
-        http1::Builder::new()
-            .timer(HyperTimer)
-            // It would set a timer for each request, and close connections that clients mean to reuse: the guard sees to slow heads.
-            .header_read_timeout(None)
-            .max_header_size(head_bytes)
-            // The day is not the same in two runs.
-            .auto_date_header(!is_virtual())
-            .serve_connection(TokioIo::new(io), service_fn(move |request| answer_watched(&server, &caller, request)))
-    );
+    let mut connection = http1::Builder::new()
+        .timer(HyperTimer)
+        // It would set a timer for each request, and close connections that clients mean to reuse: the guard sees to slow heads.
+        .header_read_timeout(None)
+        .max_header_size(head_bytes)
+        // The day is not the same in two runs.
+        .auto_date_header(!is_virtual())
+        .serve_connection(TokioIo::new(io), service_fn(move |request| answer_watched(&server, &caller, request)));
     let mut told = served.told();
-    std::future::poll_fn(|cx| {
+    let ended = std::future::poll_fn(|cx| {
         if told.poll(cx).is_ready() {
-            connection.as_mut().graceful_shutdown();
+            Pin::new(&mut connection).graceful_shutdown();
         }
-        connection.as_mut().poll(cx)
+        Pin::new(&mut connection).poll(cx)
     })
-    .await
+    .await;
+    if let Some(ByHand { raw, open }) = ended.as_ref().err().and_then(Unanswered::taken_from) {
+        let io = connection.into_parts().io.into_inner();
+        // In a box of its own, since it is larger, and rarer.
+        Box::pin(raw.play(io, Guarded::inner)).await;
+        drop(open);
+    }
+    ended
 }
 
 async fn serve_http2<IO>(server: Arc<Shared>, caller: Arc<Caller>, io: Guarded<IO>, served: &Served) -> hyper::Result<()>
@@ -143,13 +154,15 @@ fn answer_watched(
     server: &Arc<Shared>,
     caller: &Arc<Caller>,
     request: Request<Incoming>,
-) -> Pin<Box<impl Future<Output = Result<Response<WatchedAnswer<AnswerBody>>, Cut>> + use<>>> {
+) -> Pin<Box<impl Future<Output = Result<Response<WatchedAnswer<AnswerBody>>, Unanswered>> + use<>>> {
     let open = OpenRequest::of(caller, &request);
     let request = request.map(|body| RequestBody::new(body, caller, server.common.limits.body_timeout));
     let (server, caller) = (Arc::clone(server), Arc::clone(caller));
     Box::pin(async move {
-        let answered = answer(server, &caller, request).await;
-        answered.map(|response| response.map(|body| open.with(body)))
+        match answer(server, &caller, request).await? {
+            Played::OverHyper(response) => Ok(response.map(|body| open.with(body))),
+            Played::ByHand(raw) => Err(Unanswered::by_hand(raw, open)),
+        }
     })
 }
 

@@ -97,7 +97,7 @@ pub(super) fn unrouted(term: &Term, refusal: Refusal, head: &Parts) -> Response<
     with_error(dialect, error, AnswerBody::unrecorded(body), request_id, Duration::ZERO)
 }
 
-fn subject<'a>(head: &'a Parts, model: &'a str, request_id: &'a str) -> Subject<'a> {
+pub(super) fn subject<'a>(head: &'a Parts, model: &'a str, request_id: &'a str) -> Subject<'a> {
     Subject { method: head.method.as_str(), path: head.uri.path(), model, request_id }
 }
 

@@ -53,7 +53,7 @@ fn an_expectation_that_is_not_met_shows_all_attempts() {
             let panic = catch_unwind(AssertUnwindSafe(|| expect(&seen))).unwrap_err();
             *panic.downcast::<String>().unwrap()
         };
-        let said = failure(&|seen| drop(seen.statuses([429, 429, 200])));
+        let said = failure(&|seen| _ = seen.statuses([429, 429, 200]));
         let expected = "statuses: [429, 429, 200] expected, [429, 200] seen
   #  conn  request  try  model    status  fault   ending  arrived
   0  0     first    0    gpt-4.1  429     status  Served  0.000ms
@@ -61,12 +61,12 @@ fn an_expectation_that_is_not_met_shows_all_attempts() {
 ";
         assert_eq!(said, expected);
         for (expect, beginning) in [
-            (&(|seen: &Assertions| drop(seen.attempts(3))) as &dyn Fn(&Assertions), "attempts: 3 expected, 2 seen\n"),
-            (&|seen| drop(seen.requests(1)), "requests: 1 expected, 2 seen\n"),
-            (&|seen| drop(seen.connections(1)), "connections: 1 expected, 2 seen\n"),
-            (&|seen| drop(seen.models(["gpt-4o", "gpt-4o"])), "models: [\"gpt-4o\", \"gpt-4o\"] expected, "),
-            (&|seen| drop(seen.endings([Ending::Hung])), "endings: [Hung] expected, [Served, Served] seen\n"),
-            (&|seen| drop(seen.faults([])), "faults: [] expected, [Status] seen\n"),
+            (&(|seen: &Assertions| _ = seen.attempts(3)) as &dyn Fn(&Assertions), "attempts: 3 expected, 2 seen\n"),
+            (&|seen| _ = seen.requests(1), "requests: 1 expected, 2 seen\n"),
+            (&|seen| _ = seen.connections(1), "connections: 1 expected, 2 seen\n"),
+            (&|seen| _ = seen.models(["gpt-4o", "gpt-4o"]), "models: [\"gpt-4o\", \"gpt-4o\"] expected, "),
+            (&|seen| _ = seen.endings([Ending::Hung]), "endings: [Hung] expected, [Served, Served] seen\n"),
+            (&|seen| _ = seen.faults([]), "faults: [] expected, [Status] seen\n"),
         ] {
             let said = failure(expect);
             assert!(said.starts_with(beginning), "{said}");
@@ -80,7 +80,7 @@ fn what_is_left_of_a_script_is_told() {
     run_virtual(async {
         let server = visited().await;
         server.script([Outcome::status(500), Outcome::ok()]);
-        let panic = catch_unwind(AssertUnwindSafe(|| drop(server.assert().script_done()))).unwrap_err();
+        let panic = catch_unwind(AssertUnwindSafe(|| _ = server.assert().script_done())).unwrap_err();
         assert!(panic.downcast::<String>().unwrap().starts_with("outcomes left in the script: 0 expected, 2 seen\n"));
     });
 }

@@ -73,6 +73,21 @@ fn single_connections_that_are_refused_are_reset_and_are_entries() {
 }
 
 #[test]
+fn a_connection_in_memory_is_refused_as_over_sockets() {
+    run_virtual(async {
+        let server = server("[[phase]]\nfrom = \"1s\"\nfor = \"1s\"\nfault = { fault = \"refuse\" }");
+        let kind = || server.connect().err().map(|error| error.kind());
+        assert_eq!(kind(), None);
+        sleep(ms(1_000)).await;
+        assert_eq!(kind(), Some(ErrorKind::ConnectionRefused));
+        sleep(ms(1_000)).await;
+        assert_eq!(kind(), None);
+        let refused: Vec<_> = server.ledger().entries().iter().map(|entry| (entry.connection, entry.ending)).collect();
+        assert_eq!(refused, [(1, Ending::Broken)]);
+    });
+}
+
+#[test]
 fn a_connection_that_is_accepted_slowly_is_answered_that_much_later_once() {
     run_virtual(async {
         let server = server("[[fault]]\nfault = \"slow-accept=3s\"");

@@ -76,6 +76,17 @@ async fn another_name_another_authority_and_no_tls_at_all_are_not_served() {
 }
 
 #[tokio::test]
+async fn a_reset_within_tls_is_a_reset_of_the_connection_beneath() {
+    let tls = Tls::self_signed(None).unwrap();
+    let pem = tls.authority_pem().unwrap().to_owned();
+    let relay = MockRelay::builder(profile("[[fault]]\nfault = \"reset\"")).tls(tls).start().unwrap();
+    let mut stream = dial(relay.addr(), &pem, "localhost", &["http/1.1"]).await.unwrap();
+    stream.write_all(&chat("", "")).await.unwrap();
+    let error = stream.read(&mut [0; 10]).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+#[tokio::test]
 async fn certificate_files_are_served_and_wrong_ones_are_refused_by_name() {
     let made = rcgen::generate_simple_self_signed(["relay.test".to_owned()]).unwrap();
     let directory = tempfile::tempdir().unwrap();

@@ -35,6 +35,11 @@ impl<IO> Guarded<IO> {
         Self { io, server, caller, again: Box::default(), reading: None, writing: None }
     }
 
+    /// What is guarded.
+    pub(super) fn inner(&mut self) -> &mut IO {
+        &mut self.io
+    }
+
     /// What was read already and is to be read once more.
     pub(super) fn read_again(&mut self, bytes: &[u8]) {
         self.again = bytes.into();

@@ -24,7 +24,9 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn a_head_has_half_a_minute_from_its_first_byte_however_it_dribbles() {
     run_virtual(async {
         let server = guarded("");
-        for (beginning, dribbled) in [("GET", "a"), ("PRI * HTTP", ""), ("POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\n", "a")] {
+        for (beginning, dribbled) in
+            [("GET", "a"), ("PRI * HTTP", ""), ("POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\n", "a")]
+        {
             let mut connection = connect(&server);
             sleep(HOUR).await;
             let start = now();
