@@ -1,5 +1,6 @@
 //! HTTP: connections served, each request answered as the relay decided.
 
+mod admin;
 mod attempt;
 mod body;
 mod chat;
@@ -46,6 +47,10 @@ async fn answer(server: Arc<Shared>, caller: &Caller, request: Request<RequestBo
 
 async fn respond(server: Arc<Shared>, caller: &Caller, head: &Parts, body: RequestBody) -> Result<Response<AnswerBody>, Cut> {
     let connection = caller.connection;
+    if admin::is_about(head.uri.path()) {
+        // In a box of its own, since it is rare.
+        return Ok(Box::pin(admin::answer(server.handle(), caller, head, body)).await);
+    }
     let term = server.term();
     let arrived = term.elapsed();
     match route(&head.method, head.uri.path()) {

@@ -8,6 +8,7 @@
 //!
 //! Inside, [`relay`] decides in a machine without I/O, and the HTTP side plays what was decided.
 
+mod assertions;
 pub mod cli;
 pub mod config;
 pub mod dist;
@@ -18,11 +19,17 @@ pub mod ledger;
 pub mod memory;
 pub mod profile;
 pub mod relay;
+mod script;
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 mod tokens;
 mod wire;
 
-pub use embedded::MockRelay;
+pub use assertions::Assertions;
+pub use embedded::{MockRelay, MockRelayBuilder};
 pub use ledger::{Ending, Entry, FaultOutcome, Ledger, PlannedFault};
 pub use profile::{FaultKind, FaultName, ListenerFault, NoFault, Outcome, Place, Profile};
 pub use server::{AdminToken, MockServer, ServerLimits, Settings};
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};

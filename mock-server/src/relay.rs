@@ -18,6 +18,7 @@ mod refusal;
 mod window;
 
 pub use behaviour::{Decided, Decision, Delay, Demand, Finish, Request, Stay, decide};
+pub(crate) use faults::refuses_all;
 pub use faults::{Tally, Welcome, welcome};
 pub use pace::{Pace, Told};
 pub use refusal::{Invalid, Refusal};
@@ -174,6 +175,11 @@ impl Relay {
     /// How many attempts are in flight.
     pub fn in_flight(&self) -> u32 {
         self.in_flight
+    }
+
+    /// How many of them wait for the others; in a batch not those who join with its next step.
+    pub fn waiting(&self) -> u32 {
+        self.floor.waiting()
     }
 
     fn not_before(&mut self, now: Duration) -> Duration {

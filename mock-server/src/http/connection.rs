@@ -11,6 +11,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -26,8 +27,7 @@ use self::watch::{OpenRequest, Watch, WatchedAnswer};
 use super::answer;
 use super::body::AnswerBody;
 use super::fault::{Played, can_abort};
-use crate::ledger::OpenConnection;
-use crate::server::{Peer, Served, Shared};
+use crate::server::{Admitted, Peer, Served, Shared};
 
 /// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -49,42 +49,39 @@ pub(crate) enum Protocol {
 pub(super) struct Caller {
     pub(super) connection: u32,
     pub(super) peer: Peer,
+    /// How long it may be idle before it is closed without a word; none: for ever.
+    closes_idle_after: Option<Duration>,
     pub(super) watch: Watch,
     /// Whether the connection can be reset.
     pub(super) can_reset: bool,
 }
 
-/// Serves a connection until either side closes it. It counts as opened from this call on.
-pub(crate) fn serve<IO>(
-    server: Arc<Shared>,
-    io: IO,
-    peer: Peer,
-    protocol: Protocol,
-) -> impl Future<Output = ()> + Send + use<IO> + 'static
+/// Serves a connection until either side closes it.
+pub(crate) fn serve<IO>(admitted: Admitted, io: IO, protocol: Protocol) -> impl Future<Output = ()> + Send + use<IO> + 'static
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let open = server.common.ledger.connection_opened();
-    let served = server.common.drain.connection();
     async move {
+        if !admitted.served_after.is_zero() {
+            relaybench_clock::sleep(admitted.served_after).await;
+        }
         // What goes wrong here is the caller's doing, or the plan's; the ledger has what it did to each attempt.
-        let _ = serve_opened(&server, io, peer, protocol, &open, &served).await;
-        drop((served, open));
+        let _ = serve_admitted(&admitted, io, protocol).await;
     }
 }
 
-async fn serve_opened<IO>(
-    server: &Arc<Shared>,
-    io: IO,
-    peer: Peer,
-    protocol: Protocol,
-    open: &OpenConnection,
-    served: &Served,
-) -> io::Result<()>
+async fn serve_admitted<IO>(admitted: &Admitted, io: IO, protocol: Protocol) -> io::Result<()>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let caller = Arc::new(Caller { connection: open.number(), peer, watch: Watch::default(), can_reset: can_abort::<IO>() });
+    let Admitted { server, open, served, peer, closes_idle_after, .. } = admitted;
+    let caller = Arc::new(Caller {
+        connection: open.number(),
+        peer: *peer,
+        closes_idle_after: *closes_idle_after,
+        watch: Watch::default(),
+        can_reset: can_abort::<IO>(),
+    });
     let mut io = Guarded::new(io, Arc::clone(server), Arc::clone(&caller));
     let is_http2 = match protocol {
         Protocol::Http1 => false,

@@ -57,6 +57,8 @@ impl RawProfile {
         let keys = keys(self.auth)?;
         let Faults { faults, phases, listener } = faults(self.fault, self.phase, &keys, &models)?;
         Ok(Profile {
+            // Whoever read it has it.
+            toml: Arc::default(),
             name: self.name.unwrap_or_else(|| "unnamed".to_owned()),
             dialect: self.dialect.map_or(Ok(Dialect::default()), dialect)?,
             seed: self.seed.unwrap_or(1),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::behaviour::Request;
 use crate::draw::{self, Draws, Purpose};
-use crate::profile::{FaultKind, FaultRule, ListenerFault, Profile};
+use crate::profile::{FaultKind, FaultRule, ListenerFault, ListenerRule, Profile};
 
 /// How many attempts or connections each rule of a profile matched so far, for those that befall only the first.
 #[derive(Debug)]
@@ -90,4 +90,20 @@ pub fn welcome(profile: &Profile, number: u64, now: Duration, tally: &Tally) -> 
         }
     }
     welcome
+}
+
+/// Whether every connection is refused at an instant after the profile's start, and when that may change next.
+pub(crate) fn refuses_all(profile: &Profile, now: Duration) -> (bool, Option<Duration>) {
+    let refusing = |rule: &&ListenerRule| rule.fault == ListenerFault::Refuse && rule.probability >= 1.0 && rule.first.is_none();
+    let (mut refuses, mut next) = (false, None);
+    for rule in profile.listener.iter().filter(refusing) {
+        match rule.phase.and_then(|phase| profile.phases.get(phase as usize)) {
+            None => refuses = true,
+            Some(phase) => {
+                refuses |= phase.strength(now) >= 1.0;
+                next = [next, phase.next_change(now)].into_iter().flatten().min();
+            }
+        }
+    }
+    (refuses, next)
 }

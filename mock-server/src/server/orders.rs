@@ -46,6 +46,10 @@ impl Orders {
         self.queue().iter().fold(0, |sum, (count, _)| sum.saturating_add(*count))
     }
 
+    pub(super) fn shown(&self) -> Vec<(u64, Outcome)> {
+        self.queue().iter().copied().collect()
+    }
+
     pub(super) fn clear(&self) {
         let mut queue = self.queue();
         queue.clear();
