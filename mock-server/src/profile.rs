@@ -194,6 +194,11 @@ impl Profile {
         self.models.iter().map(|model| &**model)
     }
 
+    /// The model of this name, if there is one.
+    pub(crate) fn model(&self, name: &str) -> Option<Arc<str>> {
+        self.models.iter().find(|model| &***model == name).map(Arc::clone)
+    }
+
     /// What all randomness starts from.
     pub fn seed(&self) -> u64 {
         self.seed
