@@ -1,7 +1,9 @@
-//! HTTP: one connection served, each request answered as the relay decided.
+//! HTTP: connections served, each request answered as the relay decided.
 
+mod admin;
 mod attempt;
 mod body;
+pub(crate) mod connection;
 mod generation;
 pub(crate) mod listen;
 mod production;
@@ -9,21 +11,16 @@ mod response;
 mod route;
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 
-use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
 use hyper::http::HeaderValue;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use relaybench_clock::{HyperTimer, is_virtual};
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::attempt::Attempt;
 use self::body::AnswerBody;
+pub(crate) use self::connection::Protocol;
+use self::connection::{Caller, RequestBody};
 use self::route::{Route, route};
 use crate::server::Shared;
 
@@ -39,29 +36,13 @@ impl fmt::Display for Cut {
 
 impl std::error::Error for Cut {}
 
-pub(crate) fn serve_connection<IO>(server: Arc<Shared>, io: IO) -> impl Future<Output = ()> + Send + use<IO> + 'static
-where
-    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let open = server.common.ledger.connection_opened();
-    async move {
-        let connection = open.number();
-        // In a box of its own, since hyper keeps room for it as long as the connection lives, and it is larger than all the rest.
-        let service = service_fn(move |request| Box::pin(answer(Arc::clone(&server), connection, request)));
-        let served = http1::Builder::new()
-            .timer(HyperTimer)
-            // It would set a timer for each request, and close connections that clients mean to reuse.
-            .header_read_timeout(None)
-            // The day is not the same in two runs.
-            .auto_date_header(!is_virtual())
-            .serve_connection(TokioIo::new(io), service)
-            .await;
-        // What goes wrong here is the caller's doing, or the plan's; the ledger has what it did to each attempt.
-        drop((served, open));
+async fn answer(server: Arc<Shared>, caller: &Caller, request: Request<RequestBody>) -> Result<Response<AnswerBody>, Cut> {
+    let connection = caller.connection;
+    if admin::is_about(request.uri().path()) {
+        let (head, body) = request.into_parts();
+        // In a box of its own, since it is rare.
+        return Ok(Box::pin(async move { admin::answer(server.handle(), caller, &head, body).await }).await);
     }
-}
-
-async fn answer(server: Arc<Shared>, connection: u32, request: Request<Incoming>) -> Result<Response<AnswerBody>, Cut> {
     let term = server.term();
     let arrived = term.elapsed();
     let (head, body) = request.into_parts();

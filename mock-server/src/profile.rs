@@ -130,6 +130,7 @@ mod capacity;
 mod completion;
 mod distribution;
 mod raw;
+mod source;
 mod window;
 
 pub(crate) use completion::{Completion, Source};
@@ -159,6 +160,7 @@ pub const CATALOG: [&str; 8] = [
 /// A valid profile: what the mock relay is like. Made by [`load`](Self::load) or [`parse`](Self::parse).
 #[derive(Clone, Debug)]
 pub struct Profile {
+    toml: Arc<str>,
     pub(crate) name: String,
     pub(crate) dialect: Dialect,
     pub(crate) seed: u64,
@@ -181,7 +183,9 @@ impl Profile {
     ///
     /// The first thing that is wrong, with its line.
     pub fn parse(toml: &str, origin: &str) -> Result<Self, ConfigError> {
-        config::parse_valid(toml, origin, |raw: raw::RawProfile| raw.valid(Directory::of(origin)))
+        config::parse_valid(toml, origin, |raw: raw::RawProfile| {
+            Ok(Self { toml: toml.into(), ..raw.valid(Directory::of(origin))? })
+        })
     }
 
     /// What the profile calls itself.
@@ -207,7 +211,12 @@ impl Profile {
     /// The same profile with other randomness.
     #[must_use]
     pub fn with_seed(self, seed: u64) -> Self {
-        Self { seed, ..self }
+        Self { seed, toml: source::with_seed(&self.toml, seed).into(), ..self }
+    }
+
+    /// The profile as it was written, and with the seed that it was given.
+    pub fn toml(&self) -> &str {
+        &self.toml
     }
 }
 

@@ -6,12 +6,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::Response;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::http::request::Parts;
 
 use super::Cut;
 use super::attempt::Attempt;
 use super::body::AnswerBody;
+use super::connection::RequestBody;
 use super::production::Production;
 use super::response;
 use crate::draw::Draws;
@@ -36,7 +37,7 @@ pub(super) async fn answer(
     mut attempt: Box<Attempt>,
     generation: Generation<'_>,
     head: &Parts,
-    body: Incoming,
+    body: RequestBody,
 ) -> Result<Response<AnswerBody>, Cut> {
     if let Err(refusal) = attempt.authorize(&head.headers) {
         let identity = Identity::new(attempt.draws(&[]));
@@ -130,7 +131,7 @@ enum Unread {
     CallerLeft,
 }
 
-async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Unread> {
+async fn read(mut body: RequestBody, limit: usize) -> Result<Bytes, Unread> {
     let too_large = || Unread::TooLarge(Refusal::BodyTooLarge { limit });
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());

@@ -54,6 +54,8 @@ impl RawProfile {
         let (latency, capacity) = capacity::valid(self.latency, self.capacity, directory)?;
         let models = models(self.models)?;
         Ok(Profile {
+            // Whoever read it has it.
+            toml: Arc::default(),
             name: self.name.unwrap_or_else(|| "unnamed".to_owned()),
             dialect: self.dialect.map_or(Ok(Dialect::default()), dialect)?,
             seed: self.seed.unwrap_or(1),

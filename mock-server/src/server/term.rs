@@ -107,6 +107,10 @@ impl Term {
         self.lock().relay.in_flight()
     }
 
+    pub(super) fn waiting(&self) -> u32 {
+        self.lock().relay.waiting()
+    }
+
     /// Wakes whoever moved, and sees to it that what comes next is not missed.
     fn settle(self: &Arc<Self>, mut floor: MutexGuard<'_, Floor>) {
         let moved = floor.take_moved();
