@@ -12,6 +12,7 @@
 
 mod behaviour;
 mod capacity;
+pub mod limits;
 mod pace;
 mod refusal;
 mod window;

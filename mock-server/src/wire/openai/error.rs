@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::limits::{self, Words};
 use crate::relay::Refusal;
 
 /// An error as it goes over the wire.
@@ -67,6 +68,10 @@ impl WireError {
                 let wait = go_duration(retry_after);
                 let message = format!("Rate limit reached for {model} on requests per min (RPM). Please try again in {wait}.");
                 Self { retry_after: Some(retry_after), ..Self::other(429, "requests", Some("rate_limit_exceeded"), message) }
+            }
+            Refusal::LimitReached(reached) => {
+                let Words { kind, message, wait } = limits::words(reached, model);
+                Self { retry_after: wait, ..Self::other(429, kind, Some("rate_limit_exceeded"), message) }
             }
             Refusal::TooManyInFlight => Self::other(
                 429,
@@ -136,7 +141,7 @@ pub(crate) fn masked(key: &str) -> String {
 }
 
 /// A wait as Go prints durations: `644ms`, `1s`, `1.5s`, `6m0s`, `1h0m0s`. Rounded up to the millisecond, so that waiting is enough.
-fn go_duration(wait: Duration) -> String {
+pub(super) fn go_duration(wait: Duration) -> String {
     let ms = wait.as_nanos().div_ceil(1_000_000);
     let seconds = |ms: u128| match ms % 1_000 {
         0 => format!("{}s", ms / 1_000),
