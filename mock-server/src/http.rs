@@ -3,6 +3,7 @@
 mod attempt;
 mod body;
 mod chat;
+mod limited;
 pub(crate) mod listen;
 mod production;
 mod response;

@@ -6,7 +6,7 @@
 //! | key | meaning | default |
 //! |---|---|---|
 //! | `name` | how the profile is called in reports | `"unnamed"` |
-//! | `dialect` | whose errors, headers and bodies are spoken; so far only `"openai"` | `"openai"` |
+//! | `dialect` | whose errors, headers and events are spoken: `"openai"` · `"azure"` · `"anthropic"` · `"groq"` · `"cloudflare"` · `"openrouter"` · `"litellm"` · `"one-api"` | `"openai"` |
 //! | `seed` | what all randomness starts from: a whole number from 0 | `1` |
 //! | `models` | names that exist; others are answered 404 | the [catalog](CATALOG) |
 //! | `auth.keys` | bearer tokens that are accepted | any but none |
@@ -82,16 +82,19 @@
 //! | `limits.key` | array of tables: other figures for one key; they come before those of a model | |
 //! | `….place` | which key: its place in `auth.keys`, from 1 | |
 //!
-//! An attempt is counted when it is good, of a good key, and asks for a model that exists. It reserves the tokens of its prompt and
-//! `max_tokens`; what it does not use is given back when it ends: a completion uses its usage, a stream that the caller leaves the
-//! prompt and what was sent, whatever fails nothing. The request itself is never given back; but whom a limit or a burst turns away
-//! has not even used that. A caller who is refused for several reasons reads the one that lasts longest. Where a burst turns away, the requests count as used up by others, until it says that they are there again.
+//! Limits come before bursts, faults and capacity. An attempt is admitted when it is good, of a good key, asks for a model that
+//! exists, and finds room in all limits. It uses a request, whatever befalls it then, and reserves the tokens of its prompt and
+//! `max_tokens`. What it does not use of these is given back when it ends, as if it had never been reserved: a completion uses its
+//! usage; a caller who leaves has used the prompt, once it was its turn, and what was sent; whatever fails has used none. Whom a limit
+//! refuses has used nothing. A caller who is refused for several reasons reads the one that lasts longest.
 //!
-//! Every answer to an attempt that was counted or refused says how far the limits are used up at that instant: the whole answer once
-//! what was not used is given back, a stream while it is reserved. The others, such as a 401 or an unknown model, concern no limit.
+//! Every answer to whoever was admitted or refused says how far the limits are used up at that instant: a whole answer when what it
+//! did not use is given back, a stream while it is reserved. The others, such as a 401 or an unknown model, concern no limit. Where a
+//! burst turns away, the requests count as used up by others for as long as its answer says.
+//!
 //! What a limit refuses is a 429 whose `retry-after-ms` is exact: a retry after it is admitted, and one a millisecond before is not,
-//! as long as nobody else comes and nothing is given back. A request for more tokens than the limit, and one too many at once, are
-//! told no wait.
+//! as long as nobody else comes and nothing is given back. Whoever asks for more tokens than the limit, or is one too many at once,
+//! is told no wait.
 //!
 //! ## Windows
 //!
@@ -179,6 +182,7 @@ use std::time::Duration;
 
 use crate::config::{self, ConfigError};
 use crate::dist::{Distribution, QuantileTable};
+use crate::wire::dialect::Dialect;
 use distribution::Directory;
 
 /// The models of a profile that names none.
@@ -197,6 +201,7 @@ pub const CATALOG: [&str; 8] = [
 #[derive(Clone, Debug)]
 pub struct Profile {
     pub(crate) name: String,
+    pub(crate) dialect: Dialect,
     pub(crate) seed: u64,
     pub(crate) models: Vec<Arc<str>>,
     pub(crate) keys: Keys,

@@ -12,16 +12,18 @@ use hyper::http::request::Parts;
 use super::Cut;
 use super::attempt::Attempt;
 use super::body::AnswerBody;
+use super::limited::Need;
 use super::production::Production;
 use super::response;
 use crate::draw::Draws;
 use crate::profile::Profile;
 use crate::relay::{Decision, Finish, Grant, Pace, Plan, Refusal, Timing, decide};
 use crate::wire::chunks::Chunks;
+use crate::wire::identity::Identity;
 use crate::wire::openai::request::ChatRequest;
 use crate::wire::openai::script::Script;
 use crate::wire::openai::stream::{Events, UsageChunk};
-use crate::wire::openai::{Answer, Identity, Usage, completion};
+use crate::wire::openai::{Answer, Usage, completion};
 
 /// A caller who stays longer with a request that hangs is cut off: in virtual time somebody must move the clock.
 const LONGEST_HANG: Duration = Duration::from_secs(3600);
@@ -92,6 +94,7 @@ fn enter(attempt: &mut Attempt, body: &[u8]) -> Result<(Asked, Plan, Option<Gran
     let refused = |refusal| (Identity::new(draws), refusal);
     let (request, model, script) = read.map_err(refused)?;
     let facts = script.request(request.max_tokens());
+    attempt.admit(|term| Need::of_completion(term, request.max_tokens(), facts, draws)).map_err(refused)?;
     let (plan, grant) = match decide(&attempt.term().profile, facts, draws, attempt.arrived()) {
         Decision::Refuse(refusal) => return Err(refused(refusal)),
         Decision::Serve(demand) => attempt.enter(demand).map_err(refused)?,
@@ -104,7 +107,7 @@ impl Asked {
     /// The answer, or its beginning, which is due.
     fn completed(
         self,
-        attempt: Box<Attempt>,
+        mut attempt: Box<Attempt>,
         production: Production,
         created: Duration,
         (tokens, finish): (u32, Finish),
@@ -113,12 +116,15 @@ impl Asked {
         let usage = Usage { prompt_tokens: self.prompt_tokens, completion_tokens: tokens };
         let answer = Answer { identity: Identity::new(self.draws), created, model: self.model, usage, finish };
         let content = self.script.content(self.draws, tokens);
+        let dialect = attempt.dialect();
         if attempt.is_stream() {
             let chunks = Chunks::new(&attempt.term().profile.completion.chunk_tokens, self.draws);
             let events = Events::new(&answer, content, chunks, self.usage);
-            return response::stream(AnswerBody::stream(attempt, events, production), &answer.identity, took);
+            return response::stream(AnswerBody::stream(attempt, events, production), dialect, &answer.identity, took);
         }
-        response::success(AnswerBody::whole(attempt, completion::body(&answer, content)), &answer.identity, took)
+        attempt.sent(tokens);
+        attempt.settle();
+        response::success(AnswerBody::whole(attempt, completion::body(&answer, content)), dialect, &answer.identity, took)
     }
 }
 

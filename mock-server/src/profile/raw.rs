@@ -11,7 +11,8 @@ use super::distribution::Directory;
 use super::limits::{self, RawLimits};
 use super::window::{RawBurst, RawFault, RawPhase};
 use super::{CATALOG, Keys, Profile};
-use crate::config::Problem;
+use crate::config::{Problem, nearest};
+use crate::wire::dialect::Dialect;
 
 /// A megabyte: a context of 200,000 tokens fits, a caller's mistake does not fill the memory.
 const BODY_LIMIT: usize = 1 << 20;
@@ -45,16 +46,13 @@ struct RawAuth {
 impl RawProfile {
     /// `directory` is where the files that the profile names are.
     pub(super) fn valid(self, directory: Directory<'_>) -> Result<Profile, Problem> {
-        if let Some(dialect) = self.dialect.filter(|dialect| dialect.get_ref() != "openai") {
-            let message = format!("\"{}\" is not spoken here; the only dialect is \"openai\"", dialect.get_ref());
-            return Err(Problem::at(&dialect, message));
-        }
         let (latency, capacity) = capacity::valid(self.latency, self.capacity, directory)?;
         let models = models(self.models)?;
         let keys = keys(self.auth)?;
         let limits = self.limits.unwrap_or_default();
         Ok(Profile {
             name: self.name.unwrap_or_else(|| "unnamed".to_owned()),
+            dialect: self.dialect.map_or(Ok(Dialect::default()), dialect)?,
             seed: self.seed.unwrap_or(1),
             completion: self.completion.unwrap_or_default().valid(&models, directory)?,
             limits: limits::valid(&limits, &models, &keys)?,
@@ -68,6 +66,14 @@ impl RawProfile {
             phases: self.phase.into_iter().map(RawPhase::valid).collect::<Result<_, _>>()?,
         })
     }
+}
+
+fn dialect(name: Spanned<String>) -> Result<Dialect, Problem> {
+    let known = Dialect::NAMED.iter().find(|(known, _)| known == name.get_ref());
+    known.map(|(_, dialect)| *dialect).ok_or_else(|| {
+        let hint = nearest(name.get_ref(), Dialect::NAMED.iter().map(|(known, _)| *known));
+        Problem::at(&name, format!("\"{}\" is no dialect, {hint}", name.get_ref()))
+    })
 }
 
 fn models(models: Option<Spanned<Vec<Spanned<String>>>>) -> Result<Vec<Arc<str>>, Problem> {

@@ -70,6 +70,16 @@ pub struct Standing {
     pub reset: Duration,
 }
 
+/// Lets the requests be used up by others for so long, as they are where a burst turns callers away; and what whoever is turned away
+/// is told. None where requests are not limited.
+pub fn used_up_by_others(standings: &mut [Standing], wait: Duration) -> Option<LimitReached> {
+    let requests = standings.iter_mut().find(|standing| standing.resource == Resource::Requests)?;
+    requests.remaining = 0;
+    requests.reset = requests.reset.max(wait);
+    let Standing { resource, period, limit, .. } = *requests;
+    Some(LimitReached::Rate { resource, period, limit, used: limit, requested: 1, wait })
+}
+
 /// Why an attempt is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LimitReached {

@@ -11,41 +11,26 @@ pub(crate) mod stream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rand_pcg::rand_core::Rng;
+use hyper::HeaderMap;
+use hyper::header::HeaderName;
+use hyper::http::HeaderValue;
 
+use super::identity::{Identity, letters};
 use super::write_string;
-use crate::draw::{self, Draws, Purpose};
+use crate::draw;
 use crate::relay::Finish;
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const PROCESSING_MS: HeaderName = HeaderName::from_static("openai-processing-ms");
+const OPENAI_VERSION: HeaderName = HeaderName::from_static("openai-version");
+
 /// What the header `openai-version` says: the only version there is.
-pub(crate) const VERSION: &str = "2020-10-01";
+const VERSION: HeaderValue = HeaderValue::from_static("2020-10-01");
 
-/// What names an answer and its parts, drawn for each attempt.
-#[derive(Clone, Debug)]
-pub(crate) struct Identity {
-    completion: [u64; 2],
-    request: [u64; 2],
-}
-
-impl Identity {
-    pub(crate) fn new(draws: Draws) -> Self {
-        let mut stream = draws.stream(Purpose::Identity);
-        let mut numbers = || [stream.next_u64(), stream.next_u64()];
-        Self { completion: numbers(), request: numbers() }
-    }
-
-    /// The header `x-request-id`.
-    pub(crate) fn request_id(&self) -> String {
-        let mut id = String::with_capacity(28);
-        id.push_str("req_");
-        id.extend(self.request.into_iter().flat_map(letters).map(char::from));
-        id
-    }
-
-    fn write_completion_id(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"chatcmpl-");
-        self.completion.into_iter().for_each(|number| out.extend_from_slice(&letters(number)));
-    }
+pub(super) fn write_headers(request_id: HeaderValue, took: Duration, headers: &mut HeaderMap) {
+    headers.insert(REQUEST_ID, request_id);
+    headers.insert(PROCESSING_MS, (took.as_millis() as u64).into());
+    headers.insert(OPENAI_VERSION, VERSION);
 }
 
 /// What all chunks of an answer, and the whole one, have in common.
@@ -69,8 +54,8 @@ pub(crate) struct Usage {
 impl Answer {
     /// `"id":…,"object":…,"created":…,"model":…`: how every object begins.
     fn write_head(&self, object: &str, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"id\":\"");
-        self.identity.write_completion_id(out);
+        out.extend_from_slice(b"{\"id\":\"chatcmpl-");
+        self.identity.write_answer_letters(out);
         out.extend_from_slice(b"\",\"object\":\"");
         out.extend_from_slice(object.as_bytes());
         out.extend_from_slice(b"\",\"created\":");
@@ -108,10 +93,4 @@ impl Usage {
 
 fn write_number(number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-}
-
-/// Twelve letters and digits, of five bits each.
-fn letters(number: u64) -> [u8; 12] {
-    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-    std::array::from_fn(|place| ALPHABET[(number >> (5 * place)) as usize % ALPHABET.len()])
 }

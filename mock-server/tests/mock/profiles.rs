@@ -15,7 +15,7 @@ fn refused(toml: &str, expected: &str) {
 fn wrong_values_are_refused_where_they_are() {
     refused("\nsede = 1", "2: sede: unknown key, did you mean \"seed\"?");
     refused("seed = -1", "1: seed: invalid value: integer `-1`, expected a whole number from 0");
-    refused("dialect = \"groq\"", "1: dialect: \"groq\" is not spoken here; the only dialect is \"openai\"");
+    refused("dialect = \"grok\"", "1: dialect: \"grok\" is no dialect, did you mean \"groq\"?");
     refused("models = []", "1: models: no model is named; leave the key out to have the catalog");
     refused("models = [\n\"a\",\n\"a\"]", "3: models: \"a\" is named twice");
     refused("[auth]\nkeys = []", "2: auth.keys: no key is named, so that nobody could call; leave the table out to accept any");

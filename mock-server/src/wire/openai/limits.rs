@@ -1,6 +1,10 @@
 //! What is said of limits: the words of a refusal, and the headers of every answer.
 
+use std::cmp::Reverse;
 use std::time::Duration;
+
+use hyper::HeaderMap;
+use hyper::http::HeaderValue;
 
 use super::error::go_duration;
 use crate::relay::limits::{LimitReached, Period, Resource, Standing};
@@ -8,24 +12,22 @@ use crate::relay::limits::{LimitReached, Period, Resource, Standing};
 /// Whose limits they are. One for all: a name that belongs to a key would tell something of it.
 const ORGANIZATION: &str = "org-relaybench";
 
-/// A header of an answer: its name and value.
-pub(crate) type Header = (&'static str, String);
-
-/// What is said of a resource: of its limits that of which the least is left, and of these the one that takes longest.
-pub(crate) fn headers(standings: &[Standing]) -> impl Iterator<Item = Header> {
+/// Appends the three headers of each resource that is limited.
+pub(crate) fn write_headers(standings: &[Standing], headers: &mut HeaderMap) {
     const REQUESTS: [&str; 3] = ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
     const TOKENS: [&str; 3] = ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"];
-    [(Resource::Requests, REQUESTS), (Resource::Tokens, TOKENS)].into_iter().flat_map(|(resource, [limit, remaining, reset])| {
-        let of_resource = standings.iter().filter(|standing| standing.resource == resource);
-        let scarcest = of_resource.min_by_key(|standing| (standing.remaining, std::cmp::Reverse(standing.reset)));
-        scarcest.into_iter().flat_map(move |standing| {
-            [
-                (limit, standing.limit.to_string()),
-                (remaining, standing.remaining.to_string()),
-                (reset, go_duration(standing.reset)),
-            ]
-        })
-    })
+    for (resource, [limit, remaining, reset]) in [(Resource::Requests, REQUESTS), (Resource::Tokens, TOKENS)] {
+        let Some(standing) = scarcest(standings, resource) else { continue };
+        headers.insert(limit, standing.limit.into());
+        headers.insert(remaining, standing.remaining.into());
+        headers.insert(reset, HeaderValue::try_from(go_duration(standing.reset)).expect("digits and letters"));
+    }
+}
+
+/// Of the limits to a resource that of which the least is left, and of several such the one that takes longest.
+pub(crate) fn scarcest(standings: &[Standing], resource: Resource) -> Option<&Standing> {
+    let of_resource = standings.iter().filter(|standing| standing.resource == resource);
+    of_resource.min_by_key(|standing| (standing.remaining, Reverse(standing.reset)))
 }
 
 /// What a refusal says.
@@ -118,7 +120,9 @@ mod tests {
             standing(Resource::Requests, Period::Day, 1_000, 7, 85_795),
             standing(Resource::Tokens, Period::Minute, 90_000, 90_000, 0),
         ];
-        let headers: Vec<String> = headers(&standings).map(|(name, value)| format!("{name}: {value}")).collect();
+        let mut headers = HeaderMap::new();
+        write_headers(&standings, &mut headers);
+        let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
         let expected = [
             "x-ratelimit-limit-requests: 1000",
             "x-ratelimit-remaining-requests: 7",

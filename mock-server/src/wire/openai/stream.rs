@@ -3,6 +3,8 @@
 use super::{Answer, Usage};
 use crate::wire::chunks::Chunks;
 use crate::wire::content::Content;
+use crate::wire::dialect::Dialect;
+use crate::wire::reply::Reply;
 
 /// Writes the events of one completion, in order: a role, the content in chunks, an end.
 ///
@@ -90,6 +92,11 @@ impl Events {
         out.extend_from_slice(b"data: [DONE]\n\n");
     }
 
+    /// An error instead of what is still to come: the stream ends with it.
+    pub(crate) fn write_error(&self, dialect: Dialect, error: &Reply, out: &mut Vec<u8>) {
+        dialect.write_error_event(&self.beginning, error, out);
+    }
+
     /// Ends a delta that is not the last, and its event.
     fn end_event(&self, out: &mut Vec<u8>) {
         match self.usage {
@@ -108,7 +115,7 @@ mod tests {
     use crate::draw::Draws;
     use crate::relay::Finish;
     use crate::tokens::{Counter, Encoding, Text};
-    use crate::wire::openai::Identity;
+    use crate::wire::identity::Identity;
 
     #[test]
     fn a_chunk_waits_for_a_whole_character() {

@@ -1,0 +1,83 @@
+//! OpenRouter: errors whose code is the status as a number, comments while a stream has nothing to say, and failures within it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use hyper::HeaderMap;
+use hyper::http::HeaderValue;
+use serde::Serialize;
+
+use super::Enveloped;
+use super::openai::error::WireError;
+use super::reply::{Reply, Subject};
+use crate::relay::Refusal;
+
+/// How long a stream may be silent, and what it says then.
+pub(super) const KEEP_ALIVE: (Duration, &[u8]) = (Duration::from_millis(500), b": OPENROUTER PROCESSING\n\n");
+
+pub(super) fn write_headers(request_id: HeaderValue, headers: &mut HeaderMap) {
+    headers.insert("x-generation-id", request_id);
+    headers.insert("server", HeaderValue::from_static("cloudflare"));
+}
+
+pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
+    let model = subject.model;
+    let (status, message, raw): (u16, Cow<'static, str>, Option<String>) = match &refusal {
+        Refusal::KeyMissing => (401, "No auth credentials found".into(), None),
+        Refusal::KeyWrong { .. } | Refusal::Injected(401) => (401, "User not found.".into(), None),
+        Refusal::Injected(402) => {
+            (402, "Insufficient credits. Add more using https://openrouter.ai/settings/credits".into(), None)
+        }
+        Refusal::Injected(403) => (403, "Your chosen model requires moderation and your input was flagged".into(), None),
+        Refusal::RouteUnknown => (404, "Not Found".into(), None),
+        Refusal::ModelUnknown { model } => (400, format!("{model} is not a valid model ID").into(), None),
+        Refusal::Injected(404) => (404, format!("No endpoints found for {model}.").into(), None),
+        Refusal::Injected(408) => (408, "Request timed out".into(), None),
+        Refusal::RateLimited { .. } | Refusal::Injected(429) => {
+            let raw = format!("{model} is temporarily rate-limited upstream. Please retry shortly.");
+            (429, "Provider returned error".into(), Some(raw))
+        }
+        Refusal::Overloaded | Refusal::Injected(503) => {
+            (503, "There is no available model provider that meets your routing requirements".into(), None)
+        }
+        Refusal::Injected(status @ 500..) => {
+            let error = WireError::new(refusal.clone(), subject);
+            (*status, "Provider returned error".into(), Some(error.message.into_owned()))
+        }
+        _ => {
+            let error = WireError::new(refusal.clone(), subject);
+            (error.status, error.message, None)
+        }
+    };
+    let metadata = raw.as_deref().map(|raw| Metadata { raw, provider_name: PROVIDER });
+    let WireError { retry_after, allow, .. } = WireError::new(refusal, subject);
+    let error = Error { message: &message, code: status, metadata };
+    Reply::json(status, &Enveloped { error }).retry_after(retry_after).allow(allow)
+}
+
+/// A chunk that ends for the reason `error`, with the error beside its choices.
+pub(super) fn write_error_event(beginning: &[u8], error: &Reply, out: &mut Vec<u8>) {
+    out.extend_from_slice(beginning);
+    out.extend_from_slice(b"{\"content\":\"\"},\"logprobs\":null,\"finish_reason\":\"error\"}],");
+    // The error's body is an object of one key, of which the braces are left out.
+    let key = error.body.strip_prefix(b"{").unwrap_or(&error.body);
+    out.extend_from_slice(key);
+    out.extend_from_slice(b"\n\n");
+}
+
+/// Who stands behind the router.
+const PROVIDER: &str = "Relaybench";
+
+#[derive(Serialize)]
+struct Error<'a> {
+    message: &'a str,
+    code: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Metadata<'a>>,
+}
+
+#[derive(Serialize)]
+struct Metadata<'a> {
+    raw: &'a str,
+    provider_name: &'static str,
+}
