@@ -11,6 +11,8 @@ mod bucket;
 mod fixed;
 mod meter;
 mod sliding;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -172,8 +174,11 @@ const FEW: usize = 64;
 impl Limiter {
     /// Nothing is used yet. None where the profile has no limits.
     pub fn new(profile: &Profile) -> Option<Self> {
-        let limits = profile.limits.clone()?;
-        Some(Self { limits, accounts: HashMap::new(), crowded: FEW, latest: Duration::ZERO })
+        profile.limits.clone().map(Self::of)
+    }
+
+    fn of(limits: Limits) -> Self {
+        Self { limits, accounts: HashMap::new(), crowded: FEW, latest: Duration::ZERO }
     }
 
     /// Admits an attempt of a caller at a model (by its place in the profile, from 0) that costs a request and at most so many
