@@ -5,6 +5,7 @@ mod attempt;
 mod body;
 pub(crate) mod connection;
 mod generation;
+mod limited;
 pub(crate) mod listen;
 mod production;
 mod response;

@@ -12,11 +12,12 @@
 
 mod behaviour;
 mod capacity;
+pub mod limits;
 mod pace;
 mod refusal;
 mod window;
 
-pub use behaviour::{Decision, Delay, Demand, Finish, Request, decide};
+pub use behaviour::{Decision, Delay, Demand, Finish, Request, completion_length, decide};
 pub use pace::Pace;
 pub use refusal::{Invalid, Refusal};
 

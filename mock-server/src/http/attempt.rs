@@ -8,9 +8,11 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use hyper::header::HeaderName;
 
+use super::limited::{Limited, Need, Service};
 use crate::draw::{self, Draws};
 use crate::ledger::{Ending, Entry};
 use crate::profile::Keys;
+use crate::relay::limits::{Caller, Standing};
 use crate::relay::{Arrival, Demand, Grant, Plan, Progress, Refusal, Ticket};
 use crate::server::Term;
 use crate::wire::dialect::Dialect;
@@ -35,6 +37,8 @@ pub(crate) struct Attempt {
     /// The caller said which try it is.
     counts_tries: bool,
     ticket: Option<Ticket>,
+    /// None where nothing is limited, and as long as nobody knows who calls.
+    limited: Option<Box<Limited>>,
 }
 
 impl Attempt {
@@ -58,6 +62,7 @@ impl Attempt {
             is_waiting: false,
             counts_tries: retry_count.is_some(),
             ticket: None,
+            limited: None,
         })
     }
 
@@ -82,14 +87,19 @@ impl Attempt {
     }
 
     /// Who may call: the holder of a key that the profile accepts.
-    pub(crate) fn authorize(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        match (&self.term.profile.keys, key(headers)) {
-            (_, None) => Err(Refusal::KeyMissing),
-            (Keys::Only(keys), Some(token)) if !keys.iter().any(|key| key == token) => {
-                Err(Refusal::KeyWrong { masked: masked(token) })
+    pub(crate) fn authorize(&mut self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let token = key(headers).ok_or(Refusal::KeyMissing)?;
+        let place = match &self.term.profile.keys {
+            Keys::Any => None,
+            Keys::Only(keys) => {
+                let place = keys.iter().position(|key| key == token);
+                Some(place.ok_or_else(|| Refusal::KeyWrong { masked: masked(token) })?)
             }
-            _ => Ok(()),
+        };
+        if self.term.has_limits() {
+            self.limited = Some(Box::new(Limited::new(Caller::new(token, place))));
         }
+        Ok(())
     }
 
     /// The randomness that belongs to this attempt. Callers who name their requests and count their tries get the same for the
@@ -114,6 +124,43 @@ impl Attempt {
         self.entry.model = Some(Arc::clone(&asked.model));
         self.entry.stream = asked.stream;
         self.choices = asked.choices;
+    }
+
+    /// Reserves what it may use of its caller's limits, until it is [settled](Self::settle). Its model is known.
+    pub(crate) fn admit(&mut self, need: impl FnOnce(&Term) -> Need) -> Result<(), Refusal> {
+        let Some(limited) = &mut self.limited else { return Ok(()) };
+        let model = self.term.profile.models.iter().position(|model| self.entry.model.as_ref() == Some(model));
+        limited.admit(&self.term, model.unwrap_or_default(), need(&self.term)).map_err(Refusal::LimitReached)
+    }
+
+    /// Gives back what it has not used of its caller's limits: from now on nothing more is.
+    pub(super) fn settle(&mut self) {
+        if let Some(limited) = &mut self.limited {
+            let is_served = self.entry.status == Some(200) && !self.is_waiting;
+            limited.settle(&self.term, if is_served { Service::Begun } else { Service::None });
+        }
+    }
+
+    /// Its caller was sent so many more tokens of each choice, or is about to be.
+    pub(super) fn sent(&mut self, tokens: u32) {
+        if let Some(limited) = &mut self.limited {
+            limited.sent(tokens.saturating_mul(self.choices));
+        }
+    }
+
+    /// A refusal in figures of the caller's limits, where it is one for now and there are such limits.
+    pub(super) fn in_its_limits(&mut self, refusal: Refusal) -> Refusal {
+        match (&refusal, &mut self.limited) {
+            (Refusal::RateLimited { retry_after }, Some(limited)) => {
+                limited.used_up_by_others(&self.term, *retry_after).map_or(refusal, Refusal::LimitReached)
+            }
+            _ => refusal,
+        }
+    }
+
+    /// How far its caller's limits are used up; empty where they do not concern it.
+    pub(super) fn standings(&self) -> Vec<Standing> {
+        self.limited.as_ref().map_or_else(Vec::new, |limited| limited.standings(&self.term))
     }
 
     /// Takes its place in the relay, until this is dropped.
@@ -226,6 +273,7 @@ impl Drop for Attempt {
         if let Some(ticket) = self.ticket.take() {
             self.term.leave(ticket);
         }
+        self.settle();
         self.entry.ending = match self.entry.end_written_ns {
             Some(_) => Ending::Served,
             None if self.term.common.is_stopping() => Ending::Stopped,

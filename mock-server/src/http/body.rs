@@ -38,6 +38,16 @@ impl AnswerBody {
     }
 }
 
+impl AnswerBody {
+    /// Whose it is; none for answers to what is no attempt.
+    pub(super) fn attempt(&self) -> Option<&Attempt> {
+        match self {
+            Self::Whole { attempt, .. } => attempt.as_deref(),
+            Self::Stream(stream) => Some(&stream.attempt),
+        }
+    }
+}
+
 impl Body for AnswerBody {
     type Data = Bytes;
     type Error = Cut;
@@ -95,8 +105,10 @@ impl Streamed {
             chunk.reserve(512);
             self.events.write_chunk(&mut chunk);
             self.written += tokens;
+            self.attempt.sent(tokens);
         }
         if self.is_over() {
+            self.attempt.settle();
             self.events.write_end(&mut chunk);
         } else if chunk.is_empty() {
             return Poll::Pending;

@@ -13,6 +13,7 @@ use super::Cut;
 use super::attempt::Attempt;
 use super::body::AnswerBody;
 use super::connection::RequestBody;
+use super::limited::Need;
 use super::production::Production;
 use super::response;
 use crate::draw::Draws;
@@ -93,6 +94,7 @@ fn enter(
     let draws = attempt.draws(body);
     let refused = |refusal| (Identity::new(draws), refusal);
     let asked = asked.map_err(refused)?;
+    attempt.admit(|term| Need::of(term, &asked, draws)).map_err(refused)?;
     match decide(&attempt.term().profile, asked.request, draws, attempt.arrived()) {
         Decision::Refuse(refusal) => Err(refused(refusal)),
         Decision::Serve(demand) => {
@@ -104,7 +106,7 @@ fn enter(
 
 /// The answer, or its beginning, which is due.
 fn completed(
-    attempt: Box<Attempt>,
+    mut attempt: Box<Attempt>,
     asked: Asked,
     draws: Draws,
     production: Production,
@@ -122,7 +124,11 @@ fn completed(
         Written::Stream(events) => {
             response::stream(AnswerBody::stream(attempt, events, production), dialect, &answer.identity, took)
         }
-        Written::Whole(bytes) => response::success(AnswerBody::whole(attempt, bytes), dialect, &answer.identity, took),
+        Written::Whole(bytes) => {
+            attempt.sent(tokens);
+            attempt.settle();
+            response::success(AnswerBody::whole(attempt, bytes), dialect, &answer.identity, took)
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use toml::Spanned;
 use super::capacity::{self, RawCapacity, RawLatency};
 use super::completion::RawCompletion;
 use super::distribution::Directory;
+use super::limits::{self, RawLimits};
 use super::window::{RawBurst, RawFault, RawPhase};
 use super::{CATALOG, Keys, Profile};
 use crate::config::{Problem, nearest};
@@ -42,17 +43,13 @@ struct RawAuth {
     keys: Option<Spanned<Vec<Spanned<String>>>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLimits {
-    body_bytes: Option<Spanned<usize>>,
-}
-
 impl RawProfile {
     /// `directory` is where the files that the profile names are.
     pub(super) fn valid(self, directory: Directory<'_>) -> Result<Profile, Problem> {
         let (latency, capacity) = capacity::valid(self.latency, self.capacity, directory)?;
         let models = models(self.models)?;
+        let keys = keys(self.auth)?;
+        let limits = self.limits.unwrap_or_default();
         Ok(Profile {
             // Whoever read it has it.
             toml: Arc::default(),
@@ -60,11 +57,12 @@ impl RawProfile {
             dialect: self.dialect.map_or(Ok(Dialect::default()), dialect)?,
             seed: self.seed.unwrap_or(1),
             completion: self.completion.unwrap_or_default().valid(&models, directory)?,
+            limits: limits::valid(&limits, &models, &keys)?,
             models,
-            keys: keys(self.auth)?,
+            keys,
             latency,
             capacity,
-            body_limit: self.limits.and_then(|limits| limits.body_bytes).map_or(Ok(BODY_LIMIT), body_limit)?,
+            body_limit: limits.body_bytes.map_or(Ok(BODY_LIMIT), body_limit)?,
             bursts: self.burst.into_iter().map(|burst| burst.into_inner().valid()).collect::<Result<_, _>>()?,
             faults: self.fault.into_iter().map(|fault| fault.into_inner().valid()).collect::<Result<_, _>>()?,
             phases: self.phase.into_iter().map(RawPhase::valid).collect::<Result<_, _>>()?,

@@ -116,11 +116,16 @@ fn fault(profile: &Profile, draws: Draws) -> Option<FaultKind> {
 }
 
 fn completion(profile: &Profile, request: Request, draws: Draws, now: Duration) -> Demand {
+    let (tokens, finish) = completion_length(profile, request, draws);
+    Demand::Completion { tokens, finish, delay: delay(profile, request, draws, tokens, now) }
+}
+
+/// How many tokens the completion of a request has, and why it ends there.
+pub fn completion_length(profile: &Profile, request: Request, draws: Draws) -> (u32, Finish) {
     let drawn = || profile.completion.tokens.draw_count(draws.uniform(Purpose::Tokens)).max(1);
     let wanted = request.text_tokens.unwrap_or_else(drawn);
     let tokens = request.max_tokens.map_or(wanted, |max| wanted.min(max));
-    let finish = if tokens < wanted { Finish::Length } else { Finish::Stop };
-    Demand::Completion { tokens, finish, delay: delay(profile, request, draws, tokens, now) }
+    (tokens, if tokens < wanted { Finish::Length } else { Finish::Stop })
 }
 
 fn delay(profile: &Profile, request: Request, draws: Draws, tokens: u32, now: Duration) -> Delay {

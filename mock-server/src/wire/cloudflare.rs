@@ -28,7 +28,9 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
         Refusal::BodyTooLarge { .. } | Refusal::Injected(413) => (413, 3006, "AiError: Request is too large".into()),
         Refusal::Injected(404) => (404, 3042, "AiError: Invalid model ID".into()),
         Refusal::Injected(408) => (408, 3007, "AiError: Request timeout".into()),
-        Refusal::RateLimited { .. } => (429, 971, "Please wait and consider throttling your request speed".into()),
+        Refusal::RateLimited { .. } | Refusal::LimitReached(_) => {
+            (429, 971, "Please wait and consider throttling your request speed".into())
+        }
         Refusal::Injected(429) | Refusal::TooManyInFlight | Refusal::Overloaded => {
             (429, 3040, "AiError: Capacity temporarily exceeded, please try again.".into())
         }

@@ -9,6 +9,7 @@ use super::identity::Identity;
 use super::reply::{Reply, Subject};
 use super::{anthropic, azure, cloudflare, groq, litellm, one_api, openai, openrouter};
 use crate::relay::Refusal;
+use crate::relay::limits::Standing;
 
 /// A dialect, by the provider or the software that speaks it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +61,14 @@ impl Dialect {
             Self::OpenRouter => openrouter::write_headers(request_id, headers),
             Self::LiteLlm => litellm::write_headers(request_id, took, headers),
             Self::OneApi => one_api::write_headers(request_id, headers),
+        }
+    }
+
+    /// Appends the headers that say how far limits are used up, of which there is at least one.
+    pub(crate) fn write_limits(self, standings: &[Standing], headers: &mut HeaderMap) {
+        match self {
+            Self::OpenAi => openai::limits::write_headers(standings, headers),
+            Self::Azure | Self::Anthropic | Self::Groq | Self::Cloudflare | Self::OpenRouter | Self::LiteLlm | Self::OneApi => {}
         }
     }
 

@@ -88,10 +88,10 @@ impl Ask<'_> {
         let script = Script::new(&profile.completion, &model, &prompt, body)?;
         let request = match manner {
             // Nothing is said.
-            Manner::Embeddings(_) => Request { text_tokens: Some(0), ..script.request(None) },
+            Manner::Embeddings(_) => Request { text_tokens: Some(0), ..script.request(Some(0)) },
             _ => script.request(max_tokens),
         };
-        Ok(Asked { model, stream, choices, script, request, manner })
+        Ok(Asked { model, max_tokens, stream, choices, script, request, manner })
     }
 }
 
@@ -100,6 +100,8 @@ impl Ask<'_> {
 pub(crate) struct Asked {
     pub(crate) model: Arc<str>,
     pub(crate) stream: bool,
+    /// The caller's limit to each choice.
+    pub(crate) max_tokens: Option<u32>,
     /// How many answers there are to be, at least 1.
     pub(crate) choices: u32,
     /// What the relay must know to decide.

@@ -3,6 +3,7 @@
 pub(crate) mod completion;
 pub(crate) mod embeddings;
 pub(crate) mod error;
+pub(crate) mod limits;
 pub(crate) mod models;
 pub(crate) mod request;
 pub(crate) mod responses;
