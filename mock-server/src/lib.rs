@@ -17,10 +17,14 @@ pub mod ledger;
 pub mod profile;
 pub mod relay;
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 mod tokens;
 mod wire;
 
-pub use embedded::MockRelay;
+pub use embedded::{MockRelay, MockRelayBuilder};
 pub use ledger::{Ending, Entry, Ledger};
 pub use profile::Profile;
-pub use server::MockServer;
+pub use server::{AdminToken, MockServer, ServerLimits, Settings};
+#[cfg(feature = "tls")]
+pub use tls::{Tls, TlsError};

@@ -170,6 +170,7 @@ mod completion;
 mod distribution;
 mod limits;
 mod raw;
+mod source;
 mod window;
 
 pub(crate) use completion::{Completion, Source};
@@ -200,6 +201,7 @@ pub const CATALOG: [&str; 8] = [
 /// A valid profile: what the mock relay is like. Made by [`load`](Self::load) or [`parse`](Self::parse).
 #[derive(Clone, Debug)]
 pub struct Profile {
+    toml: Arc<str>,
     pub(crate) name: String,
     pub(crate) dialect: Dialect,
     pub(crate) seed: u64,
@@ -224,7 +226,9 @@ impl Profile {
     ///
     /// The first thing that is wrong, with its line.
     pub fn parse(toml: &str, origin: &str) -> Result<Self, ConfigError> {
-        config::parse_valid(toml, origin, |raw: raw::RawProfile| raw.valid(Directory::of(origin)))
+        config::parse_valid(toml, origin, |raw: raw::RawProfile| {
+            Ok(Self { toml: toml.into(), ..raw.valid(Directory::of(origin))? })
+        })
     }
 
     /// What the profile calls itself.
@@ -237,6 +241,11 @@ impl Profile {
         self.models.iter().map(|model| &**model)
     }
 
+    /// The model of this name, if there is one.
+    pub(crate) fn model(&self, name: &str) -> Option<Arc<str>> {
+        self.models.iter().find(|model| &***model == name).map(Arc::clone)
+    }
+
     /// What all randomness starts from.
     pub fn seed(&self) -> u64 {
         self.seed
@@ -245,7 +254,12 @@ impl Profile {
     /// The same profile with other randomness.
     #[must_use]
     pub fn with_seed(self, seed: u64) -> Self {
-        Self { seed, ..self }
+        Self { seed, toml: source::with_seed(&self.toml, seed).into(), ..self }
+    }
+
+    /// The profile as it was written, and with the seed that it was given.
+    pub fn toml(&self) -> &str {
+        &self.toml
     }
 }
 

@@ -175,6 +175,11 @@ impl Relay {
         self.in_flight
     }
 
+    /// How many of them wait for the others; in a batch not those who join with its next step.
+    pub fn waiting(&self) -> u32 {
+        self.floor.waiting()
+    }
+
     fn not_before(&mut self, now: Duration) -> Duration {
         self.latest = self.latest.max(now);
         self.latest

@@ -16,6 +16,7 @@ use crate::relay::limits::{Caller, Standing};
 use crate::relay::{Arrival, Demand, Grant, Plan, Progress, Refusal, Ticket};
 use crate::server::Term;
 use crate::wire::dialect::Dialect;
+use crate::wire::endpoint::Asked;
 use crate::wire::openai::error::masked;
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
@@ -26,6 +27,9 @@ const RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count
 #[derive(Debug)]
 pub(crate) struct Attempt {
     term: Arc<Term>,
+    dialect: Dialect,
+    /// How many answers its caller gets.
+    choices: u32,
     entry: Entry,
     is_hang: bool,
     /// It is not its turn yet.
@@ -38,7 +42,7 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    pub(crate) fn new(term: Arc<Term>, connection: u32, arrived: Duration, headers: &HeaderMap) -> Box<Self> {
+    pub(crate) fn new(term: Arc<Term>, dialect: Dialect, connection: u32, arrived: Duration, headers: &HeaderMap) -> Box<Self> {
         let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let retry_count = text(&RETRY_COUNT).and_then(|count| count.trim().parse().ok());
         let entry = Entry {
@@ -51,6 +55,8 @@ impl Attempt {
         };
         Box::new(Self {
             term,
+            dialect,
+            choices: 1,
             entry,
             is_hang: false,
             is_waiting: false,
@@ -66,7 +72,7 @@ impl Attempt {
 
     /// Whose errors and headers its caller reads.
     pub(crate) fn dialect(&self) -> Dialect {
-        self.term.profile.dialect
+        self.dialect
     }
 
     /// What it asked for; empty as long as that is not known to exist.
@@ -80,22 +86,18 @@ impl Attempt {
         Duration::from_nanos(self.entry.arrived_ns).saturating_sub(self.term.since_server_start(Duration::ZERO))
     }
 
-    /// Who may call: the holder of a bearer token that the profile accepts.
+    /// Who may call: the holder of a key that the profile accepts.
     pub(crate) fn authorize(&mut self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let bearer = headers.get(hyper::header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).filter(|token| !token.is_empty())
-        });
-        let token = bearer.ok_or(Refusal::KeyMissing)?;
+        let key = key(headers).ok_or(Refusal::KeyMissing)?;
         let place = match &self.term.profile.keys {
             Keys::Any => None,
             Keys::Only(keys) => {
-                let place = keys.iter().position(|key| key == token);
-                Some(place.ok_or_else(|| Refusal::KeyWrong { masked: masked(token) })?)
+                let place = keys.iter().position(|known| known == key);
+                Some(place.ok_or_else(|| Refusal::KeyWrong { masked: masked(key) })?)
             }
         };
         if self.term.has_limits() {
-            self.limited = Some(Box::new(Limited::new(Caller::new(token, place))));
+            self.limited = Some(Box::new(Limited::new(Caller::new(key, place))));
         }
         Ok(())
     }
@@ -118,13 +120,14 @@ impl Attempt {
     }
 
     /// The request was read, and the model exists.
-    pub(crate) fn asked(&mut self, model: &Arc<str>, stream: bool) {
-        self.entry.model = Some(Arc::clone(model));
-        self.entry.stream = stream;
+    pub(crate) fn asked(&mut self, asked: &Asked) {
+        self.entry.model = Some(Arc::clone(&asked.model));
+        self.entry.stream = asked.stream;
+        self.choices = asked.choices;
     }
 
     /// Reserves what it may use of its caller's limits, until it is [settled](Self::settle). Its model is known.
-    pub(crate) fn admit(&mut self, need: impl FnOnce(&Term) -> Need) -> Result<(), Refusal> {
+    pub(super) fn admit(&mut self, need: impl FnOnce(&Term) -> Need) -> Result<(), Refusal> {
         let Some(limited) = &mut self.limited else { return Ok(()) };
         let model = self.term.profile.models.iter().position(|model| self.entry.model.as_ref() == Some(model));
         limited.admit(&self.term, model.unwrap_or_default(), need(&self.term)).map_err(Refusal::LimitReached)
@@ -138,10 +141,10 @@ impl Attempt {
         }
     }
 
-    /// Its caller was sent so many more tokens, or is about to be.
+    /// Its caller was sent so many more tokens of each answer, or is about to be.
     pub(super) fn sent(&mut self, tokens: u32) {
         if let Some(limited) = &mut self.limited {
-            limited.sent(tokens);
+            limited.sent(tokens.saturating_mul(self.choices));
         }
     }
 
@@ -166,7 +169,7 @@ impl Attempt {
         self.ticket = Some(ticket);
         self.entry.in_flight = in_flight;
         if let Plan::Completion { tokens, .. } = plan {
-            self.entry.tokens = tokens;
+            self.entry.tokens = tokens.saturating_mul(self.choices);
         }
         self.is_hang = matches!(plan, Plan::Hang);
         self.is_waiting = grant.is_none();
@@ -208,7 +211,7 @@ impl Attempt {
         let Progress { first, last, .. } = ready!(self.term.poll_tokens(ticket, number, cx));
         let first = first.unwrap_or(last);
         self.due_first(if self.entry.stream { first } else { last });
-        if number >= self.entry.tokens {
+        if number >= self.entry.tokens / self.choices {
             self.due_end(last);
         }
         Poll::Ready(if number == 1 { first } else { last })
@@ -244,6 +247,15 @@ impl Attempt {
             self.entry.end_written_ns = Some(nanoseconds(now));
         }
     }
+}
+
+/// The caller's key: a bearer token, or what Anthropic's clients and Azure's send instead.
+fn key(headers: &HeaderMap) -> Option<&str> {
+    const KEYS: [HeaderName; 2] = [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text(&hyper::header::AUTHORIZATION).and_then(|value| value.split_once(' '));
+    let bearer = bearer.and_then(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer").then_some(token));
+    bearer.or_else(|| KEYS.iter().find_map(text)).map(str::trim).filter(|key| !key.is_empty())
 }
 
 /// Whether more of an answer follows.

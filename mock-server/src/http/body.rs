@@ -10,7 +10,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use super::Cut;
 use super::attempt::{Attempt, Part};
 use super::production::Production;
-use crate::wire::openai::stream::Events;
+use crate::wire::events::Events;
 
 /// Chunks that are due together go out together, up to about this many bytes.
 const FRAME_BYTES: usize = 16 * 1024;

@@ -3,28 +3,28 @@
 use std::time::Duration;
 
 use crate::draw::Draws;
+use crate::relay::completion_length;
 use crate::relay::limits::{self, Caller, LimitReached, Reservation, Standing};
-use crate::relay::{Request, completion_length};
 use crate::server::Term;
+use crate::wire::endpoint::Asked;
 
 /// What an attempt may cost.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Need {
-    pub(crate) prompt_tokens: u32,
+pub(super) struct Need {
+    prompt_tokens: u64,
     /// At most.
-    pub(crate) completion_tokens: u32,
+    tokens: u64,
 }
 
 impl Need {
-    /// Of a completion with this limit by its caller.
-    pub(crate) fn of_completion(term: &Term, max_tokens: Option<u32>, request: Request, draws: Draws) -> Self {
+    /// As much as its caller allows. Where no limit is set, it is as much as will be needed, or what is assumed if that is more: a
+    /// relay's estimate, which here is never too low, so that no answer uses more than it reserved.
+    pub(super) fn of(asked: &Asked, term: &Term, draws: Draws) -> Self {
         let assumed = term.profile.limits.as_ref().map_or(0, |limits| limits.assumed_completion_tokens);
-        let unlimited = || completion_length(&term.profile, request, draws).0.max(assumed);
-        Self { prompt_tokens: request.prompt_tokens, completion_tokens: max_tokens.unwrap_or_else(unlimited) }
-    }
-
-    fn tokens(self) -> u64 {
-        u64::from(self.prompt_tokens) + u64::from(self.completion_tokens)
+        let estimated = || completion_length(&term.profile, asked.request, draws).0.max(assumed);
+        let each = asked.max_tokens.unwrap_or_else(estimated);
+        let prompt_tokens = u64::from(asked.request.prompt_tokens);
+        Self { prompt_tokens, tokens: prompt_tokens + u64::from(each) * u64::from(asked.choices) }
     }
 }
 
@@ -57,8 +57,8 @@ impl Limited {
     /// Reserves as much as may be needed at a model, by its place in the profile.
     pub(super) fn admit(&mut self, term: &Term, model: usize, need: Need) -> Result<(), LimitReached> {
         self.model = Some(model);
-        self.used_tokens = need.prompt_tokens.into();
-        self.reservation = term.admit(self.caller, model, need.tokens()).transpose()?;
+        self.used_tokens = need.prompt_tokens;
+        self.reservation = term.admit(self.caller, model, need.tokens).transpose()?;
         Ok(())
     }
 

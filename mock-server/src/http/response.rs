@@ -1,5 +1,6 @@
 //! Responses: status and headers around a body.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{CONTENT_TYPE, HeaderName};
@@ -46,15 +47,25 @@ fn with_headers(body: AnswerBody, dialect: Dialect, mut headers: HeaderMap) -> R
     response
 }
 
-/// The list of models, or why the caller may not see it.
-pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts) -> Response<AnswerBody> {
+/// The list of models, or the model of this name, or why the caller may not see it.
+pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts, id: Option<&str>) -> Response<AnswerBody> {
     let identity = Identity::new(attempt.draws(&[]));
-    if let Err(refusal) = attempt.authorize(&head.headers) {
-        return refused(attempt, head, &identity, refusal);
+    let profile = Arc::clone(&attempt.term().profile);
+    let body = attempt.authorize(&head.headers).and_then(|()| match id {
+        None => Ok(models::list(&profile)),
+        Some(id) => match profile.model(id) {
+            Some(model) => Ok(models::one(&model)),
+            None => Err(Refusal::ModelUnknown { model: id.to_owned() }),
+        },
+    });
+    match body {
+        Err(refusal) => refused(attempt, head, &identity, refusal),
+        Ok(body) => {
+            attempt.answered_at_once(200);
+            let dialect = attempt.dialect();
+            success(AnswerBody::whole(attempt, body), dialect, &identity, Duration::ZERO)
+        }
     }
-    attempt.answered_at_once(200);
-    let (body, dialect) = (models::body(&attempt.term().profile), attempt.dialect());
-    success(AnswerBody::whole(attempt, body), dialect, &identity, Duration::ZERO)
 }
 
 /// An error in answer to an attempt, at once.

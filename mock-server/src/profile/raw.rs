@@ -51,6 +51,8 @@ impl RawProfile {
         let keys = keys(self.auth)?;
         let limits = self.limits.unwrap_or_default();
         Ok(Profile {
+            // Whoever read it has it.
+            toml: Arc::default(),
             name: self.name.unwrap_or_else(|| "unnamed".to_owned()),
             dialect: self.dialect.map_or(Ok(Dialect::default()), dialect)?,
             seed: self.seed.unwrap_or(1),

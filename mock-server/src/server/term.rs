@@ -111,6 +111,10 @@ impl Term {
         self.lock().relay.in_flight()
     }
 
+    pub(super) fn waiting(&self) -> u32 {
+        self.lock().relay.waiting()
+    }
+
     /// Whether anything is limited.
     pub(crate) fn has_limits(&self) -> bool {
         self.limiter.is_some()

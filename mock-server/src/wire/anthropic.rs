@@ -1,4 +1,6 @@
-//! Anthropic: errors of a type for each status.
+//! Anthropic: messages, and errors of a type for each status.
+
+pub(super) mod messages;
 
 use std::borrow::Cow;
 
@@ -8,7 +10,7 @@ use serde::Serialize;
 
 use super::openai::error::WireError;
 use super::reply::{Reply, Subject};
-use crate::relay::Refusal;
+use crate::relay::{Invalid, Refusal};
 
 const OVERLOADED: u16 = 529;
 
@@ -26,6 +28,9 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
         Refusal::BodyTooLarge { .. } | Refusal::Injected(413) => (413, "Request exceeds the maximum size".into()),
         Refusal::ModelUnknown { model } => (404, format!("model: {model}").into()),
         Refusal::Injected(404) => (404, format!("model: {}", subject.model).into()),
+        Refusal::Invalid(Invalid { param: Some(param), code: "missing_required_parameter", .. }) => {
+            (400, format!("{param}: Field required").into())
+        }
         Refusal::RateLimited { .. } | Refusal::Injected(429) => {
             (429, "Number of requests has exceeded your per-minute rate limit. Please try again later.".into())
         }

@@ -97,17 +97,14 @@ impl Dialect {
         }
     }
 
-    /// The event that tells of an error after a stream of chat began. `beginning` is what all its events begin with, up to their
-    /// delta. The stream ends with it.
-    pub(crate) fn write_error_event(self, beginning: &[u8], error: &Reply, out: &mut Vec<u8>) {
-        match self {
-            Self::OpenRouter => return openrouter::write_error_event(beginning, error, out),
-            Self::Anthropic => out.extend_from_slice(b"event: error\n"),
-            _ => {}
-        }
-        out.extend_from_slice(b"data: ");
-        out.extend_from_slice(&error.body);
-        out.extend_from_slice(b"\n\n");
+    /// Whether an error in mid-stream is a chunk like the others, with the error beside its choices.
+    pub(super) fn tells_errors_in_chunks(self) -> bool {
+        self == Self::OpenRouter
+    }
+
+    /// Whether the event that tells of an error in mid-stream has a name.
+    pub(super) fn names_error_events(self) -> bool {
+        self == Self::Anthropic
     }
 
     /// The comment that a stream sends while there is nothing to say, and after what time it is sent, again and again.

@@ -55,16 +55,6 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
     Reply::json(status, &Enveloped { error }).retry_after(retry_after).allow(allow)
 }
 
-/// A chunk that ends for the reason `error`, with the error beside its choices.
-pub(super) fn write_error_event(beginning: &[u8], error: &Reply, out: &mut Vec<u8>) {
-    out.extend_from_slice(beginning);
-    out.extend_from_slice(b"{\"content\":\"\"},\"logprobs\":null,\"finish_reason\":\"error\"}],");
-    // The error's body is an object of one key, of which the braces are left out.
-    let key = error.body.strip_prefix(b"{").unwrap_or(&error.body);
-    out.extend_from_slice(key);
-    out.extend_from_slice(b"\n\n");
-}
-
 /// Who stands behind the router.
 const PROVIDER: &str = "Relaybench";
 

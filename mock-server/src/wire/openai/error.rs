@@ -43,7 +43,8 @@ impl WireError {
                 404,
                 "unknown_url",
                 format!(
-                    "Invalid URL ({method} {path}). The routes are POST /v1/chat/completions, GET /v1/models and GET /healthz."
+                    "Invalid URL ({method} {path}). The routes are POST /v1/chat/completions, /v1/completions, /v1/embeddings, \
+                     /v1/messages and /v1/responses, GET /v1/models, /v1/models/{{id}} and /healthz."
                 ),
             ),
             Refusal::MethodWrong { allowed } => {

@@ -1,4 +1,4 @@
-//! The answer to `POST /v1/chat/completions`.
+//! The answer to whoever asks for something to be made: read, decided, waited for, written.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,40 +6,51 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::Response;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::http::request::Parts;
 
 use super::Cut;
 use super::attempt::Attempt;
 use super::body::AnswerBody;
+use super::connection::RequestBody;
 use super::limited::Need;
 use super::production::Production;
 use super::response;
 use crate::draw::Draws;
-use crate::profile::Profile;
 use crate::relay::{Decision, Finish, Grant, Pace, Plan, Refusal, Timing, decide};
+use crate::wire::answer::{Answer, Usage};
 use crate::wire::chunks::Chunks;
+use crate::wire::endpoint::{Asked, Endpoint, Written};
 use crate::wire::identity::Identity;
-use crate::wire::openai::request::ChatRequest;
-use crate::wire::openai::script::Script;
-use crate::wire::openai::stream::{Events, UsageChunk};
-use crate::wire::openai::{Answer, Usage, completion};
 
 /// A caller who stays longer with a request that hangs is cut off: in virtual time somebody must move the clock.
 const LONGEST_HANG: Duration = Duration::from_secs(3600);
 
-pub(super) async fn answer(mut attempt: Box<Attempt>, head: &Parts, body: Incoming) -> Result<Response<AnswerBody>, Cut> {
+/// What is to be made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Generation<'a> {
+    pub(super) endpoint: Endpoint,
+    /// The model, where the path names it.
+    pub(super) deployment: Option<&'a str>,
+}
+
+pub(super) async fn answer(
+    mut attempt: Box<Attempt>,
+    generation: Generation<'_>,
+    head: &Parts,
+    body: RequestBody,
+) -> Result<Response<AnswerBody>, Cut> {
     if let Err(refusal) = attempt.authorize(&head.headers) {
         let identity = Identity::new(attempt.draws(&[]));
         return Ok(response::refused(attempt, head, &identity, refusal));
     }
     let entered = match read(body, attempt.term().profile.body_limit).await {
         // The body is dropped here, so that whoever waits does not hold it.
-        Ok(body) => enter(&mut attempt, &body),
+        Ok(body) => enter(&mut attempt, generation, &body),
         Err(Unread::TooLarge(refusal)) => Err((Identity::new(attempt.draws(&[])), refusal)),
         Err(Unread::CallerLeft) => return Err(Cut),
     };
-    let (asked, plan, grant) = match entered {
+    let (asked, draws, plan, grant) = match entered {
         Ok(entered) => entered,
         Err((identity, refusal)) => return Ok(response::refused(attempt, head, &identity, refusal)),
     };
@@ -58,8 +69,8 @@ pub(super) async fn answer(mut attempt: Box<Attempt>, head: &Parts, body: Incomi
     let due = production.token(awaited, &mut attempt).await;
     let took = due.saturating_sub(attempt.arrived());
     Ok(match outcome {
-        Outcome::Overloaded => response::failed(attempt, head, &Identity::new(asked.draws), Refusal::Overloaded, took),
-        Outcome::Completion { tokens, finish } => asked.completed(attempt, production, created, (tokens, finish), took),
+        Outcome::Overloaded => response::failed(attempt, head, &Identity::new(draws), Refusal::Overloaded, took),
+        Outcome::Completion { tokens, finish } => completed(attempt, asked, draws, production, created, (tokens, finish), took),
     })
 }
 
@@ -70,67 +81,55 @@ enum Outcome {
     Overloaded,
 }
 
-/// What was asked for.
-struct Asked {
-    draws: Draws,
-    model: Arc<str>,
-    script: Script,
-    prompt_tokens: u32,
-    usage: UsageChunk,
-}
-
 /// Reads the request, decides, and takes the attempt's place; or why it has none.
-fn enter(attempt: &mut Attempt, body: &[u8]) -> Result<(Asked, Plan, Option<Grant>), (Identity, Refusal)> {
-    let read = ChatRequest::parse(body).and_then(|request| {
-        let profile = &attempt.term().profile;
-        let model = model(profile, &request.model)?;
-        let script = Script::new(&profile.completion, &model, &request, body)?;
-        Ok((request, model, script))
-    });
-    if let Ok((request, model, _)) = &read {
-        attempt.asked(model, request.stream == Some(true));
+fn enter(
+    attempt: &mut Attempt,
+    generation: Generation<'_>,
+    body: &[u8],
+) -> Result<(Asked, Draws, Plan, Option<Grant>), (Identity, Refusal)> {
+    let asked = generation.endpoint.read(body, generation.deployment, &attempt.term().profile);
+    if let Ok(asked) = &asked {
+        attempt.asked(asked);
     }
     let draws = attempt.draws(body);
     let refused = |refusal| (Identity::new(draws), refusal);
-    let (request, model, script) = read.map_err(refused)?;
-    let facts = script.request(request.max_tokens());
-    attempt.admit(|term| Need::of_completion(term, request.max_tokens(), facts, draws)).map_err(refused)?;
-    let (plan, grant) = match decide(&attempt.term().profile, facts, draws, attempt.arrived()) {
-        Decision::Refuse(refusal) => return Err(refused(refusal)),
-        Decision::Serve(demand) => attempt.enter(demand).map_err(refused)?,
-    };
-    let usage = if request.wants_usage() { UsageChunk::Included } else { UsageChunk::Omitted };
-    Ok((Asked { draws, model, script, prompt_tokens: facts.prompt_tokens, usage }, plan, grant))
-}
-
-impl Asked {
-    /// The answer, or its beginning, which is due.
-    fn completed(
-        self,
-        mut attempt: Box<Attempt>,
-        production: Production,
-        created: Duration,
-        (tokens, finish): (u32, Finish),
-        took: Duration,
-    ) -> Response<AnswerBody> {
-        let usage = Usage { prompt_tokens: self.prompt_tokens, completion_tokens: tokens };
-        let answer = Answer { identity: Identity::new(self.draws), created, model: self.model, usage, finish };
-        let content = self.script.content(self.draws, tokens);
-        let dialect = attempt.dialect();
-        if attempt.is_stream() {
-            let chunks = Chunks::new(&attempt.term().profile.completion.chunk_tokens, self.draws);
-            let events = Events::new(&answer, content, chunks, self.usage);
-            return response::stream(AnswerBody::stream(attempt, events, production), dialect, &answer.identity, took);
+    let asked = asked.map_err(refused)?;
+    attempt.admit(|term| Need::of(&asked, term, draws)).map_err(refused)?;
+    match decide(&attempt.term().profile, asked.request, draws, attempt.arrived()) {
+        Decision::Refuse(refusal) => Err(refused(refusal)),
+        Decision::Serve(demand) => {
+            let (plan, grant) = attempt.enter(demand).map_err(refused)?;
+            Ok((asked, draws, plan, grant))
         }
-        attempt.sent(tokens);
-        attempt.settle();
-        response::success(AnswerBody::whole(attempt, completion::body(&answer, content)), dialect, &answer.identity, took)
     }
 }
 
-fn model(profile: &Profile, name: &str) -> Result<Arc<str>, Refusal> {
-    let found = profile.models.iter().find(|model| &***model == name);
-    found.cloned().ok_or_else(|| Refusal::ModelUnknown { model: name.to_owned() })
+/// The answer, or its beginning, which is due.
+fn completed(
+    mut attempt: Box<Attempt>,
+    asked: Asked,
+    draws: Draws,
+    production: Production,
+    created: Duration,
+    (tokens, finish): (u32, Finish),
+    took: Duration,
+) -> Response<AnswerBody> {
+    let completion_tokens = tokens.saturating_mul(asked.choices);
+    let usage = Usage { prompt_tokens: asked.request.prompt_tokens, completion_tokens };
+    let answer = Answer { identity: Identity::new(draws), created, model: Arc::clone(&asked.model), usage, finish };
+    let profile = &attempt.term().profile;
+    let chunks = Chunks::new(&profile.completion.chunk_tokens, draws);
+    let (written, dialect) = (asked.written(&answer, tokens, draws, chunks, profile.seed), attempt.dialect());
+    match written {
+        Written::Stream(events) => {
+            response::stream(AnswerBody::stream(attempt, events, production), dialect, &answer.identity, took)
+        }
+        Written::Whole(bytes) => {
+            attempt.sent(tokens);
+            attempt.settle();
+            response::success(AnswerBody::whole(attempt, bytes), dialect, &answer.identity, took)
+        }
+    }
 }
 
 enum Unread {
@@ -138,7 +137,7 @@ enum Unread {
     CallerLeft,
 }
 
-async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Unread> {
+async fn read(mut body: RequestBody, limit: usize) -> Result<Bytes, Unread> {
     let too_large = || Unread::TooLarge(Refusal::BodyTooLarge { limit });
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());

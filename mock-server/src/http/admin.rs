@@ -1,0 +1,133 @@
+//! Control: what the relay is, what it did, and starting it anew. None of it is an attempt.
+//!
+//! | route | |
+//! |---|---|
+//! | `GET /__admin/profile` | the profile in force, as TOML |
+//! | `PUT /__admin/profile` | starts the profile in the body; a wrong one is answered 400, and nothing changes |
+//! | `GET /__admin/ledger` | entries in memory, filtered and in pages |
+//! | `POST /__admin/reset` | starts the profile in force anew |
+//! | `GET /metrics` | counts, as Prometheus reads them |
+
+mod metrics;
+mod query;
+
+use http_body_util::{BodyExt, Limited};
+use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName, ORIGIN, WWW_AUTHENTICATE};
+use hyper::http::HeaderValue;
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Response, StatusCode};
+use serde_json::json;
+
+use super::body::AnswerBody;
+use super::connection::{Caller, RequestBody};
+use crate::profile::Profile;
+use crate::server::{AdminToken, MockServer, Peer};
+
+/// What a profile may be long: tables of quantiles and samples fit.
+const LONGEST_PROFILE: usize = 4 << 20;
+
+/// What the profile in force calls itself.
+const PROFILE_NAME: HeaderName = HeaderName::from_static("x-mock-profile");
+
+const JSON: &str = "application/json";
+
+/// Whether a path is about the relay itself.
+pub(super) fn is_about(path: &str) -> bool {
+    path.starts_with("/__admin/") || path == "/metrics"
+}
+
+pub(super) async fn answer(server: MockServer, caller: &Caller, head: &Parts, body: RequestBody) -> Response<AnswerBody> {
+    if let Err(refused) = authorize(server.admin_token(), caller.peer, &head.headers) {
+        return refused;
+    }
+    match (head.uri.path(), &head.method) {
+        ("/__admin/profile", &Method::GET) => profile(&server.profile()),
+        ("/__admin/profile", &Method::PUT) => swap(&server, body).await,
+        ("/__admin/profile", _) => wrong_method("GET, PUT"),
+        ("/__admin/ledger", &Method::GET) => ledger(&server, head.uri.query().unwrap_or_default()),
+        ("/__admin/ledger", _) => wrong_method("GET"),
+        ("/__admin/reset", &Method::POST) => {
+            server.reset();
+            said(StatusCode::OK, json!({ "profile": server.profile().name() }))
+        }
+        ("/__admin/reset", _) => wrong_method("POST"),
+        ("/metrics", &Method::GET) => with_type(StatusCode::OK, metrics::CONTENT_TYPE, metrics::text(&server)),
+        ("/metrics", _) => wrong_method("GET"),
+        (path, _) => refused(StatusCode::NOT_FOUND, &format!("there is no {path}; there are /__admin/profile, ledger and reset")),
+    }
+}
+
+/// Who may: the holder of the token, from anywhere; where there is none, programs on this machine.
+fn authorize(token: Option<&AdminToken>, peer: Peer, headers: &HeaderMap) -> Result<(), Response<AnswerBody>> {
+    let Some(token) = token else {
+        // A page in a browser of this machine is from elsewhere; browsers name the page's origin when they change something.
+        return match peer == Peer::Here && !headers.contains_key(ORIGIN) {
+            true => Ok(()),
+            false => {
+                Err(refused(StatusCode::FORBIDDEN, "only programs on this machine may; start the relay with an admin token"))
+            }
+        };
+    };
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '));
+    let is_known = bearer.is_some_and(|(scheme, sent)| scheme.eq_ignore_ascii_case("bearer") && token.is(sent.trim()));
+    if is_known {
+        return Ok(());
+    }
+    let mut refused = refused(StatusCode::UNAUTHORIZED, "this needs the admin token, as a bearer token");
+    refused.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    Err(refused)
+}
+
+fn profile(profile: &Profile) -> Response<AnswerBody> {
+    let mut response = with_type(StatusCode::OK, "application/toml", profile.toml().to_owned());
+    // A name may hold what no header may.
+    if let Ok(name) = HeaderValue::from_str(profile.name()) {
+        response.headers_mut().insert(PROFILE_NAME, name);
+    }
+    response
+}
+
+async fn swap(server: &MockServer, body: RequestBody) -> Response<AnswerBody> {
+    let Ok(body) = Limited::new(body, LONGEST_PROFILE).collect().await else {
+        return refused(StatusCode::PAYLOAD_TOO_LARGE, &format!("a profile has at most {LONGEST_PROFILE} bytes"));
+    };
+    let Ok(toml) = String::from_utf8(body.to_bytes().into()) else {
+        return refused(StatusCode::BAD_REQUEST, "a profile is TOML, which is UTF-8");
+    };
+    match toml.parse::<Profile>() {
+        Ok(profile) => {
+            let name = profile.name().to_owned();
+            server.swap_profile(profile);
+            said(StatusCode::OK, json!({ "profile": name }))
+        }
+        Err(error) => refused(StatusCode::BAD_REQUEST, &error.to_string()),
+    }
+}
+
+fn ledger(server: &MockServer, query: &str) -> Response<AnswerBody> {
+    match query::parse(query) {
+        Ok(query) => said(StatusCode::OK, json!(server.ledger().page(&query))),
+        Err(wrong) => refused(StatusCode::BAD_REQUEST, &wrong),
+    }
+}
+
+fn wrong_method(allowed: &'static str) -> Response<AnswerBody> {
+    let mut response = refused(StatusCode::METHOD_NOT_ALLOWED, &format!("this takes {allowed}"));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+fn refused(status: StatusCode, why: &str) -> Response<AnswerBody> {
+    said(status, json!({ "error": why }))
+}
+
+fn said(status: StatusCode, value: serde_json::Value) -> Response<AnswerBody> {
+    with_type(status, JSON, format!("{value}\n"))
+}
+
+fn with_type(status: StatusCode, content_type: &'static str, body: String) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::unrecorded(body.into_bytes()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

@@ -1,0 +1,182 @@
+//! One connection: which protocol its caller speaks, and serving it to its end.
+
+mod guard;
+mod watch;
+
+pub(super) use self::watch::RequestBody;
+
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use relaybench_clock::{HyperTimer, is_virtual};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use self::guard::Guarded;
+use self::watch::{OpenRequest, Watch, WatchedAnswer};
+use super::body::AnswerBody;
+use super::{Cut, answer};
+use crate::ledger::OpenConnection;
+use crate::server::{Peer, Served, Shared};
+
+/// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// So many requests share a connection of HTTP/2 at once, as with most servers; more wait at the caller's.
+const MOST_STREAMS: u32 = 256;
+
+/// Which protocol a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http1,
+    Http2,
+    /// Whichever the caller begins with.
+    Sniffed,
+}
+
+/// What all requests of a connection share.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) connection: u32,
+    pub(super) peer: Peer,
+    pub(super) watch: Watch,
+}
+
+/// Serves a connection until either side closes it. It counts as opened from this call on.
+pub(crate) fn serve<IO>(
+    server: Arc<Shared>,
+    io: IO,
+    peer: Peer,
+    protocol: Protocol,
+) -> impl Future<Output = ()> + Send + use<IO> + 'static
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let open = server.common.ledger.connection_opened();
+    let served = server.common.drain.connection();
+    async move {
+        // What goes wrong here is the caller's doing, or the plan's; the ledger has what it did to each attempt.
+        let _ = serve_opened(&server, io, peer, protocol, &open, &served).await;
+        drop((served, open));
+    }
+}
+
+async fn serve_opened<IO>(
+    server: &Arc<Shared>,
+    io: IO,
+    peer: Peer,
+    protocol: Protocol,
+    open: &OpenConnection,
+    served: &Served,
+) -> io::Result<()>
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let caller = Arc::new(Caller { connection: open.number(), peer, watch: Watch::default() });
+    let mut io = Guarded::new(io, Arc::clone(server), Arc::clone(&caller));
+    let is_http2 = match protocol {
+        Protocol::Http1 => false,
+        Protocol::Http2 => true,
+        Protocol::Sniffed => begins_as_http2(&mut io, served).await?,
+    };
+    if is_http2 {
+        caller.watch.speaks_http2();
+        // In a box of its own, since it is larger, and rarer.
+        return Box::pin(serve_http2(Arc::clone(server), caller, io, served)).await.map_err(io::Error::other);
+    }
+    serve_http1(Arc::clone(server), caller, io, served).await.map_err(io::Error::other)
+}
+
+async fn serve_http1<IO>(server: Arc<Shared>, caller: Arc<Caller>, io: Guarded<IO>, served: &Served) -> hyper::Result<()>
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let head_bytes = server.common.limits.head_bytes;
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(HyperTimer)
+            // It would set a timer for each request, and close connections that clients mean to reuse: the guard sees to slow heads.
+            .header_read_timeout(None)
+            .max_header_size(head_bytes)
+            // The day is not the same in two runs.
+            .auto_date_header(!is_virtual())
+            .serve_connection(TokioIo::new(io), service_fn(move |request| answer_watched(&server, &caller, request)))
+    );
+    let mut told = served.told();
+    std::future::poll_fn(|cx| {
+        if told.poll(cx).is_ready() {
+            connection.as_mut().graceful_shutdown();
+        }
+        connection.as_mut().poll(cx)
+    })
+    .await
+}
+
+async fn serve_http2<IO>(server: Arc<Shared>, caller: Arc<Caller>, io: Guarded<IO>, served: &Served) -> hyper::Result<()>
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let head_bytes = u32::try_from(server.common.limits.head_bytes).unwrap_or(u32::MAX);
+    let mut connection = pin!(
+        http2::Builder::new(TokioExecutor::new())
+            .timer(HyperTimer)
+            .max_concurrent_streams(MOST_STREAMS)
+            .max_header_list_size(head_bytes)
+            .auto_date_header(!is_virtual())
+            .serve_connection(TokioIo::new(io), service_fn(move |request| answer_watched(&server, &caller, request)))
+    );
+    let mut told = served.told();
+    std::future::poll_fn(|cx| {
+        if told.poll(cx).is_ready() {
+            connection.as_mut().graceful_shutdown();
+        }
+        connection.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// In a box of its own, since hyper keeps room for it as long as the connection lives, and it is larger than all the rest.
+fn answer_watched(
+    server: &Arc<Shared>,
+    caller: &Arc<Caller>,
+    request: Request<Incoming>,
+) -> Pin<Box<impl Future<Output = Result<Response<WatchedAnswer<AnswerBody>>, Cut>> + use<>>> {
+    let open = OpenRequest::of(caller, &request);
+    let request = request.map(|body| RequestBody::new(body, caller, server.common.limits.body_timeout));
+    let (server, caller) = (Arc::clone(server), Arc::clone(caller));
+    Box::pin(async move {
+        let answered = answer(server, &caller, request).await;
+        answered.map(|response| response.map(|body| open.with(body)))
+    })
+}
+
+/// Reads as far as the caller begins as callers of HTTP/2 do. What was read is read again.
+async fn begins_as_http2<IO: AsyncRead + AsyncWrite + Unpin>(io: &mut Guarded<IO>, served: &Served) -> io::Result<bool> {
+    let mut bytes = [0; PREFACE.len()];
+    let mut told = served.told();
+    let mut filled = 0;
+    let read = std::future::poll_fn(|cx| {
+        while filled < PREFACE.len() && bytes[..filled] == PREFACE[..filled] {
+            let mut rest = ReadBuf::new(&mut bytes[filled..]);
+            match pin!(&mut *io).poll_read(cx, &mut rest) {
+                Poll::Ready(Ok(())) if rest.filled().is_empty() => break,
+                Poll::Ready(Ok(())) => filled += rest.filled().len(),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                // Nobody asked for anything yet.
+                Poll::Pending if told.poll(cx).is_ready() => return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(Ok(()))
+    });
+    read.await?;
+    io.read_again(&bytes[..filled]);
+    Ok(filled == PREFACE.len() && bytes == *PREFACE)
+}
