@@ -88,16 +88,16 @@ impl Attempt {
 
     /// Who may call: the holder of a key that the profile accepts.
     pub(crate) fn authorize(&mut self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let token = key(headers).ok_or(Refusal::KeyMissing)?;
+        let key = key(headers).ok_or(Refusal::KeyMissing)?;
         let place = match &self.term.profile.keys {
             Keys::Any => None,
             Keys::Only(keys) => {
-                let place = keys.iter().position(|key| key == token);
-                Some(place.ok_or_else(|| Refusal::KeyWrong { masked: masked(token) })?)
+                let place = keys.iter().position(|known| known == key);
+                Some(place.ok_or_else(|| Refusal::KeyWrong { masked: masked(key) })?)
             }
         };
         if self.term.has_limits() {
-            self.limited = Some(Box::new(Limited::new(Caller::new(token, place))));
+            self.limited = Some(Box::new(Limited::new(Caller::new(key, place))));
         }
         Ok(())
     }
@@ -127,7 +127,7 @@ impl Attempt {
     }
 
     /// Reserves what it may use of its caller's limits, until it is [settled](Self::settle). Its model is known.
-    pub(crate) fn admit(&mut self, need: impl FnOnce(&Term) -> Need) -> Result<(), Refusal> {
+    pub(super) fn admit(&mut self, need: impl FnOnce(&Term) -> Need) -> Result<(), Refusal> {
         let Some(limited) = &mut self.limited else { return Ok(()) };
         let model = self.term.profile.models.iter().position(|model| self.entry.model.as_ref() == Some(model));
         limited.admit(&self.term, model.unwrap_or_default(), need(&self.term)).map_err(Refusal::LimitReached)
@@ -141,7 +141,7 @@ impl Attempt {
         }
     }
 
-    /// Its caller was sent so many more tokens of each choice, or is about to be.
+    /// Its caller was sent so many more tokens of each answer, or is about to be.
     pub(super) fn sent(&mut self, tokens: u32) {
         if let Some(limited) = &mut self.limited {
             limited.sent(tokens.saturating_mul(self.choices));

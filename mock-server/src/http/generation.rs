@@ -94,7 +94,7 @@ fn enter(
     let draws = attempt.draws(body);
     let refused = |refusal| (Identity::new(draws), refusal);
     let asked = asked.map_err(refused)?;
-    attempt.admit(|term| Need::of(term, &asked, draws)).map_err(refused)?;
+    attempt.admit(|term| Need::of(&asked, term, draws)).map_err(refused)?;
     match decide(&attempt.term().profile, asked.request, draws, attempt.arrived()) {
         Decision::Refuse(refusal) => Err(refused(refusal)),
         Decision::Serve(demand) => {

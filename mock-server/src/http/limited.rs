@@ -10,23 +10,21 @@ use crate::wire::endpoint::Asked;
 
 /// What an attempt may cost.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Need {
-    pub(crate) prompt_tokens: u32,
+pub(super) struct Need {
+    prompt_tokens: u64,
     /// At most.
-    pub(crate) completion_tokens: u32,
+    tokens: u64,
 }
 
 impl Need {
-    /// Of all choices together.
-    pub(crate) fn of(term: &Term, asked: &Asked, draws: Draws) -> Self {
+    /// As much as its caller allows. Where no limit is set, it is as much as will be needed, or what is assumed if that is more: a
+    /// relay's estimate, which here is never too low, so that no answer uses more than it reserved.
+    pub(super) fn of(asked: &Asked, term: &Term, draws: Draws) -> Self {
         let assumed = term.profile.limits.as_ref().map_or(0, |limits| limits.assumed_completion_tokens);
-        let unlimited = || completion_length(&term.profile, asked.request, draws).0.max(assumed);
-        let completion_tokens = asked.max_tokens.unwrap_or_else(unlimited).saturating_mul(asked.choices);
-        Self { prompt_tokens: asked.request.prompt_tokens, completion_tokens }
-    }
-
-    fn tokens(self) -> u64 {
-        u64::from(self.prompt_tokens) + u64::from(self.completion_tokens)
+        let estimated = || completion_length(&term.profile, asked.request, draws).0.max(assumed);
+        let each = asked.max_tokens.unwrap_or_else(estimated);
+        let prompt_tokens = u64::from(asked.request.prompt_tokens);
+        Self { prompt_tokens, tokens: prompt_tokens + u64::from(each) * u64::from(asked.choices) }
     }
 }
 
@@ -59,8 +57,8 @@ impl Limited {
     /// Reserves as much as may be needed at a model, by its place in the profile.
     pub(super) fn admit(&mut self, term: &Term, model: usize, need: Need) -> Result<(), LimitReached> {
         self.model = Some(model);
-        self.used_tokens = need.prompt_tokens.into();
-        self.reservation = term.admit(self.caller, model, need.tokens()).transpose()?;
+        self.used_tokens = need.prompt_tokens;
+        self.reservation = term.admit(self.caller, model, need.tokens).transpose()?;
         Ok(())
     }
 

@@ -86,12 +86,12 @@ impl Ask<'_> {
         }
         let model = profile.model(name).ok_or_else(|| Refusal::ModelUnknown { model: name.to_owned() })?;
         let script = Script::new(&profile.completion, &model, &prompt, body)?;
-        let request = match manner {
+        let (request, max_tokens) = match manner {
             // Nothing is said.
-            Manner::Embeddings(_) => Request { text_tokens: Some(0), ..script.request(Some(0)) },
-            _ => script.request(max_tokens),
+            Manner::Embeddings(_) => (Request { text_tokens: Some(0), ..script.request(None) }, Some(0)),
+            _ => (script.request(max_tokens), max_tokens),
         };
-        Ok(Asked { model, max_tokens, stream, choices, script, request, manner })
+        Ok(Asked { model, stream, choices, max_tokens, script, request, manner })
     }
 }
 
@@ -100,10 +100,10 @@ impl Ask<'_> {
 pub(crate) struct Asked {
     pub(crate) model: Arc<str>,
     pub(crate) stream: bool,
-    /// The caller's limit to each choice.
-    pub(crate) max_tokens: Option<u32>,
     /// How many answers there are to be, at least 1.
     pub(crate) choices: u32,
+    /// How many tokens each may have; none where its caller does not say.
+    pub(crate) max_tokens: Option<u32>,
     /// What the relay must know to decide.
     pub(crate) request: Request,
     script: Script,

@@ -49,6 +49,8 @@ fn gap() -> impl Strategy<Value = Duration> {
         6 => (0..20_000_000_000_u64).prop_map(Duration::from_nanos),
         2 => (0..200_000_000_000_u64).prop_map(Duration::from_nanos),
         1 => (0..200_000_u64).prop_map(Duration::from_secs),
+        // Onto the very ends of windows.
+        1 => prop::sample::select(&[20, 30, 60, 24 * 60 * 60][..]).prop_map(Duration::from_secs),
     ]
 }
 
