@@ -58,7 +58,7 @@ impl RawProfile {
         let Faults { faults, phases, listener } = faults(self.fault, self.phase, &keys, &models)?;
         Ok(Profile {
             // Whoever read it has it.
-            toml: Arc::default(),
+            toml: super::source::Source::default(),
             name: self.name.unwrap_or_else(|| "unnamed".to_owned()),
             dialect: self.dialect.map_or(Ok(Dialect::default()), dialect)?,
             seed: self.seed.unwrap_or(1),
