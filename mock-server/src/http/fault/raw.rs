@@ -76,12 +76,18 @@ impl Raw {
     }
 
     async fn write(&mut self, out: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
+        if self.alteration.struck == 0 && self.alteration.head != Head::Never {
+            self.attempt.fault_ended(FaultOutcome::Played);
+        }
         self.write_head(out).await?;
         let Self { attempt, production, alteration, .. } = self;
         let Alteration { framing, pieces, ending, struck, .. } = alteration;
         for (number, piece) in pieces.iter().enumerate() {
             if let Some(production) = production {
                 poll_fn(|cx| production.poll_token(piece.token, attempt, cx)).await;
+            }
+            if number >= *struck {
+                attempt.fault_ended(FaultOutcome::Played);
             }
             let is_last = number + 1 == pieces.len() && *ending == Ending::Close;
             attempt.written(if is_last { Part::Last } else { Part::Early });

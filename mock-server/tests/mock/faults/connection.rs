@@ -89,13 +89,9 @@ fn a_fault_in_the_body_comes_when_that_part_of_the_body_is_due() {
              latency.first_token = { dist = \"fixed\", value = \"300ms\" }
              latency.inter_token = { dist = \"fixed\", value = \"100ms\" }",
         );
-        for (fault, first, last) in
-            [("truncate=3c", 300, 500), ("reset", 0, 0), ("error-event", 300, 700), ("truncate=0c", 300, 300)]
-        {
-            let start = now();
+        for (fault, first, last) in [("truncate=3c", 300, 500), ("error-event", 300, 700), ("truncate=0c", 300, 300)] {
             let (at, _) = instants(&server, &chat(&format!("x-mock-fault: {fault}\r\n"), ",\"stream\":true")).await;
-            let seen = (at.first().copied().unwrap_or(0), at.last().copied().unwrap_or(0));
-            assert_eq!((seen, (now() - start).as_millis() as u64 >= 300), ((first, last), true), "{fault}");
+            assert_eq!((at.first(), at.last()), (Some(&first), Some(&last)), "{fault}");
         }
     });
 }
