@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use relaybench_clock::sleep;
-use relaybench_mock::{Entry, Ledger, MockRelay, MockServer, memory};
+use relaybench_mock::{Entry, Ledger, MockRelay, MockServer};
 
 use crate::client::{ApiKey, Catalog, Client, Error, Policy, TransportKind, connector};
 use crate::target::Live;
