@@ -21,7 +21,7 @@ impl Need {
     /// relay's estimate, which here is never too low, so that no answer uses more than it reserved.
     pub(super) fn of(asked: &Asked, term: &Term, draws: Draws) -> Self {
         let assumed = term.profile.limits.as_ref().map_or(0, |limits| limits.assumed_completion_tokens);
-        let estimated = || completion_length(&term.profile, asked.request, draws).0.max(assumed);
+        let estimated = || completion_length(&term.profile, &asked.request, draws).0.max(assumed);
         let each = asked.max_tokens.unwrap_or_else(estimated);
         let prompt_tokens = u64::from(asked.request.prompt_tokens);
         Self { prompt_tokens, tokens: prompt_tokens + u64::from(each) * u64::from(asked.choices) }
