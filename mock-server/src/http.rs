@@ -3,13 +3,15 @@
 mod admin;
 mod attempt;
 mod body;
-mod chat;
 pub(crate) mod connection;
 mod fault;
+mod generation;
+mod limited;
 pub(crate) mod listen;
 mod overrides;
 mod production;
 mod response;
+mod route;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,14 +19,14 @@ use std::sync::Arc;
 use hyper::header::CONTENT_TYPE;
 use hyper::http::HeaderValue;
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response};
+use hyper::{Request, Response};
 
 use self::attempt::Attempt;
 use self::body::AnswerBody;
 pub(crate) use self::connection::Protocol;
 use self::connection::{Caller, RequestBody};
 use self::fault::Played;
-use crate::relay::Refusal;
+use self::route::{Route, route};
 use crate::server::Shared;
 
 /// Ends the connection without an answer.
@@ -53,33 +55,20 @@ async fn respond(server: Arc<Shared>, caller: &Caller, head: &Parts, body: Reque
     }
     let term = server.term();
     let arrived = term.elapsed();
+    let of_profile = term.profile.dialect;
+    let attempt = |term, dialect| Attempt::new(term, dialect, connection, arrived, &head.headers);
     match route(&head.method, head.uri.path()) {
-        Ok(Route::Chat) => chat::answer(Attempt::new(term, connection, arrived, &head.headers), head, body).await,
-        Ok(Route::Models) => Ok(response::models(Attempt::new(term, connection, arrived, &head.headers), head)),
+        Ok(Route::Generation(generation)) => {
+            let attempt = attempt(term, generation.endpoint.dialect(of_profile));
+            generation::answer(attempt, generation, head, body).await
+        }
+        Ok(Route::Models) => Ok(response::models(attempt(term, of_profile), head, None)),
+        Ok(Route::Model(id)) => Ok(response::models(attempt(term, of_profile), head, Some(id))),
         Ok(Route::Health) => {
             let mut healthy = Response::new(AnswerBody::unrecorded(b"ok\n".to_vec()));
             healthy.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
             Ok(healthy)
         }
         Err(refusal) => Ok(response::unrouted(&term, refusal, head)),
-    }
-}
-
-enum Route {
-    Chat,
-    Models,
-    Health,
-}
-
-fn route(method: &Method, path: &str) -> Result<Route, Refusal> {
-    let (allowed, route) = match path {
-        "/v1/chat/completions" => (Method::POST, Route::Chat),
-        "/v1/models" => (Method::GET, Route::Models),
-        "/healthz" => (Method::GET, Route::Health),
-        _ => return Err(Refusal::RouteUnknown),
-    };
-    match *method == allowed {
-        true => Ok(route),
-        false => Err(Refusal::MethodWrong { allowed: if allowed == Method::POST { "POST" } else { "GET" } }),
     }
 }

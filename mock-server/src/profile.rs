@@ -18,6 +18,7 @@
 //! | `completion.chunk_tokens` | distribution of the length of a stream's chunks, in whole tokens from 1 to a million. The first chunk has one token, the last what is left; each is sent when its last token is due | fixed, 1 |
 //! | `completion.counting` | [how tokens are counted](#tokens): `"approximate"` · `"exact"`, in a build with the feature `exact-tokens` | `"approximate"` |
 //! | `capacity` | what the load does: see [capacity models](#capacity-models) | `model = "none"` |
+//! | `limits` | how much each may ask for: see [rate limits](#rate-limits) | no limits |
 //! | `limits.body_bytes` | longest request body; beyond it the answer is 413 | `1048576` |
 //! | `burst` | array of tables: times at which callers are turned away with 429, at once | none |
 //! | `….every` | from the beginning of one burst to that of the next | |
@@ -64,6 +65,44 @@
 //! A place is free at the instant at which its request was to end, however late the caller reads, or when the caller goes away; the
 //! others then move up. In a batch a place that becomes free during a step is filled when the next one begins. A request that hangs
 //! holds its place until its caller goes away, for an hour at most. A saturated batch gives `max_batch / step` tokens a second, less what prefill takes.
+//!
+//! # Rate limits
+//!
+//! | key | meaning | default |
+//! |---|---|---|
+//! | `limits.requests_per_minute`, `limits.requests_per_day` | attempts: a whole number from 1 to 1000000000000 | no limit |
+//! | `limits.tokens_per_minute`, `limits.tokens_per_day` | tokens of prompts and completions together: a whole number from 1 to 1000000000000 | no limit |
+//! | `limits.concurrency` | how many are answered at once: a whole number from 1 | no limit |
+//! | `limits.window` | [by which rule](#windows) the limits over a period are kept: `"bucket"` · `"fixed"` · `"sliding"` | `"bucket"` |
+//! | `limits.per` | who has limits of their own: `["key", "model"]`, one of the two, or `[]`, where all share them | `["key", "model"]` |
+//! | `limits.assumed_completion_tokens` | what is reserved for a completion without `max_tokens`: so many, or as many as it has, where these are more | `256` |
+//! | `limits.models."gpt-4o"` | table: other figures for one model, of the five above | |
+//! | `limits.key` | array of tables: other figures for one key; they come before those of a model | |
+//! | `….place` | which key: its place in `auth.keys`, from 1 | |
+//!
+//! Limits come before bursts, faults and capacity. An attempt is admitted when it is good, of a good key, asks for a model that
+//! exists, and finds room in all limits. It uses a request, whatever befalls it then, and reserves the tokens of its prompt and
+//! `max_tokens`. What it does not use of these is given back when it ends, as if it had never been reserved: a completion uses its
+//! usage; a caller who leaves has used the prompt, once it was its turn, and what was sent; whatever fails has used none. Whom a limit
+//! refuses has used nothing. A caller who is refused for several reasons reads the one that lasts longest.
+//!
+//! Every answer to whoever was admitted or refused says how far the limits are used up at that instant: a whole answer when what it
+//! did not use is given back, a stream while it is reserved. The others, such as a 401 or an unknown model, concern no limit. Where a
+//! burst turns away, the requests count as used up by others for as long as its answer says.
+//!
+//! What a limit refuses is a 429 whose `retry-after-ms` is exact: a retry after it is admitted, and one a millisecond before is not,
+//! as long as nobody else comes and nothing is given back. Whoever asks for more tokens than the limit, or is one too many at once,
+//! is told no wait.
+//!
+//! ## Windows
+//!
+//! | `limits.window` | how much there is | at most, in any period |
+//! |---|---|---|
+//! | `"bucket"` | the limit, refilled evenly: the limit in a period | twice the limit |
+//! | `"fixed"` | the limit in each period, one after the other from the profile's start | twice the limit, around the turn of two |
+//! | `"sliding"` | the limit, less what was used in the period that ends now | the limit |
+//!
+//! A sliding window keeps 24 bytes for each attempt in it. A caller's account is kept until all is as if it had never come.
 //!
 //! # Phases
 //!
@@ -141,6 +180,7 @@ mod capacity;
 mod completion;
 mod distribution;
 mod fault;
+mod limits;
 mod raw;
 mod source;
 mod window;
@@ -148,6 +188,7 @@ mod window;
 pub(crate) use completion::{Completion, Source};
 pub use fault::{FaultKind, FaultName, ListenerFault, NoFault, Outcome, Place};
 pub(crate) use fault::{FaultRule, ListenerRule};
+pub(crate) use limits::{Caps, LimitWindow, Limits};
 
 use std::fmt;
 use std::str::FromStr;
@@ -184,6 +225,8 @@ pub struct Profile {
     pub(crate) capacity: Capacity,
     pub(crate) completion: Completion,
     pub(crate) body_limit: usize,
+    /// None where nothing is limited.
+    pub(crate) limits: Option<Limits>,
     pub(crate) bursts: Vec<Burst>,
     pub(crate) faults: Vec<FaultRule>,
     pub(crate) phases: Vec<Phase>,
@@ -212,6 +255,11 @@ impl Profile {
     /// The models that exist, in the profile's order.
     pub fn models(&self) -> impl ExactSizeIterator<Item = &str> {
         self.models.iter().map(|model| &**model)
+    }
+
+    /// The model of this name, if there is one.
+    pub(crate) fn model(&self, name: &str) -> Option<Arc<str>> {
+        self.models.iter().find(|model| &***model == name).map(Arc::clone)
     }
 
     /// What all randomness starts from.

@@ -13,11 +13,12 @@
 mod behaviour;
 mod capacity;
 mod faults;
+pub mod limits;
 mod pace;
 mod refusal;
 mod window;
 
-pub use behaviour::{Decided, Decision, Delay, Demand, Finish, Request, Stay, decide};
+pub use behaviour::{Decided, Decision, Delay, Demand, Finish, Request, Stay, completion_length, decide};
 pub(crate) use faults::refuses_all;
 pub use faults::{Tally, Welcome, welcome};
 pub use pace::{Pace, Told};

@@ -8,13 +8,16 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use hyper::header::HeaderName;
 
+use super::limited::{Limited, Need, Service};
 use super::overrides::Overrides;
 use crate::draw::{self, Draws};
 use crate::ledger::{Ending, Entry, FaultOutcome, PlannedFault};
 use crate::profile::{FaultKind, Keys, Outcome};
+use crate::relay::limits::{Caller, Standing};
 use crate::relay::{Arrival, Decided, Decision, Demand, Grant, Plan, Progress, Refusal, Request, Ticket, decide};
 use crate::server::Term;
 use crate::wire::dialect::Dialect;
+use crate::wire::endpoint::Asked;
 use crate::wire::identity::Identity;
 use crate::wire::openai::error::masked;
 
@@ -29,6 +32,9 @@ pub(super) const LONGEST_HANG: Duration = Duration::from_secs(3600);
 #[derive(Debug)]
 pub(crate) struct Attempt {
     term: Arc<Term>,
+    dialect: Dialect,
+    /// How many answers its caller gets.
+    choices: u32,
     entry: Entry,
     is_hang: bool,
     /// It is not its turn yet.
@@ -36,6 +42,8 @@ pub(crate) struct Attempt {
     /// The caller said which try it is.
     counts_tries: bool,
     ticket: Option<Ticket>,
+    /// None where nothing is limited, and as long as nobody knows who calls.
+    limited: Option<Box<Limited>>,
     /// What befalls it, which is rare.
     fault: Option<Box<Befallen>>,
 }
@@ -49,7 +57,7 @@ struct Befallen {
 }
 
 impl Attempt {
-    pub(crate) fn new(term: Arc<Term>, connection: u32, arrived: Duration, headers: &HeaderMap) -> Box<Self> {
+    pub(crate) fn new(term: Arc<Term>, dialect: Dialect, connection: u32, arrived: Duration, headers: &HeaderMap) -> Box<Self> {
         let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let retry_count = text(&RETRY_COUNT).and_then(|count| count.trim().parse().ok());
         let entry = Entry {
@@ -62,11 +70,14 @@ impl Attempt {
         };
         Box::new(Self {
             term,
+            dialect,
+            choices: 1,
             entry,
             is_hang: false,
             is_waiting: false,
             counts_tries: retry_count.is_some(),
             ticket: None,
+            limited: None,
             fault: None,
         })
     }
@@ -77,7 +88,7 @@ impl Attempt {
 
     /// Whose errors and headers its caller reads.
     pub(crate) fn dialect(&self) -> Dialect {
-        self.term.profile.dialect
+        self.dialect
     }
 
     /// What it asked for; empty as long as that is not known to exist.
@@ -91,15 +102,20 @@ impl Attempt {
         Duration::from_nanos(self.entry.arrived_ns).saturating_sub(self.term.since_server_start(Duration::ZERO))
     }
 
-    /// Who may call: the holder of a bearer token that the profile accepts.
-    pub(crate) fn authorize(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        match (&self.term.profile.keys, bearer(headers)) {
-            (_, None) => Err(Refusal::KeyMissing),
-            (Keys::Only(keys), Some(token)) if !keys.iter().any(|key| key == token) => {
-                Err(Refusal::KeyWrong { masked: masked(token) })
+    /// Who may call: the holder of a key that the profile accepts.
+    pub(crate) fn authorize(&mut self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let key = key(headers).ok_or(Refusal::KeyMissing)?;
+        let place = match &self.term.profile.keys {
+            Keys::Any => None,
+            Keys::Only(keys) => {
+                let place = keys.iter().position(|known| known == key);
+                Some(place.ok_or_else(|| Refusal::KeyWrong { masked: masked(key) })?)
             }
-            _ => Ok(()),
+        };
+        if self.term.has_limits() {
+            self.limited = Some(Box::new(Limited::new(Caller::new(key, place))));
         }
+        Ok(())
     }
 
     /// The randomness that belongs to this attempt. Callers who name their requests and count their tries get the same for the
@@ -120,9 +136,47 @@ impl Attempt {
     }
 
     /// The request was read, and the model exists.
-    pub(crate) fn asked(&mut self, model: &Arc<str>, stream: bool) {
-        self.entry.model = Some(Arc::clone(model));
-        self.entry.stream = stream;
+    pub(crate) fn asked(&mut self, asked: &Asked) {
+        self.entry.model = Some(Arc::clone(&asked.model));
+        self.entry.stream = asked.stream;
+        self.choices = asked.choices;
+    }
+
+    /// Reserves what it may use of its caller's limits, until it is [settled](Self::settle). Its model is known.
+    pub(super) fn admit(&mut self, need: impl FnOnce(&Term) -> Need) -> Result<(), Refusal> {
+        let Some(limited) = &mut self.limited else { return Ok(()) };
+        let model = self.term.profile.models.iter().position(|model| self.entry.model.as_ref() == Some(model));
+        limited.admit(&self.term, model.unwrap_or_default(), need(&self.term)).map_err(Refusal::LimitReached)
+    }
+
+    /// Gives back what it has not used of its caller's limits: from now on nothing more is.
+    pub(super) fn settle(&mut self) {
+        if let Some(limited) = &mut self.limited {
+            let is_served = self.entry.status == Some(200) && !self.is_waiting;
+            limited.settle(&self.term, if is_served { Service::Begun } else { Service::None });
+        }
+    }
+
+    /// Its caller was sent so many more tokens of each answer, or is about to be.
+    pub(super) fn sent(&mut self, tokens: u32) {
+        if let Some(limited) = &mut self.limited {
+            limited.sent(tokens.saturating_mul(self.choices));
+        }
+    }
+
+    /// A refusal in figures of the caller's limits, where it is one for now and there are such limits.
+    pub(super) fn in_its_limits(&mut self, refusal: Refusal) -> Refusal {
+        match (&refusal, &mut self.limited) {
+            (Refusal::RateLimited { retry_after }, Some(limited)) => {
+                limited.used_up_by_others(&self.term, *retry_after).map_or(refusal, Refusal::LimitReached)
+            }
+            _ => refusal,
+        }
+    }
+
+    /// How far its caller's limits are used up; empty where they do not concern it.
+    pub(super) fn standings(&self) -> Vec<Standing> {
+        self.limited.as_ref().map_or_else(Vec::new, |limited| limited.standings(&self.term))
     }
 
     /// What it gets, with its place in the relay if it is served.
@@ -199,7 +253,7 @@ impl Attempt {
         self.ticket = Some(ticket);
         self.entry.in_flight = in_flight;
         if let Plan::Completion { tokens, .. } = plan {
-            self.entry.tokens = tokens;
+            self.entry.tokens = tokens.saturating_mul(self.choices);
         }
         self.is_hang = matches!(plan, Plan::Hang);
         self.is_waiting = grant.is_none();
@@ -242,7 +296,7 @@ impl Attempt {
         let Progress { first, last, .. } = ready!(self.term.poll_tokens(ticket, number, cx));
         let first = first.unwrap_or(last);
         self.due_first(if self.entry.stream { first } else { last });
-        if number >= self.entry.tokens {
+        if number >= self.entry.tokens / self.choices {
             self.due_end(last);
         }
         Poll::Ready(if number == 1 { first } else { last })
@@ -283,17 +337,20 @@ impl Attempt {
     }
 }
 
+/// The caller's key: a bearer token, or what Anthropic's clients and Azure's send instead.
+pub(super) fn key(headers: &HeaderMap) -> Option<&str> {
+    const KEYS: [HeaderName; 2] = [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text(&hyper::header::AUTHORIZATION).and_then(|value| value.split_once(' '));
+    let bearer = bearer.and_then(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer").then_some(token));
+    bearer.or_else(|| KEYS.iter().find_map(text)).map(str::trim).filter(|key| !key.is_empty())
+}
+
 /// Whether more of an answer follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Early,
     Last,
-}
-
-/// The caller's key, if there is one.
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(hyper::header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).filter(|token| !token.is_empty())
 }
 
 impl Drop for Attempt {
@@ -304,6 +361,7 @@ impl Drop for Attempt {
         if let Some(ticket) = self.ticket.take() {
             self.term.leave(ticket);
         }
+        self.settle();
         self.entry.ending = match self.entry.end_written_ns {
             Some(_) => Ending::Served,
             None if self.term.common.is_stopping() => Ending::Stopped,

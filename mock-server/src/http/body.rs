@@ -12,7 +12,7 @@ use super::attempt::{Attempt, Part};
 use super::fault::{Altered, Piece};
 use super::production::Production;
 use crate::ledger::FaultOutcome;
-use crate::wire::openai::stream::Events;
+use crate::wire::events::Events;
 use crate::wire::reply::Reply;
 
 /// Chunks that are due together go out together, up to about this many bytes.
@@ -150,8 +150,10 @@ impl Streamed {
             chunk.reserve(512);
             self.events.write_chunk(&mut chunk);
             self.written += tokens;
+            self.attempt.sent(tokens);
         }
         if self.is_over() {
+            self.attempt.settle();
             self.events.write_end(&mut chunk);
         } else if chunk.is_empty() {
             return Poll::Pending;

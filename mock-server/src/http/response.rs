@@ -1,5 +1,6 @@
 //! Responses: status and headers around a body.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{CONTENT_TYPE, HeaderName};
@@ -28,33 +29,49 @@ const LEAST: usize = 6;
 
 /// A good answer, for which the relay took this long.
 pub(super) fn success(body: AnswerBody, dialect: Dialect, identity: &Identity, took: Duration) -> Response<AnswerBody> {
-    with_headers(body, headers(dialect, dialect.request_id(identity), took, JSON, KEPT))
+    with_headers(body, dialect, headers(dialect, dialect.request_id(identity), took, JSON, KEPT))
 }
 
 /// A stream, for whose beginning the relay took this long.
 pub(super) fn stream(body: AnswerBody, dialect: Dialect, identity: &Identity, took: Duration) -> Response<AnswerBody> {
-    with_headers(body, headers(dialect, dialect.request_id(identity), took, EVENT_STREAM, LEAST))
+    with_headers(body, dialect, headers(dialect, dialect.request_id(identity), took, EVENT_STREAM, LEAST))
 }
 
-fn with_headers(body: AnswerBody, headers: HeaderMap) -> Response<AnswerBody> {
+/// Says how far limits are used up as well.
+fn with_headers(body: AnswerBody, dialect: Dialect, mut headers: HeaderMap) -> Response<AnswerBody> {
+    let standings = body.recorded().map(Attempt::standings).unwrap_or_default();
+    if !standings.is_empty() {
+        dialect.write_limits(&standings, relaybench_clock::wall_now(), &mut headers);
+    }
     let mut response = Response::new(body);
     *response.headers_mut() = headers;
     response
 }
 
-/// The list of models, or why the caller may not see it.
-pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts) -> Response<AnswerBody> {
+/// The list of models, or the model of this name, or why the caller may not see it.
+pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts, id: Option<&str>) -> Response<AnswerBody> {
     let identity = Identity::new(attempt.draws(&[]));
-    if let Err(refusal) = attempt.authorize(&head.headers) {
-        return refused(attempt, head, &identity, refusal);
+    let profile = Arc::clone(&attempt.term().profile);
+    let body = attempt.authorize(&head.headers).and_then(|()| match id {
+        None => Ok(models::list(&profile)),
+        Some(id) => match profile.model(id) {
+            Some(model) => Ok(models::one(&model)),
+            None => Err(Refusal::ModelUnknown { model: id.to_owned() }),
+        },
+    });
+    match body {
+        Err(refusal) => refused(attempt, head, &identity, refusal),
+        Ok(body) => {
+            attempt.answered_at_once(200);
+            let dialect = attempt.dialect();
+            success(AnswerBody::whole(attempt, body), dialect, &identity, Duration::ZERO)
+        }
     }
-    attempt.answered_at_once(200);
-    let (body, dialect) = (models::body(&attempt.term().profile), attempt.dialect());
-    success(AnswerBody::whole(attempt, body), dialect, &identity, Duration::ZERO)
 }
 
 /// An error in answer to an attempt, at once.
 pub(super) fn refused(mut attempt: Box<Attempt>, head: &Parts, identity: &Identity, refusal: Refusal) -> Response<AnswerBody> {
+    let refusal = attempt.in_its_limits(refusal);
     if matches!(refusal, Refusal::Injected(_) | Refusal::InjectedHtml(_)) {
         attempt.fault_ended(FaultOutcome::Played);
     }
@@ -76,7 +93,8 @@ pub(super) fn failed(
     attempt_failed(attempt, error, request_id, took)
 }
 
-fn attempt_failed(attempt: Box<Attempt>, mut error: Reply, request_id: String, took: Duration) -> Response<AnswerBody> {
+fn attempt_failed(mut attempt: Box<Attempt>, mut error: Reply, request_id: String, took: Duration) -> Response<AnswerBody> {
+    attempt.settle();
     let (body, dialect) = (std::mem::take(&mut error.body), attempt.dialect());
     with_error(dialect, error, AnswerBody::whole(attempt, body), request_id, took)
 }
@@ -108,7 +126,7 @@ fn with_error(dialect: Dialect, error: Reply, body: AnswerBody, request_id: Stri
         true => HeaderMap::from_iter([(CONTENT_TYPE, content_type)]),
         false => headers(dialect, request_id, took, content_type, KEPT),
     };
-    let mut response = with_headers(body, headers);
+    let mut response = with_headers(body, dialect, headers);
     *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in error.headers {
         let value = HeaderValue::try_from(value).expect("an error's headers are printable");

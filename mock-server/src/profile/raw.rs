@@ -9,6 +9,7 @@ use super::capacity::{self, RawCapacity, RawLatency};
 use super::completion::RawCompletion;
 use super::distribution::Directory;
 use super::fault::{FaultRule, ListenerRule, RawFault, Rules};
+use super::limits::{self, RawLimits};
 use super::window::{RawBurst, RawPhase};
 use super::{CATALOG, Keys, Phase, Profile};
 use crate::config::{Problem, nearest};
@@ -43,18 +44,13 @@ struct RawAuth {
     keys: Option<Spanned<Vec<Spanned<String>>>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLimits {
-    body_bytes: Option<Spanned<usize>>,
-}
-
 impl RawProfile {
     /// `directory` is where the files that the profile names are.
     pub(super) fn valid(self, directory: Directory<'_>) -> Result<Profile, Problem> {
         let (latency, capacity) = capacity::valid(self.latency, self.capacity, directory)?;
         let models = models(self.models)?;
         let keys = keys(self.auth)?;
+        let limits = self.limits.unwrap_or_default();
         let Faults { faults, phases, listener } = faults(self.fault, self.phase, &keys, &models)?;
         Ok(Profile {
             // Whoever read it has it.
@@ -63,11 +59,12 @@ impl RawProfile {
             dialect: self.dialect.map_or(Ok(Dialect::default()), dialect)?,
             seed: self.seed.unwrap_or(1),
             completion: self.completion.unwrap_or_default().valid(&models, directory)?,
+            limits: limits::valid(&limits, &models, &keys)?,
             models,
             keys,
             latency,
             capacity,
-            body_limit: self.limits.and_then(|limits| limits.body_bytes).map_or(Ok(BODY_LIMIT), body_limit)?,
+            body_limit: limits.body_bytes.map_or(Ok(BODY_LIMIT), body_limit)?,
             bursts: self.burst.into_iter().map(|burst| burst.into_inner().valid()).collect::<Result<_, _>>()?,
             faults,
             phases,

@@ -141,12 +141,17 @@ fn turned_away(profile: &Profile, draws: Draws, now: Duration) -> Option<Refusal
 }
 
 fn completion(profile: &Profile, request: &Request<'_>, draws: Draws, now: Duration, fault: Option<FaultKind>) -> Demand {
+    let (tokens, finish) = completion_length(profile, request, draws);
+    let stay = if fault.is_some_and(FaultKind::outlasts_latency) { Stay::Longer } else { Stay::Latency };
+    Demand::Completion { tokens, finish, delay: delay(profile, request, draws, tokens, now), stay }
+}
+
+/// How many tokens the completion of a request has, and why it ends there.
+pub fn completion_length(profile: &Profile, request: &Request<'_>, draws: Draws) -> (u32, Finish) {
     let drawn = || profile.completion.tokens.draw_count(draws.uniform(Purpose::Tokens)).max(1);
     let wanted = request.text_tokens.unwrap_or_else(drawn);
     let tokens = request.max_tokens.map_or(wanted, |max| wanted.min(max));
-    let finish = if tokens < wanted { Finish::Length } else { Finish::Stop };
-    let stay = if fault.is_some_and(FaultKind::outlasts_latency) { Stay::Longer } else { Stay::Latency };
-    Demand::Completion { tokens, finish, delay: delay(profile, request, draws, tokens, now), stay }
+    (tokens, if tokens < wanted { Finish::Length } else { Finish::Stop })
 }
 
 fn delay(profile: &Profile, request: &Request<'_>, draws: Draws, tokens: u32, now: Duration) -> Delay {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::limits::LimitReached;
+
 /// Why an attempt gets an error. No variant holds a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -41,6 +43,8 @@ pub enum Refusal {
         /// How long to stay away.
         retry_after: Duration,
     },
+    /// Turned away by a limit of the caller's own.
+    LimitReached(LimitReached),
     /// Turned away because too many are being served or wait.
     TooManyInFlight,
     /// A failure under load.

@@ -1,6 +1,6 @@
 //! Whose errors, headers and events are spoken. Nobody outside of `wire` tells one dialect from another.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hyper::HeaderMap;
 use hyper::http::HeaderValue;
@@ -9,6 +9,7 @@ use super::identity::Identity;
 use super::reply::{Reply, Subject};
 use super::{anthropic, azure, cloudflare, groq, litellm, one_api, openai, openrouter};
 use crate::relay::Refusal;
+use crate::relay::limits::Standing;
 
 /// A dialect, by the provider or the software that speaks it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,6 +64,20 @@ impl Dialect {
         }
     }
 
+    /// Appends the headers that say how far limits are used up, of which there is at least one.
+    /// `wall` is the time of day.
+    pub(crate) fn write_limits(self, standings: &[Standing], wall: SystemTime, headers: &mut HeaderMap) {
+        match self {
+            // What hands on answers hands on these.
+            Self::OpenAi | Self::LiteLlm | Self::OneApi => openai::limits::write_headers(standings, headers),
+            Self::Azure => azure::write_limits(standings, headers),
+            Self::Anthropic => anthropic::write_limits(standings, wall, headers),
+            Self::Groq => groq::write_limits(standings, headers),
+            Self::OpenRouter => openrouter::write_limits(standings, wall, headers),
+            Self::Cloudflare => {}
+        }
+    }
+
     /// What a caller reads who is refused, or for whom something failed.
     pub(crate) fn error(self, refusal: Refusal, subject: Subject<'_>) -> Reply {
         if let Refusal::InjectedHtml(status) = refusal {
@@ -91,17 +106,14 @@ impl Dialect {
         }
     }
 
-    /// The event that tells of an error after a stream of chat began. `beginning` is what all its events begin with, up to their
-    /// delta. The stream ends with it.
-    pub(crate) fn write_error_event(self, beginning: &[u8], error: &Reply, out: &mut Vec<u8>) {
-        match self {
-            Self::OpenRouter => return openrouter::write_error_event(beginning, error, out),
-            Self::Anthropic => out.extend_from_slice(b"event: error\n"),
-            _ => {}
-        }
-        out.extend_from_slice(b"data: ");
-        out.extend_from_slice(&error.body);
-        out.extend_from_slice(b"\n\n");
+    /// Whether an error in mid-stream is a chunk like the others, with the error beside its choices.
+    pub(super) fn tells_errors_in_chunks(self) -> bool {
+        self == Self::OpenRouter
+    }
+
+    /// Whether the event that tells of an error in mid-stream has a name.
+    pub(super) fn names_error_events(self) -> bool {
+        self == Self::Anthropic
     }
 
     /// The comment that a stream sends while there is nothing to say, and after what time it is sent, again and again.

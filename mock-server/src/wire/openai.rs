@@ -1,21 +1,24 @@
-//! The OpenAI dialect: chat completions, streamed or not, the list of models, and errors.
+//! The OpenAI dialect: whatever is generated, streamed or not, the models, and errors.
 
 pub(crate) mod completion;
+pub(crate) mod embeddings;
 pub(crate) mod error;
+pub(crate) mod limits;
 pub(crate) mod models;
 pub(crate) mod request;
-pub(crate) mod script;
+pub(crate) mod responses;
 pub(crate) mod stream;
+pub(crate) mod text;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::HeaderMap;
 use hyper::header::HeaderName;
 use hyper::http::HeaderValue;
 
-use super::identity::{Identity, letters};
-use super::write_string;
+use super::answer::{Answer, Usage};
+use super::identity::letters;
+use super::{write_number, write_string};
 use crate::draw;
 use crate::relay::Finish;
 
@@ -32,28 +35,11 @@ pub(super) fn write_headers(request_id: HeaderValue, took: Duration, headers: &m
     headers.insert(OPENAI_VERSION, VERSION);
 }
 
-/// What all chunks of an answer, and the whole one, have in common.
-#[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) identity: Identity,
-    /// When it was begun, since 1970.
-    pub(crate) created: Duration,
-    /// As the profile spells it.
-    pub(crate) model: Arc<str>,
-    pub(crate) usage: Usage,
-    pub(crate) finish: Finish,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Usage {
-    pub(crate) prompt_tokens: u32,
-    pub(crate) completion_tokens: u32,
-}
-
 impl Answer {
     /// `"id":…,"object":…,"created":…,"model":…`: how every object begins.
-    fn write_head(&self, object: &str, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"id\":\"chatcmpl-");
+    fn write_head(&self, prefix: &str, object: &str, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"id\":\"");
+        out.extend_from_slice(prefix.as_bytes());
         self.identity.write_answer_letters(out);
         out.extend_from_slice(b"\",\"object\":\"");
         out.extend_from_slice(object.as_bytes());
@@ -88,8 +74,4 @@ impl Usage {
         write_number(u64::from(self.prompt_tokens) + u64::from(self.completion_tokens), out);
         out.push(b'}');
     }
-}
-
-fn write_number(number: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }

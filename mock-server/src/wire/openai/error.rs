@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::limits::{self, Words};
 use crate::relay::Refusal;
 use crate::wire::Enveloped;
 use crate::wire::reply::{Reply, Subject};
@@ -42,7 +43,8 @@ impl WireError {
                 404,
                 "unknown_url",
                 format!(
-                    "Invalid URL ({method} {path}). The routes are POST /v1/chat/completions, GET /v1/models and GET /healthz."
+                    "Invalid URL ({method} {path}). The routes are POST /v1/chat/completions, /v1/completions, /v1/embeddings, \
+                     /v1/messages and /v1/responses, GET /v1/models, /v1/models/{{id}} and /healthz."
                 ),
             ),
             Refusal::MethodWrong { allowed } => {
@@ -66,6 +68,10 @@ impl WireError {
                 let wait = go_duration(retry_after);
                 let message = format!("Rate limit reached for {model} on requests per min (RPM). Please try again in {wait}.");
                 Self { retry_after: Some(retry_after), ..Self::other(429, "requests", Some("rate_limit_exceeded"), message) }
+            }
+            Refusal::LimitReached(reached) => {
+                let Words { kind, message, wait } = limits::words(reached, model);
+                Self { retry_after: wait, ..Self::other(429, kind, Some("rate_limit_exceeded"), message) }
             }
             Refusal::TooManyInFlight => Self::other(
                 429,

@@ -1,4 +1,4 @@
-//! The answer to `POST /v1/chat/completions`.
+//! The answer to whoever asks for something to be made: read, decided, waited for, written.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,34 +10,45 @@ use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response};
 
 use super::Cut;
-use super::attempt::{Attempt, LONGEST_HANG, bearer};
+use super::attempt::{Attempt, LONGEST_HANG, key};
 use super::body::AnswerBody;
 use super::connection::RequestBody;
+use super::limited::Need;
 use super::overrides::Overrides;
 use super::production::Production;
 use super::response;
 use crate::draw::Draws;
-use crate::profile::Profile;
 use crate::relay::{Finish, Grant, Pace, Plan, Refusal, Request, Timing};
+use crate::wire::answer::{Answer, Usage};
 use crate::wire::chunks::Chunks;
+use crate::wire::endpoint::{Asked, Endpoint, Written};
 use crate::wire::identity::Identity;
-use crate::wire::openai::request::ChatRequest;
-use crate::wire::openai::script::Script;
-use crate::wire::openai::stream::{Events, UsageChunk};
-use crate::wire::openai::{Answer, Usage, completion};
 
-pub(super) async fn answer(mut attempt: Box<Attempt>, head: &Parts, body: RequestBody) -> Result<Response<AnswerBody>, Cut> {
+/// What is to be made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Generation<'a> {
+    pub(super) endpoint: Endpoint,
+    /// The model, where the path names it.
+    pub(super) deployment: Option<&'a str>,
+}
+
+pub(super) async fn answer(
+    mut attempt: Box<Attempt>,
+    generation: Generation<'_>,
+    head: &Parts,
+    body: RequestBody,
+) -> Result<Response<AnswerBody>, Cut> {
     if let Err(refusal) = attempt.authorize(&head.headers) {
         let identity = Identity::new(attempt.draws(&[]));
         return Ok(response::refused(attempt, head, &identity, refusal));
     }
     let entered = match read(body, attempt.term().profile.body_limit).await {
         // The body is dropped here, so that whoever waits does not hold it.
-        Ok(body) => enter(&mut attempt, &head.headers, &body),
+        Ok(body) => enter(&mut attempt, generation, &head.headers, &body),
         Err(Unread::TooLarge(refusal)) => Err((Identity::new(attempt.draws(&[])), refusal)),
         Err(Unread::CallerLeft) => return Err(Cut),
     };
-    let (asked, plan, grant) = match entered {
+    let (asked, draws, plan, grant) = match entered {
         Ok(entered) => entered,
         Err((identity, refusal)) => {
             attempt.may_refuse().await;
@@ -59,8 +70,8 @@ pub(super) async fn answer(mut attempt: Box<Attempt>, head: &Parts, body: Reques
     let due = production.token(awaited, &mut attempt).await;
     let took = due.saturating_sub(attempt.arrived());
     Ok(match outcome {
-        Outcome::Overloaded => response::failed(attempt, head, &Identity::new(asked.draws), Refusal::Overloaded, took),
-        Outcome::Completion { tokens, finish } => asked.completed(attempt, production, created, (tokens, finish), took),
+        Outcome::Overloaded => response::failed(attempt, head, &Identity::new(draws), Refusal::Overloaded, took),
+        Outcome::Completion { tokens, finish } => completed(attempt, asked, draws, production, created, (tokens, finish), took),
     })
 }
 
@@ -71,63 +82,53 @@ enum Outcome {
     Overloaded,
 }
 
-/// What was asked for.
-struct Asked {
-    draws: Draws,
-    model: Arc<str>,
-    script: Script,
-    prompt_tokens: u32,
-    usage: UsageChunk,
-}
-
 /// Reads the request, decides, and takes the attempt's place; or why it has none.
-fn enter(attempt: &mut Attempt, headers: &HeaderMap, body: &[u8]) -> Result<(Asked, Plan, Option<Grant>), (Identity, Refusal)> {
-    let read = ChatRequest::parse(body).and_then(|request| {
-        let profile = &attempt.term().profile;
-        let model = model(profile, &request.model)?;
-        let script = Script::new(&profile.completion, &model, &request, body)?;
-        Ok((request, model, script))
-    });
-    if let Ok((request, model, _)) = &read {
-        attempt.asked(model, request.stream == Some(true));
+fn enter(
+    attempt: &mut Attempt,
+    generation: Generation<'_>,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<(Asked, Draws, Plan, Option<Grant>), (Identity, Refusal)> {
+    let asked = generation.endpoint.read(body, generation.deployment, &attempt.term().profile);
+    if let Ok(asked) = &asked {
+        attempt.asked(asked);
     }
     let draws = attempt.draws(body);
     let refused = |refusal| (Identity::new(draws), refusal);
-    let (request, model, script) = read.map_err(refused)?;
+    let asked = asked.map_err(refused)?;
     let overrides = Overrides::read(headers, body).map_err(refused)?;
-    let facts = Request { key: bearer(headers).unwrap_or_default(), model: &model, ..script.request(request.max_tokens()) };
-    let prompt_tokens = facts.prompt_tokens;
-    let (plan, grant) = attempt.decide(facts, overrides, draws).map_err(refused)?;
-    let usage = if request.wants_usage() { UsageChunk::Included } else { UsageChunk::Omitted };
-    Ok((Asked { draws, model, script, prompt_tokens, usage }, plan, grant))
+    attempt.admit(|term| Need::of(&asked, term, draws)).map_err(refused)?;
+    let request = Request { key: key(headers).unwrap_or_default(), model: &asked.model, ..asked.request };
+    let (plan, grant) = attempt.decide(request, overrides, draws).map_err(refused)?;
+    Ok((asked, draws, plan, grant))
 }
 
-impl Asked {
-    /// The answer, or its beginning, which is due.
-    fn completed(
-        self,
-        attempt: Box<Attempt>,
-        production: Production,
-        created: Duration,
-        (tokens, finish): (u32, Finish),
-        took: Duration,
-    ) -> Response<AnswerBody> {
-        let usage = Usage { prompt_tokens: self.prompt_tokens, completion_tokens: tokens };
-        let answer = Answer { identity: Identity::new(self.draws), created, model: self.model, usage, finish };
-        let content = self.script.content(self.draws, tokens);
-        let dialect = attempt.dialect();
-        if attempt.is_stream() {
-            let chunks = Chunks::new(&attempt.term().profile.completion.chunk_tokens, self.draws);
-            let events = Events::new(&answer, content, chunks, self.usage);
-            return response::stream(AnswerBody::stream(attempt, events, production), dialect, &answer.identity, took);
+/// The answer, or its beginning, which is due.
+fn completed(
+    mut attempt: Box<Attempt>,
+    asked: Asked,
+    draws: Draws,
+    production: Production,
+    created: Duration,
+    (tokens, finish): (u32, Finish),
+    took: Duration,
+) -> Response<AnswerBody> {
+    let completion_tokens = tokens.saturating_mul(asked.choices);
+    let usage = Usage { prompt_tokens: asked.request.prompt_tokens, completion_tokens };
+    let answer = Answer { identity: Identity::new(draws), created, model: Arc::clone(&asked.model), usage, finish };
+    let profile = &attempt.term().profile;
+    let chunks = Chunks::new(&profile.completion.chunk_tokens, draws);
+    let (written, dialect) = (asked.written(&answer, tokens, draws, chunks, profile.seed), attempt.dialect());
+    match written {
+        Written::Stream(events) => {
+            response::stream(AnswerBody::stream(attempt, events, production), dialect, &answer.identity, took)
         }
-        response::success(AnswerBody::whole(attempt, completion::body(&answer, content)), dialect, &answer.identity, took)
+        Written::Whole(bytes) => {
+            attempt.sent(tokens);
+            attempt.settle();
+            response::success(AnswerBody::whole(attempt, bytes), dialect, &answer.identity, took)
+        }
     }
-}
-
-fn model(profile: &Profile, name: &str) -> Result<Arc<str>, Refusal> {
-    let found = profile.models.iter().find(|model| &***model == name);
-    found.cloned().ok_or_else(|| Refusal::ModelUnknown { model: name.to_owned() })
 }
 
 enum Unread {
