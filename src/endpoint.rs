@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use relaybench_clock::sleep;
-use relaybench_mock::{Entry, Ledger, MockRelay, MockServer, memory};
+use relaybench_mock::{Entry, Ledger, MockRelay, MockServer};
 
 use crate::client::{ApiKey, Catalog, Client, Error, Policy, TransportKind, connector};
 use crate::target::Live;
@@ -84,12 +84,5 @@ impl Endpoint {
 }
 
 fn in_memory(server: MockServer) -> connector::Connector {
-    /// What TCP buffers in each direction, by default, on the systems we know.
-    const BUFFER_BYTES: usize = 64 * 1024;
-    let dial = move || {
-        let (near, far) = memory::pair(BUFFER_BYTES);
-        tokio::spawn(server.serve_connection(far));
-        Ok(near)
-    };
-    connector::memory(dial, Duration::ZERO)
+    connector::memory(move || server.connect(), Duration::ZERO)
 }

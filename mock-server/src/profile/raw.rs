@@ -54,7 +54,7 @@ impl RawProfile {
         let limits = self.limits.unwrap_or_default();
         Ok(Profile {
             // Whoever read it has it.
-            toml: Arc::default(),
+            toml: super::source::Source::default(),
             name: self.name.unwrap_or_else(|| "unnamed".to_owned()),
             dialect: self.dialect.map_or(Ok(Dialect::default()), dialect)?,
             seed: self.seed.unwrap_or(1),
