@@ -12,6 +12,7 @@ mod embedded;
 mod exact;
 mod golden;
 mod ledger;
+mod limits;
 mod phases;
 mod profiles;
 mod queueing;
