@@ -12,6 +12,7 @@ pub(crate) mod events;
 mod fields;
 mod groq;
 pub(crate) mod identity;
+mod limits;
 mod litellm;
 mod one_api;
 pub(crate) mod openai;

@@ -40,7 +40,7 @@ pub(super) fn stream(body: AnswerBody, dialect: Dialect, identity: &Identity, to
 fn with_headers(body: AnswerBody, dialect: Dialect, mut headers: HeaderMap) -> Response<AnswerBody> {
     let standings = body.attempt().map(Attempt::standings).unwrap_or_default();
     if !standings.is_empty() {
-        dialect.write_limits(&standings, &mut headers);
+        dialect.write_limits(&standings, relaybench_clock::wall_now(), &mut headers);
     }
     let mut response = Response::new(body);
     *response.headers_mut() = headers;

@@ -3,13 +3,16 @@
 pub(super) mod messages;
 
 use std::borrow::Cow;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use hyper::HeaderMap;
 use hyper::http::HeaderValue;
 use serde::Serialize;
 
+use super::limits::{Names, in_thousands, scarcest, write};
 use super::openai::error::WireError;
-use super::reply::{Reply, Subject};
+use super::reply::{Reply, Subject, seconds};
+use crate::relay::limits::{LimitReached, Period, Resource, Standing};
 use crate::relay::{Invalid, Refusal};
 
 const OVERLOADED: u16 = 529;
@@ -18,6 +21,43 @@ pub(super) fn write_headers(request_id: HeaderValue, headers: &mut HeaderMap) {
     headers.insert("request-id", request_id);
     headers.insert("anthropic-organization-id", HeaderValue::from_static("00000000-0000-4000-8000-000000000000"));
 }
+
+/// Resets are times of day. The tokens are those of prompt and answer together.
+pub(super) fn write_limits(standings: &[Standing], wall: SystemTime, headers: &mut HeaderMap) {
+    const REQUESTS: Names =
+        ["anthropic-ratelimit-requests-limit", "anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"];
+    const TOKENS: Names =
+        ["anthropic-ratelimit-tokens-limit", "anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset"];
+    for (resource, names) in [(Resource::Requests, REQUESTS), (Resource::Tokens, TOKENS)] {
+        if let Some(standing) = scarcest(standings, resource) {
+            write(standing, names, |reset| timestamp(wall + reset), headers);
+        }
+    }
+}
+
+/// RFC 3339, in whole seconds, rounded up.
+fn timestamp(wall: SystemTime) -> String {
+    let seconds = seconds(wall.duration_since(UNIX_EPOCH).unwrap_or_default());
+    let timestamp = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    timestamp.unwrap_or(jiff::Timestamp::MAX).to_string()
+}
+
+fn reached(limit: &LimitReached) -> String {
+    let of = |resource: Resource, period: Period, limit: u64| {
+        let resource = if resource == Resource::Tokens { "tokens" } else { "requests" };
+        let period = if period == Period::Day { "day" } else { "minute" };
+        let limit = in_thousands(limit);
+        format!("This request would exceed your organization's rate limit of {limit} {resource} per {period}.")
+    };
+    match limit {
+        LimitReached::Rate { resource, period, limit, .. } | LimitReached::TooLarge { resource, period, limit, .. } => {
+            of(*resource, *period, *limit)
+        }
+        LimitReached::Concurrency { .. } => CONCURRENT.to_owned(),
+    }
+}
+
+const CONCURRENT: &str = "Number of concurrent connections has exceeded your rate limit. Please try again later.";
 
 pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
     let (status, message): (u16, Cow<'static, str>) = match &refusal {
@@ -34,9 +74,8 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
         Refusal::RateLimited { .. } | Refusal::Injected(429) => {
             (429, "Number of requests has exceeded your per-minute rate limit. Please try again later.".into())
         }
-        Refusal::TooManyInFlight => {
-            (429, "Number of concurrent connections has exceeded your rate limit. Please try again later.".into())
-        }
+        Refusal::LimitReached(limit) => (429, reached(limit).into()),
+        Refusal::TooManyInFlight => (429, CONCURRENT.into()),
         Refusal::Overloaded | Refusal::Injected(OVERLOADED) => (OVERLOADED, "Overloaded".into()),
         Refusal::Injected(500) => (500, "Internal server error".into()),
         Refusal::Injected(504) => (504, "Request timed out".into()),

@@ -7,9 +7,11 @@ use hyper::http::HeaderValue;
 use serde::Serialize;
 
 use super::Enveloped;
+use super::limits::{REQUESTS, TOKENS, scarcest, write};
 use super::openai::error::WireError;
 use super::reply::{Reply, Subject, seconds};
 use crate::relay::Refusal;
+use crate::relay::limits::{LimitReached, Resource, Standing};
 
 /// The version that is named to callers who name none.
 const API_VERSION: &str = "2024-10-21";
@@ -18,6 +20,15 @@ pub(super) fn write_headers(request_id: HeaderValue, headers: &mut HeaderMap) {
     headers.insert("apim-request-id", request_id.clone());
     headers.insert("x-request-id", request_id);
     headers.insert("x-ms-region", HeaderValue::from_static("East US"));
+}
+
+/// Resets are whole seconds.
+pub(super) fn write_limits(standings: &[Standing], headers: &mut HeaderMap) {
+    for (resource, names) in [(Resource::Requests, REQUESTS), (Resource::Tokens, TOKENS)] {
+        if let Some(standing) = scarcest(standings, resource) {
+            write(standing, names, |reset| seconds(reset).to_string(), headers);
+        }
+    }
 }
 
 pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
@@ -49,7 +60,10 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
         ),
         Refusal::Injected(408) => refused(408, "Timeout", "The operation was timeout."),
         Refusal::RateLimited { retry_after } => rate_limited("call rate limit", Some(retry_after)),
-        Refusal::Injected(429) => rate_limited("call rate limit", None),
+        Refusal::LimitReached(LimitReached::Rate { resource, wait, .. }) => {
+            rate_limited(if resource == Resource::Tokens { "token rate limit" } else { "call rate limit" }, Some(wait))
+        }
+        Refusal::LimitReached(LimitReached::Concurrency { .. }) | Refusal::Injected(429) => rate_limited("call rate limit", None),
         Refusal::TooManyInFlight => refused(
             429,
             "NoCapacity",

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::openai::error::WireError;
 use super::reply::{Reply, Subject};
+use crate::relay::limits::{LimitReached, Period};
 use crate::relay::{Invalid, Refusal};
 
 pub(super) fn write_headers(request_id: HeaderValue, headers: &mut HeaderMap) {
@@ -28,6 +29,13 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
         Refusal::BodyTooLarge { .. } | Refusal::Injected(413) => (413, 3006, "AiError: Request is too large".into()),
         Refusal::Injected(404) => (404, 3042, "AiError: Invalid model ID".into()),
         Refusal::Injected(408) => (408, 3007, "AiError: Request timeout".into()),
+        Refusal::LimitReached(LimitReached::Rate { period: Period::Day, .. }) => {
+            (429, 3036, "AiError: you have used up your daily free allocation of 10,000 neurons".into())
+        }
+        Refusal::LimitReached(LimitReached::TooLarge { .. }) => (413, 3006, "AiError: Request is too large".into()),
+        Refusal::LimitReached(LimitReached::Concurrency { .. }) => {
+            (429, 3040, "AiError: Capacity temporarily exceeded, please try again.".into())
+        }
         Refusal::RateLimited { .. } | Refusal::LimitReached(_) => {
             (429, 971, "Please wait and consider throttling your request speed".into())
         }

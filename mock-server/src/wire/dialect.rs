@@ -1,6 +1,6 @@
 //! Whose errors, headers and events are spoken. Nobody outside of `wire` tells one dialect from another.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hyper::HeaderMap;
 use hyper::http::HeaderValue;
@@ -65,10 +65,16 @@ impl Dialect {
     }
 
     /// Appends the headers that say how far limits are used up, of which there is at least one.
-    pub(crate) fn write_limits(self, standings: &[Standing], headers: &mut HeaderMap) {
+    /// `wall` is the time of day.
+    pub(crate) fn write_limits(self, standings: &[Standing], wall: SystemTime, headers: &mut HeaderMap) {
         match self {
-            Self::OpenAi => openai::limits::write_headers(standings, headers),
-            Self::Azure | Self::Anthropic | Self::Groq | Self::Cloudflare | Self::OpenRouter | Self::LiteLlm | Self::OneApi => {}
+            // What hands on answers hands on these.
+            Self::OpenAi | Self::LiteLlm | Self::OneApi => openai::limits::write_headers(standings, headers),
+            Self::Azure => azure::write_limits(standings, headers),
+            Self::Anthropic => anthropic::write_limits(standings, wall, headers),
+            Self::Groq => groq::write_limits(standings, headers),
+            Self::OpenRouter => openrouter::write_limits(standings, wall, headers),
+            Self::Cloudflare => {}
         }
     }
 

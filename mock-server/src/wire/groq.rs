@@ -7,18 +7,41 @@ use hyper::http::HeaderValue;
 use serde::Serialize;
 
 use super::Enveloped;
+use super::limits::{REQUESTS, TOKENS, scarcest, write};
 use super::openai::error::{WireError, go_duration};
 use super::reply::{Reply, Subject};
 use crate::relay::Refusal;
+use crate::relay::limits::{LimitReached, Period, Resource, Standing};
 
 pub(super) fn write_headers(request_id: HeaderValue, headers: &mut HeaderMap) {
     headers.insert("x-request-id", request_id);
     headers.insert("x-groq-region", HeaderValue::from_static("dls"));
 }
 
+/// The requests are those of a day, and the tokens those of a minute, where both are limited.
+pub(super) fn write_limits(standings: &[Standing], headers: &mut HeaderMap) {
+    let preferred = [(Resource::Requests, Period::Day, REQUESTS), (Resource::Tokens, Period::Minute, TOKENS)];
+    for (resource, period, names) in preferred {
+        let of_period = standings.iter().find(|standing| standing.resource == resource && standing.period == period);
+        if let Some(standing) = of_period.or_else(|| scarcest(standings, resource)) {
+            write(standing, names, go_duration, headers);
+        }
+    }
+}
+
+/// What is limited, as its messages name it.
+fn per_period(resource: Resource, period: Period) -> (&'static str, &'static str) {
+    match (resource, period) {
+        (Resource::Requests, Period::Minute) => ("requests", "requests per minute (RPM)"),
+        (Resource::Requests, Period::Day) => ("requests", "requests per day (RPD)"),
+        (Resource::Tokens, Period::Minute) => ("tokens", "tokens per minute (TPM)"),
+        (Resource::Tokens, Period::Day) => ("tokens", "tokens per day (TPD)"),
+    }
+}
+
 pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
     let model = subject.model;
-    let limit = "in organization `org_relaybench` service tier `on_demand` on requests per day (RPD)";
+    let owner = "in organization `org_relaybench` service tier `on_demand`";
     let words: Option<(u16, &str, Option<&str>, Cow<'_, str>)> = match &refusal {
         Refusal::KeyMissing | Refusal::KeyWrong { .. } | Refusal::Injected(401) => {
             Some((401, "invalid_request_error", Some("invalid_api_key"), "Invalid API Key".into()))
@@ -35,11 +58,29 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
         )),
         Refusal::RateLimited { retry_after } => {
             let wait = go_duration(*retry_after);
-            let message = format!("Rate limit reached for model `{model}` {limit}. Please try again in {wait}.");
+            let message = format!(
+                "Rate limit reached for model `{model}` {owner} on requests per minute (RPM). Please try again in {wait}."
+            );
             Some((429, "requests", Some("rate_limit_exceeded"), message.into()))
         }
+        Refusal::LimitReached(LimitReached::Rate { resource, period, limit, used, requested, wait }) => {
+            let ((kind, on), wait) = (per_period(*resource, *period), go_duration(*wait));
+            let message = format!(
+                "Rate limit reached for model `{model}` {owner} on {on}: Limit {limit}, Used {used}, Requested {requested}. Please try \
+                 again in {wait}."
+            );
+            Some((429, kind, Some("rate_limit_exceeded"), message.into()))
+        }
+        Refusal::LimitReached(LimitReached::TooLarge { resource, period, limit, requested }) => {
+            let (kind, on) = per_period(*resource, *period);
+            let message = format!(
+                "Request too large for model `{model}` {owner} on {on}: Limit {limit}, Requested {requested}, please reduce your \
+                 message size and try again."
+            );
+            Some((413, kind, Some("rate_limit_exceeded"), message.into()))
+        }
         Refusal::Injected(429) => {
-            let message = format!("Rate limit reached for model `{model}` {limit}.");
+            let message = format!("Rate limit reached for model `{model}` {owner} on requests per minute (RPM).");
             Some((429, "requests", Some("rate_limit_exceeded"), message.into()))
         }
         Refusal::Injected(498) => {

@@ -9,6 +9,7 @@ use super::Enveloped;
 use super::openai::error::WireError;
 use super::reply::{Reply, Subject};
 use crate::relay::Refusal;
+use crate::relay::limits::{LimitReached, Period, Resource};
 
 pub(super) fn write_headers(request_id: HeaderValue, headers: &mut HeaderMap) {
     headers.insert("x-oneapi-request-id", request_id);
@@ -39,7 +40,11 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
         }
         Refusal::ModelUnknown { model } => no_channel(&model),
         Refusal::Overloaded | Refusal::Injected(503) => no_channel(model),
-        Refusal::RateLimited { .. } | Refusal::TooManyInFlight | Refusal::Injected(429) => {
+        Refusal::LimitReached(LimitReached::Rate { resource: Resource::Requests, period, limit, wait, .. }) => {
+            let minutes = if period == Period::Day { 1440 } else { 1 };
+            own(429, &format!("您已达到请求数限制：{minutes}分钟内最多请求{limit}次")).retry_after(Some(wait))
+        }
+        Refusal::LimitReached(_) | Refusal::RateLimited { .. } | Refusal::TooManyInFlight | Refusal::Injected(429) => {
             let WireError { retry_after, .. } = WireError::new(refusal, subject);
             own(429, "当前分组上游负载已饱和，请稍后再试").retry_after(retry_after)
         }

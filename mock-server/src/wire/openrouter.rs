@@ -1,16 +1,18 @@
 //! OpenRouter: errors whose code is the status as a number, comments while a stream has nothing to say, and failures within it.
 
 use std::borrow::Cow;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use hyper::HeaderMap;
 use hyper::http::HeaderValue;
 use serde::Serialize;
 
 use super::Enveloped;
+use super::limits::{Names, scarcest, write};
 use super::openai::error::WireError;
 use super::reply::{Reply, Subject};
 use crate::relay::Refusal;
+use crate::relay::limits::{LimitReached, Period, Resource, Standing};
 
 /// How long a stream may be silent, and what it says then.
 pub(super) const KEEP_ALIVE: (Duration, &[u8]) = (Duration::from_millis(500), b": OPENROUTER PROCESSING\n\n");
@@ -18,6 +20,16 @@ pub(super) const KEEP_ALIVE: (Duration, &[u8]) = (Duration::from_millis(500), b"
 pub(super) fn write_headers(request_id: HeaderValue, headers: &mut HeaderMap) {
     headers.insert("x-generation-id", request_id);
     headers.insert("server", HeaderValue::from_static("cloudflare"));
+}
+
+/// Of requests alone. The reset is a time of day, in milliseconds since 1970.
+pub(super) fn write_limits(standings: &[Standing], wall: SystemTime, headers: &mut HeaderMap) {
+    const REQUESTS: Names = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"];
+    let milliseconds =
+        |reset: Duration| (wall + reset).duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos().div_ceil(1_000_000);
+    if let Some(standing) = scarcest(standings, Resource::Requests) {
+        write(standing, REQUESTS, |reset| milliseconds(reset).to_string(), headers);
+    }
 }
 
 pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
@@ -33,6 +45,13 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
         Refusal::ModelUnknown { model } => (400, format!("{model} is not a valid model ID").into(), None),
         Refusal::Injected(404) => (404, format!("No endpoints found for {model}.").into(), None),
         Refusal::Injected(408) => (408, "Request timed out".into(), None),
+        Refusal::LimitReached(LimitReached::Rate { resource, period, limit, .. }) => {
+            let resource = if *resource == Resource::Tokens { "tokens" } else { "requests" };
+            let period = if *period == Period::Day { "day" } else { "minute" };
+            let message =
+                format!("Rate limit exceeded: {model} is limited to {limit} {resource} per {period}. Please retry shortly.");
+            (429, message.into(), None)
+        }
         Refusal::RateLimited { .. } | Refusal::Injected(429) => {
             let raw = format!("{model} is temporarily rate-limited upstream. Please retry shortly.");
             (429, "Provider returned error".into(), Some(raw))

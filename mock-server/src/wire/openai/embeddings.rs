@@ -56,7 +56,7 @@ pub(in crate::wire) fn ask(body: &[u8]) -> Result<Ask<'_>, Refusal> {
     Ok(Ask {
         model: fields.model()?.into(),
         stream: false,
-        max_tokens: None,
+        max_tokens: Some(0),
         choices: 1,
         prompt: Prompt::Texts(texts.clone()),
         manner: Manner::Embeddings(Embeddings { texts, dimensions, encoding }),

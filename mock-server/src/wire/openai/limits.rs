@@ -1,33 +1,23 @@
 //! What is said of limits: the words of a refusal, and the headers of every answer.
 
-use std::cmp::Reverse;
 use std::time::Duration;
 
 use hyper::HeaderMap;
-use hyper::http::HeaderValue;
 
 use super::error::go_duration;
 use crate::relay::limits::{LimitReached, Period, Resource, Standing};
+use crate::wire::limits::{REQUESTS, TOKENS, scarcest, write};
 
 /// Whose limits they are. One for all: a name that belongs to a key would tell something of it.
 const ORGANIZATION: &str = "org-relaybench";
 
 /// Appends the three headers of each resource that is limited.
 pub(crate) fn write_headers(standings: &[Standing], headers: &mut HeaderMap) {
-    const REQUESTS: [&str; 3] = ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
-    const TOKENS: [&str; 3] = ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"];
-    for (resource, [limit, remaining, reset]) in [(Resource::Requests, REQUESTS), (Resource::Tokens, TOKENS)] {
-        let Some(standing) = scarcest(standings, resource) else { continue };
-        headers.insert(limit, standing.limit.into());
-        headers.insert(remaining, standing.remaining.into());
-        headers.insert(reset, HeaderValue::try_from(go_duration(standing.reset)).expect("digits and letters"));
+    for (resource, names) in [(Resource::Requests, REQUESTS), (Resource::Tokens, TOKENS)] {
+        if let Some(standing) = scarcest(standings, resource) {
+            write(standing, names, go_duration, headers);
+        }
     }
-}
-
-/// Of the limits to a resource that of which the least is left, and of several such the one that takes longest.
-pub(crate) fn scarcest(standings: &[Standing], resource: Resource) -> Option<&Standing> {
-    let of_resource = standings.iter().filter(|standing| standing.resource == resource);
-    of_resource.min_by_key(|standing| (standing.remaining, Reverse(standing.reset)))
 }
 
 /// What a refusal says.
