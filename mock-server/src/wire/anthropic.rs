@@ -84,9 +84,11 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
             (error.status, error.message)
         }
     };
+    let may_pass =
+        matches!(status, 408 | 409 | 429 | 500..) && !matches!(refusal, Refusal::LimitReached(LimitReached::TooLarge { .. }));
     let WireError { retry_after, allow, .. } = WireError::new(refusal, subject);
     let reply = body(status, &message, subject.request_id).retry_after(retry_after).allow(allow);
-    reply.with("x-should-retry", if matches!(status, 408 | 409 | 429 | 500..) { "true" } else { "false" })
+    reply.with("x-should-retry", if may_pass { "true" } else { "false" })
 }
 
 fn body(status: u16, message: &str, request_id: &str) -> Reply {

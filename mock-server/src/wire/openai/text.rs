@@ -11,6 +11,9 @@ use crate::wire::fields::{Fields, passages};
 use crate::wire::prompt::Prompt;
 use crate::wire::reply::Reply;
 
+/// How many choices a request may ask for, of all its texts together.
+const MOST_CHOICES: usize = 2048;
+
 /// How long completions are of callers who set no limit.
 const DEFAULT_MAX_TOKENS: u32 = 16;
 
@@ -21,13 +24,16 @@ pub(in crate::wire) fn ask(body: &[u8]) -> Result<Ask<'_>, Refusal> {
         Some(prompt) => passages("prompt", prompt)?,
     };
     // Each text of the prompt is continued as often as was asked for.
-    let choices = fields.choices()?.saturating_mul(u32::try_from(prompt.len()).unwrap_or(u32::MAX));
+    let choices = prompt.len().saturating_mul(fields.choices()? as usize);
+    if choices > MOST_CHOICES {
+        return Err(Invalid::above_maximum("prompt", &format!("texts for at most {MOST_CHOICES} choices"), choices).into());
+    }
     let usage = if fields.wants_usage()? { UsageChunk::Included } else { UsageChunk::Omitted };
     Ok(Ask {
         model: fields.model()?.into(),
         stream: fields.flag("stream")?,
         max_tokens: Some(fields.count("max_tokens")?.unwrap_or(DEFAULT_MAX_TOKENS)),
-        choices,
+        choices: choices as u32,
         prompt: Prompt::Texts(prompt),
         manner: Manner::Text(usage),
     })
