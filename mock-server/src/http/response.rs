@@ -39,7 +39,7 @@ pub(super) fn stream(body: AnswerBody, dialect: Dialect, identity: &Identity, to
 
 /// Says how far limits are used up as well.
 fn with_headers(body: AnswerBody, dialect: Dialect, mut headers: HeaderMap) -> Response<AnswerBody> {
-    let standings = body.recorded().map(Attempt::standings).unwrap_or_default();
+    let standings = body.attempt().map(Attempt::standings).unwrap_or_default();
     if !standings.is_empty() {
         dialect.write_limits(&standings, relaybench_clock::wall_now(), &mut headers);
     }
