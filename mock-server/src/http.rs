@@ -80,7 +80,7 @@ async fn held_back(mut response: Response<AnswerBody>) -> Result<Response<Answer
     if let Some(attempt) = response.body_mut().attempt_mut() {
         attempt.may_answer().await;
         if attempt.fault() == Some(FaultKind::Hang) {
-            attempt.is_held_as_planned(true);
+            attempt.is_held_as_planned();
             attempt.fault_ended(FaultOutcome::Played);
             relaybench_clock::sleep(LONGEST_HANG).await;
             return Err(Cut);

@@ -229,9 +229,9 @@ impl Attempt {
         }
     }
 
-    /// The caller waits in vain from here on, as planned, or does not.
-    pub(super) fn is_held_as_planned(&mut self, is_held: bool) {
-        self.is_hang = is_held;
+    /// The caller waits in vain from here on, as planned.
+    pub(super) fn is_held_as_planned(&mut self) {
+        self.is_hang = true;
     }
 
     /// The relay breaks the answer off, as planned.

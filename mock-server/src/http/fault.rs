@@ -68,7 +68,7 @@ fn alteration(kind: FaultKind, response: &Response<AnswerBody>, head: &Parts, re
 
 fn play(kind: FaultKind, alteration: Alteration, response: Response<AnswerBody>, head: &Parts) -> Played {
     let (mut parts, body) = response.into_parts();
-    let Some((mut attempt, production)) = body.into_attempt() else {
+    let Some((attempt, production)) = body.into_attempt() else {
         return Played::OverHyper(Response::from_parts(parts, AnswerBody::unrecorded(Vec::new())));
     };
     if kind == FaultKind::ErrorIn200 {
@@ -77,7 +77,6 @@ fn play(kind: FaultKind, alteration: Alteration, response: Response<AnswerBody>,
     if kind.is_of_http1() {
         return Played::ByHand(Box::new(Raw::new(attempt, production, alteration, parts, head)));
     }
-    attempt.is_held_as_planned(alteration.holds());
     let body = AnswerBody::Altered(Box::new(Altered::new(attempt, production, alteration)));
     Played::OverHyper(Response::from_parts(parts, body))
 }

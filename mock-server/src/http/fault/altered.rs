@@ -103,6 +103,7 @@ impl Altered {
             return Poll::Ready(None);
         }
         self.attempt.fault_ended(FaultOutcome::Played);
+        self.attempt.is_held_as_planned();
         let hold = self.hold.get_or_insert_with(|| sleep(LONGEST_HANG));
         Pin::new(hold).poll(cx).map(|()| Some(Err(Cut)))
     }
