@@ -15,6 +15,7 @@ use super::body::AnswerBody;
 use super::connection::RequestBody;
 use super::limited::Need;
 use super::overrides::Overrides;
+use super::patience::Patience;
 use super::production::Production;
 use super::response;
 use crate::draw::Draws;
@@ -67,12 +68,45 @@ pub(super) async fn answer(
         Outcome::Completion { tokens, .. } if !attempt.is_stream() => tokens.max(1),
         Outcome::Completion { .. } | Outcome::Overloaded => 1,
     };
-    let due = production.token(awaited, &mut attempt).await;
-    let took = due.saturating_sub(attempt.arrived());
-    Ok(match outcome {
-        Outcome::Overloaded => response::failed(attempt, head, &Identity::new(draws), Refusal::Overloaded, took),
-        Outcome::Completion { tokens, finish } => completed(attempt, asked, draws, production, created, (tokens, finish), took),
+    let (took, patience) = match attempt.keep_alive() {
+        None => (production.token(awaited, &mut attempt).await.saturating_sub(attempt.arrived()), None),
+        // In a box of its own, since few need the room.
+        Some(keep_alive) => match Box::pin(within(keep_alive.every, &mut production, &mut attempt)).await {
+            Some(due) => (due.saturating_sub(attempt.arrived()), None),
+            None => (keep_alive.every, Some(keep_alive)),
+        },
+    };
+    let begun = Begun { created, took };
+    let identity = Identity::new(draws);
+    Ok(match (outcome, patience) {
+        (Outcome::Overloaded, None) => response::failed(attempt, head, &identity, Refusal::Overloaded, took),
+        (Outcome::Overloaded, Some(keep_alive)) => {
+            let (failure, _) = response::error(&attempt, head, &identity, Refusal::Overloaded);
+            let patience = Patience::new(keep_alive, Some(failure));
+            completed(attempt, &asked, draws, production, (0, Finish::Stop), begun, Some(patience))
+        }
+        (Outcome::Completion { tokens, finish }, keep_alive) => {
+            let patience = keep_alive.map(|keep_alive| Patience::new(keep_alive, None));
+            completed(attempt, &asked, draws, production, (tokens, finish), begun, patience)
+        }
     })
+}
+
+/// When the first token is due, if that is before so long a time after the request.
+async fn within(patience: Duration, production: &mut Production, attempt: &mut Attempt) -> Option<Duration> {
+    let end = attempt.term().instant(attempt.arrived() + patience);
+    tokio::select! {
+        biased;
+        due = production.token(1, attempt) => Some(due),
+        () = relaybench_clock::sleep_until(end) => None,
+    }
+}
+
+/// When an answer was begun, by the time of day, and how long that took.
+#[derive(Clone, Copy)]
+struct Begun {
+    created: Duration,
+    took: Duration,
 }
 
 /// What an attempt that waits for its answer will get.
@@ -103,15 +137,15 @@ fn enter(
     Ok((asked, draws, plan, grant))
 }
 
-/// The answer, or its beginning, which is due.
+/// The answer, or its beginning, which is due unless there is patience.
 fn completed(
     mut attempt: Box<Attempt>,
-    asked: Asked,
+    asked: &Asked,
     draws: Draws,
     production: Production,
-    created: Duration,
     (tokens, finish): (u32, Finish),
-    took: Duration,
+    Begun { created, took }: Begun,
+    patience: Option<Box<Patience>>,
 ) -> Response<AnswerBody> {
     let completion_tokens = tokens.saturating_mul(asked.choices);
     let usage = Usage { prompt_tokens: asked.request.prompt_tokens, completion_tokens };
@@ -121,7 +155,7 @@ fn completed(
     let (written, dialect) = (asked.written(&answer, tokens, draws, chunks, profile.seed), attempt.dialect());
     match written {
         Written::Stream(events) => {
-            response::stream(AnswerBody::stream(attempt, events, production), dialect, &answer.identity, took)
+            response::stream(AnswerBody::stream(attempt, events, production, patience), dialect, &answer.identity, took)
         }
         Written::Whole(bytes) => {
             attempt.sent(tokens);
