@@ -12,7 +12,6 @@ use super::attempt::{Attempt, Part};
 use super::fault::{Altered, Piece};
 use super::patience::Patience;
 use super::production::Production;
-use crate::ledger::FaultOutcome;
 use crate::wire::events::Events;
 use crate::wire::reply::Reply;
 
@@ -46,8 +45,8 @@ impl AnswerBody {
         Self::Stream(Box::new(Streamed { attempt, events, production, patience, written: 0 }))
     }
 
-    /// The attempt that it answers.
-    pub(super) fn recorded(&self) -> Option<&Attempt> {
+    /// The attempt that it answers; none where it answers what is no attempt.
+    pub(super) fn attempt(&self) -> Option<&Attempt> {
         match self {
             Self::Whole { attempt, .. } => attempt.as_deref(),
             Self::Stream(stream) => Some(&stream.attempt),
@@ -55,12 +54,12 @@ impl AnswerBody {
         }
     }
 
-    /// What came of the attempt's fault, as long as nothing is written.
-    pub(super) fn fault_ended(&mut self, outcome: FaultOutcome) {
+    /// The same, to be changed, as long as nothing befell it.
+    pub(super) fn attempt_mut(&mut self) -> Option<&mut Attempt> {
         match self {
-            Self::Whole { attempt: Some(attempt), .. } => attempt.fault_ended(outcome),
-            Self::Stream(stream) => stream.attempt.fault_ended(outcome),
-            Self::Whole { attempt: None, .. } | Self::Altered(_) => {}
+            Self::Whole { attempt, .. } => attempt.as_deref_mut(),
+            Self::Stream(stream) => Some(&mut stream.attempt),
+            Self::Altered(_) => None,
         }
     }
 

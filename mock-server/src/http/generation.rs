@@ -52,7 +52,7 @@ pub(super) async fn answer(
     let (asked, draws, plan, grant) = match entered {
         Ok(entered) => entered,
         Err((identity, refusal)) => {
-            attempt.may_refuse().await;
+            attempt.may_answer().await;
             return Ok(response::refused(attempt, head, &identity, refusal));
         }
     };

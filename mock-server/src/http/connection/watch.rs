@@ -41,6 +41,8 @@ pub(super) enum Phase {
 pub(in crate::http) struct Watch {
     phase: AtomicU8,
     open: AtomicU32,
+    /// How many requests there were so far.
+    requests: AtomicU32,
     /// Whoever waits for it to be idle.
     idle: Mutex<Option<Waker>>,
 }
@@ -49,6 +51,11 @@ impl Watch {
     pub(super) fn phase(&self) -> Phase {
         const ALL: [Phase; 6] = [Phase::Idle, Phase::Head, Phase::Body, Phase::Answer, Phase::AnswerAndMore, Phase::Streams];
         ALL[usize::from(self.phase.load(Acquire))]
+    }
+
+    /// What is waited for now: another phase, or the same one of another request, is something else.
+    pub(super) fn stage(&self) -> (Phase, u32) {
+        (self.phase(), self.requests.load(Acquire))
     }
 
     /// Whether no request is under way, nor the beginning of one.
@@ -80,6 +87,7 @@ impl Watch {
 
     fn asked(&self, phase: Phase) {
         self.open.fetch_add(1, Relaxed);
+        self.requests.fetch_add(1, Release);
         if self.phase() != Phase::Streams {
             self.set(phase);
         }
