@@ -35,6 +35,8 @@ pub enum Purpose {
     PhaseFault(u32),
     /// The direction of an embedding, which belongs to a text and not to an attempt.
     Embedding,
+    /// Whether a fault (by its place in the profile) befalls a connection.
+    ListenerFault(u32),
 }
 
 impl Purpose {
@@ -52,6 +54,7 @@ impl Purpose {
             Self::Chunks => (9, 0),
             Self::PhaseFault(which) => (10, which),
             Self::Embedding => (20, 0),
+            Self::ListenerFault(which) => (11, which),
         };
         u64::from(which) << 32 | kind
     }

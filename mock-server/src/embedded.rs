@@ -9,9 +9,10 @@ use std::time::Duration;
 use relaybench_clock::Runtime;
 use tokio::sync::oneshot;
 
+use crate::assertions::Assertions;
 use crate::http::listen::{Listener, Security};
 use crate::ledger::Ledger;
-use crate::profile::Profile;
+use crate::profile::{Outcome, Profile};
 use crate::server::{MockServer, Settings};
 
 /// A mock relay that listens on a free port of the loopback interface. It has a thread and a runtime of its own, so that it does
@@ -87,6 +88,26 @@ impl MockRelay {
     /// The relay behind the socket, to hand it other connections as well.
     pub fn server(&self) -> &MockServer {
         &self.server
+    }
+
+    /// The next attempts get these outcomes, one each, in the order in which their requests are read; see
+    /// [`MockServer::script`].
+    pub fn script(&self, outcomes: impl IntoIterator<Item = Outcome>) {
+        self.server.script(outcomes);
+    }
+
+    /// What the attempts that ended so far were, to be held against what a test expects. Those that are about to end are waited for,
+    /// a second at most: a caller may have read an answer before the relay has noted that.
+    pub fn assert(&self) -> Assertions {
+        const STEP: Duration = Duration::from_millis(1);
+        for _ in 0..1_000 {
+            if self.ledger().open() == 0 {
+                break;
+            }
+            #[expect(clippy::disallowed_methods, reason = "the relay runs in real time, on a thread of its own")]
+            thread::sleep(STEP);
+        }
+        self.server.assert()
     }
 
     /// Stops in peace: accepts no more, lets what was asked be answered and streams come to their ends, and closes what is idle. What

@@ -4,9 +4,11 @@ mod admin;
 mod attempt;
 mod body;
 pub(crate) mod connection;
+mod fault;
 mod generation;
 mod limited;
 pub(crate) mod listen;
+mod overrides;
 mod production;
 mod response;
 mod route;
@@ -16,12 +18,14 @@ use std::sync::Arc;
 
 use hyper::header::CONTENT_TYPE;
 use hyper::http::HeaderValue;
+use hyper::http::request::Parts;
 use hyper::{Request, Response};
 
 use self::attempt::Attempt;
 use self::body::AnswerBody;
 pub(crate) use self::connection::Protocol;
 use self::connection::{Caller, RequestBody};
+use self::fault::Played;
 use self::route::{Route, route};
 use crate::server::Shared;
 
@@ -37,30 +41,34 @@ impl fmt::Display for Cut {
 
 impl std::error::Error for Cut {}
 
-async fn answer(server: Arc<Shared>, caller: &Caller, request: Request<RequestBody>) -> Result<Response<AnswerBody>, Cut> {
+async fn answer(server: Arc<Shared>, caller: &Caller, request: Request<RequestBody>) -> Result<Played, Cut> {
+    let (head, body) = request.into_parts();
+    let response = respond(server, caller, &head, body).await?;
+    Ok(fault::befall(response, &head, caller.can_reset))
+}
+
+async fn respond(server: Arc<Shared>, caller: &Caller, head: &Parts, body: RequestBody) -> Result<Response<AnswerBody>, Cut> {
     let connection = caller.connection;
-    if admin::is_about(request.uri().path()) {
-        let (head, body) = request.into_parts();
+    if admin::is_about(head.uri.path()) {
         // In a box of its own, since it is rare.
-        return Ok(Box::pin(async move { admin::answer(server.handle(), caller, &head, body).await }).await);
+        return Ok(Box::pin(admin::answer(server.handle(), caller, head, body)).await);
     }
     let term = server.term();
     let arrived = term.elapsed();
-    let (head, body) = request.into_parts();
     let of_profile = term.profile.dialect;
     let attempt = |term, dialect| Attempt::new(term, dialect, connection, arrived, &head.headers);
     match route(&head.method, head.uri.path()) {
         Ok(Route::Generation(generation)) => {
             let attempt = attempt(term, generation.endpoint.dialect(of_profile));
-            generation::answer(attempt, generation, &head, body).await
+            generation::answer(attempt, generation, head, body).await
         }
-        Ok(Route::Models) => Ok(response::models(attempt(term, of_profile), &head, None)),
-        Ok(Route::Model(id)) => Ok(response::models(attempt(term, of_profile), &head, Some(id))),
+        Ok(Route::Models) => Ok(response::models(attempt(term, of_profile), head, None)),
+        Ok(Route::Model(id)) => Ok(response::models(attempt(term, of_profile), head, Some(id))),
         Ok(Route::Health) => {
             let mut healthy = Response::new(AnswerBody::unrecorded(b"ok\n".to_vec()));
             healthy.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
             Ok(healthy)
         }
-        Err(refusal) => Ok(response::unrouted(&term, refusal, &head)),
+        Err(refusal) => Ok(response::unrouted(&term, refusal, head)),
     }
 }

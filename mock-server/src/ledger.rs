@@ -4,7 +4,7 @@ mod entry;
 mod kept;
 mod totals;
 
-pub use entry::{Ending, Entry};
+pub use entry::{Ending, Entry, FaultOutcome, PlannedFault};
 pub(crate) use kept::{Page, Query};
 pub(crate) use totals::{Lateness, Totals};
 

@@ -26,9 +26,7 @@
 //! | `….from` | when the first begins, counted from the profile's start | `"0s"` |
 //! | `….share` | share (0 to 1) of the attempts that are turned away | `1.0` |
 //! | `….retry_after` | the wait that the answer names | what is left of the burst |
-//! | `fault` | array of tables: what befalls single attempts; of several the first that strikes | none |
-//! | `….fault` | `"hang"`: no answer, ever · `"status=503"` (400 to 599): that answer at once | |
-//! | `….probability` | share (0 to 1) of the attempts | |
+//! | `fault` | array of tables: what befalls single attempts or connections; of several the first that strikes. See [faults](#faults) | none |
 //! | `phase` | array of tables: times at which the relay is another: see [phases](#phases) | none |
 //!
 //! Latency counts from the instant at which the request's headers were read; where requests wait for each other, from the instant
@@ -85,8 +83,10 @@
 //! Limits come before bursts, faults and capacity. An attempt is admitted when it is good, of a good key, asks for a model that
 //! exists, and finds room in all limits. It uses a request, whatever befalls it then, and reserves the tokens of its prompt and
 //! `max_tokens`. What it does not use of these is given back when it ends, as if it had never been reserved: a completion uses its
-//! usage; a caller who leaves has used the prompt, once it was its turn, and what was sent; whatever fails has used none. Whom a limit
-//! refuses has used nothing. A caller who is refused for several reasons reads the one that lasts longest.
+//! usage, also where a fault damages it; a stream that breaks off and a caller who leaves have used the prompt, once it was its turn,
+//! and what was sent; whatever fails has used none.
+//!
+//! Whom a limit refuses has used nothing. A caller who is refused for several reasons reads the one that lasts longest.
 //!
 //! Every answer to whoever was admitted or refused says how far the limits are used up at that instant: a whole answer when what it
 //! did not use is given back, a stream while it is reserved. The others, such as a 401 or an unknown model, concern no limit. Where a
@@ -114,12 +114,25 @@
 //! | `phase.for` | how long it lasts | for ever |
 //! | `phase.every` | from one beginning to the next; at least `for` | it comes once |
 //! | `phase.latency_factor` | what all delays are multiplied by, 0.0001 to 10000: of requests that arrive in it, and of a batch's steps that begin in it | `1.0` |
-//! | `phase.fault` | what befalls attempts that arrive in it: `{ fault = "status=503", probability = 0.5 }`, as in `[[fault]]` | none |
+//! | `phase.fault` | what befalls attempts that arrive in it: `{ fault = "status=503", probability = 0.5 }`, as in `[[fault]]`, with all of its keys | none |
 //! | `phase.ramp_up` | how long it takes to come to full strength: factor and probability rise in a straight line | `"0s"` |
 //! | `phase.ramp_down` | how long before its end it begins to abate, in the same way | `"0s"` |
 //!
 //! Where phases overlap, their factors multiply, and the first whose fault strikes decides. An outage is a phase whose fault has
 //! probability 1: it heals when the phase ends.
+//!
+//! # Faults
+//!
+//! | key of `fault` and `phase.fault` | meaning | default |
+//! |---|---|---|
+//! | `fault` | what it is, as [`FaultKind`] and [`ListenerFault`] are written: `"status=503"`, `"reset"`, `"refuse"` | |
+//! | `probability` | share (0 to 1) of those that match | `1.0` |
+//! | `first` | only the first so many of those that match, in the order of arrival since the profile's start: a whole number from 1 | all |
+//! | `keys` | only callers with one of these bearer tokens; not for faults of connections | all |
+//! | `models` | only requests for one of these models; not for faults of connections | all |
+//!
+//! Those that match are all that keys, models, and the phase's time let through, and that no rule before has struck. Without `first`
+//! the order of arrival matters to nothing.
 //!
 //! # Tokens
 //!
@@ -168,12 +181,15 @@ mod builtin;
 mod capacity;
 mod completion;
 mod distribution;
+mod fault;
 mod limits;
 mod raw;
 mod source;
 mod window;
 
 pub(crate) use completion::{Completion, Source};
+pub use fault::{FaultKind, FaultName, ListenerFault, NoFault, Outcome, Place};
+pub(crate) use fault::{FaultRule, ListenerRule};
 pub(crate) use limits::{Caps, LimitWindow, Limits};
 
 use std::fmt;
@@ -214,8 +230,10 @@ pub struct Profile {
     /// None where nothing is limited.
     pub(crate) limits: Option<Limits>,
     pub(crate) bursts: Vec<Burst>,
-    pub(crate) faults: Vec<Fault>,
+    pub(crate) faults: Vec<FaultRule>,
     pub(crate) phases: Vec<Phase>,
+    /// What befalls connections, also in phases.
+    pub(crate) listener: Vec<ListenerRule>,
 }
 
 impl Profile {
@@ -374,21 +392,8 @@ pub(crate) struct Burst {
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// What befalls single attempts.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Fault {
-    pub(crate) kind: FaultKind,
-    pub(crate) probability: f64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FaultKind {
-    Hang,
-    Status(u16),
-}
-
 /// Times at which the relay is slower, or fails.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Phase {
     pub(crate) window: Window,
     /// How long it takes to come to its full strength.
@@ -397,5 +402,5 @@ pub(crate) struct Phase {
     pub(crate) ramp_down: Duration,
     /// What delays are multiplied by at full strength; above 0.
     pub(crate) latency_factor: f64,
-    pub(crate) fault: Option<Fault>,
+    pub(crate) fault: Option<FaultRule>,
 }

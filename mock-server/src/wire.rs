@@ -29,7 +29,7 @@ struct Enveloped<T> {
     error: T,
 }
 
-fn write_string(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
     serde_json::to_writer(out, text).expect("a vector takes whatever is written, and a string is always JSON");
 }
 

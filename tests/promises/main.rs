@@ -12,6 +12,7 @@ mod client_budgets;
 mod client_cancellation;
 mod client_clocks;
 mod client_deadline;
+mod client_dialects;
 mod client_failures;
 mod client_http2;
 mod client_limits;

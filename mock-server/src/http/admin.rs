@@ -6,11 +6,16 @@
 //! | `PUT /__admin/profile` | starts the profile in the body; a wrong one is answered 400, and nothing changes |
 //! | `GET /__admin/ledger` | entries in memory, filtered and in pages |
 //! | `POST /__admin/reset` | starts the profile in force anew |
+//! | `GET /__admin/faults` | what is queued for the next attempts |
+//! | `POST /__admin/faults` | queues `{"fault": "status=429", "count": 3}`, or an array of such |
+//! | `DELETE /__admin/faults` | empties the queue |
 //! | `GET /metrics` | counts, as Prometheus reads them |
 
+mod faults;
 mod metrics;
 mod query;
 
+use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName, ORIGIN, WWW_AUTHENTICATE};
 use hyper::http::HeaderValue;
@@ -23,8 +28,8 @@ use super::connection::{Caller, RequestBody};
 use crate::profile::Profile;
 use crate::server::{AdminToken, MockServer, Peer};
 
-/// What a profile may be long: tables of quantiles and samples fit.
-const LONGEST_PROFILE: usize = 4 << 20;
+/// A profile may be long: tables of quantiles and samples fit.
+const LONGEST_BODY: usize = 4 << 20;
 
 /// What the profile in force calls itself.
 const PROFILE_NAME: HeaderName = HeaderName::from_static("x-mock-profile");
@@ -50,10 +55,24 @@ pub(super) async fn answer(server: MockServer, caller: &Caller, head: &Parts, bo
             server.reset();
             said(StatusCode::OK, json!({ "profile": server.profile().name() }))
         }
+        ("/__admin/faults", &Method::GET) => said(StatusCode::OK, faults::shown(&server)),
+        ("/__admin/faults", &Method::POST) => match collected(body).await {
+            Ok(body) => faults::queue(&server, &body)
+                .map_or_else(|wrong| refused(StatusCode::BAD_REQUEST, &wrong), |queued| said(StatusCode::OK, queued)),
+            Err(too_large) => too_large,
+        },
+        ("/__admin/faults", &Method::DELETE) => {
+            server.clear_queue();
+            said(StatusCode::OK, json!({ "queued": server.queued() }))
+        }
+        ("/__admin/faults", _) => wrong_method("GET, POST, DELETE"),
         ("/__admin/reset", _) => wrong_method("POST"),
         ("/metrics", &Method::GET) => with_type(StatusCode::OK, metrics::CONTENT_TYPE, metrics::text(&server)),
         ("/metrics", _) => wrong_method("GET"),
-        (path, _) => refused(StatusCode::NOT_FOUND, &format!("there is no {path}; there are /__admin/profile, ledger and reset")),
+        (path, _) => {
+            let known = "/__admin/profile, /__admin/ledger, /__admin/faults and /__admin/reset";
+            refused(StatusCode::NOT_FOUND, &format!("there is no {path}; there are {known}"))
+        }
     }
 }
 
@@ -88,10 +107,11 @@ fn profile(profile: &Profile) -> Response<AnswerBody> {
 }
 
 async fn swap(server: &MockServer, body: RequestBody) -> Response<AnswerBody> {
-    let Ok(body) = Limited::new(body, LONGEST_PROFILE).collect().await else {
-        return refused(StatusCode::PAYLOAD_TOO_LARGE, &format!("a profile has at most {LONGEST_PROFILE} bytes"));
+    let body = match collected(body).await {
+        Ok(body) => body,
+        Err(too_large) => return too_large,
     };
-    let Ok(toml) = String::from_utf8(body.to_bytes().into()) else {
+    let Ok(toml) = String::from_utf8(body.into()) else {
         return refused(StatusCode::BAD_REQUEST, "a profile is TOML, which is UTF-8");
     };
     match toml.parse::<Profile>() {
@@ -101,6 +121,13 @@ async fn swap(server: &MockServer, body: RequestBody) -> Response<AnswerBody> {
             said(StatusCode::OK, json!({ "profile": name }))
         }
         Err(error) => refused(StatusCode::BAD_REQUEST, &error.to_string()),
+    }
+}
+
+async fn collected(body: RequestBody) -> Result<Bytes, Response<AnswerBody>> {
+    match Limited::new(body, LONGEST_BODY).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(_) => Err(refused(StatusCode::PAYLOAD_TOO_LARGE, &format!("at most {LONGEST_BODY} bytes are read"))),
     }
 }
 

@@ -9,18 +9,23 @@ use hyper::HeaderMap;
 use hyper::header::HeaderName;
 
 use super::limited::{Limited, Need, Service};
+use super::overrides::Overrides;
 use crate::draw::{self, Draws};
-use crate::ledger::{Ending, Entry};
-use crate::profile::Keys;
+use crate::ledger::{Ending, Entry, FaultOutcome, PlannedFault};
+use crate::profile::{FaultKind, Keys, Outcome};
 use crate::relay::limits::{Caller, Standing};
-use crate::relay::{Arrival, Demand, Grant, Plan, Progress, Refusal, Ticket};
+use crate::relay::{Arrival, Decided, Decision, Demand, Grant, Plan, Progress, Refusal, Request, Ticket, decide};
 use crate::server::Term;
 use crate::wire::dialect::Dialect;
 use crate::wire::endpoint::Asked;
+use crate::wire::identity::Identity;
 use crate::wire::openai::error::masked;
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
 const RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
+
+/// A caller who stays longer with an answer that is held back is cut off: in virtual time somebody must move the clock.
+pub(super) const LONGEST_HANG: Duration = Duration::from_secs(3600);
 
 /// Holds whatever the attempt holds. When it is dropped, at the end of the answer or because the caller went away, its place in
 /// the relay is free and its entry is in the ledger.
@@ -39,6 +44,16 @@ pub(crate) struct Attempt {
     ticket: Option<Ticket>,
     /// None where nothing is limited, and as long as nobody knows who calls.
     limited: Option<Box<Limited>>,
+    /// What befalls it, which is rare.
+    fault: Option<Box<Befallen>>,
+}
+
+#[derive(Debug)]
+struct Befallen {
+    kind: FaultKind,
+    /// How long a refusal is held back, as the caller told.
+    held_back: Duration,
+    draws: Draws,
 }
 
 impl Attempt {
@@ -63,6 +78,7 @@ impl Attempt {
             counts_tries: retry_count.is_some(),
             ticket: None,
             limited: None,
+            fault: None,
         })
     }
 
@@ -141,7 +157,7 @@ impl Attempt {
         }
     }
 
-    /// Its caller was sent so many more tokens of each answer, or is about to be.
+    /// Its caller was sent so many tokens of each answer so far, or is about to be.
     pub(super) fn sent(&mut self, tokens: u32) {
         if let Some(limited) = &mut self.limited {
             limited.sent(tokens.saturating_mul(self.choices));
@@ -163,8 +179,76 @@ impl Attempt {
         self.limited.as_ref().map_or_else(Vec::new, |limited| limited.standings(&self.term))
     }
 
+    /// What it gets, with its place in the relay if it is served.
+    pub(crate) fn decide(
+        &mut self,
+        mut request: Request<'_>,
+        overrides: Overrides,
+        draws: Draws,
+    ) -> Result<(Plan, Option<Grant>), Refusal> {
+        request.order = overrides.fault.map(Outcome::Fault).or_else(|| self.term.common.next_order());
+        request.told = overrides.told(&self.term.profile, self.entry.stream)?;
+        let Decided { decision, fault } = decide(&self.term.profile, &request, draws, self.arrived(), &self.term.tally);
+        if let Some(kind) = fault {
+            let held_back = overrides.latency.unwrap_or_default();
+            self.fault = Some(Box::new(Befallen { kind, held_back, draws }));
+            self.entry.fault = Some(PlannedFault { name: kind.name(), outcome: FaultOutcome::NotReached });
+        }
+        match decision {
+            Decision::Refuse(refusal) => Err(refusal),
+            Decision::Serve(demand) => self.enter(demand),
+        }
+    }
+
+    /// The fault that befalls its answer.
+    pub(super) fn fault(&self) -> Option<FaultKind> {
+        self.fault.as_ref().map(|befallen| befallen.kind)
+    }
+
+    /// What came of its fault.
+    pub(super) fn fault_ended(&mut self, outcome: FaultOutcome) {
+        if let Some(planned) = &mut self.entry.fault {
+            planned.outcome = outcome;
+        }
+    }
+
+    /// The caller waits in vain from here on, as planned, or does not.
+    pub(super) fn is_held_as_planned(&mut self, is_held: bool) {
+        self.is_hang = is_held;
+    }
+
+    /// The relay breaks the answer off, as planned.
+    pub(super) fn is_broken_off(&mut self) {
+        self.entry.ending = Ending::Broken;
+    }
+
+    /// What a request that is befallen is called.
+    pub(super) fn request_id(&self) -> String {
+        self.fault.as_ref().map_or_else(String::new, |befallen| self.dialect().request_id(&Identity::new(befallen.draws)))
+    }
+
+    /// A model of the profile's that was not asked.
+    pub(super) fn other_model(&self) -> &str {
+        let models = &self.term.profile.models;
+        let asked = models.iter().position(|model| **model == *self.model()).unwrap_or_default();
+        let other = models.get((asked + 1) % models.len().max(1)).filter(|other| ***other != *self.model());
+        other.map_or("another-model", |other| other)
+    }
+
+    /// Ready when a refusal may be sent.
+    pub(super) async fn may_refuse(&self) {
+        let held_back = self.held_back();
+        if !held_back.is_zero() {
+            relaybench_clock::sleep_until(self.term.instant(self.arrived() + held_back)).await;
+        }
+    }
+
+    fn held_back(&self) -> Duration {
+        self.fault.as_ref().map_or(Duration::ZERO, |befallen| befallen.held_back)
+    }
+
     /// Takes its place in the relay, until this is dropped.
-    pub(crate) fn enter(&mut self, demand: Demand) -> Result<(Plan, Option<Grant>), Refusal> {
+    fn enter(&mut self, demand: Demand) -> Result<(Plan, Option<Grant>), Refusal> {
         let Arrival { ticket, in_flight, plan, grant } = self.term.arrive(demand, self.arrived())?;
         self.ticket = Some(ticket);
         self.entry.in_flight = in_flight;
@@ -187,8 +271,9 @@ impl Attempt {
     /// An answer that is given at once.
     pub(crate) fn answered_at_once(&mut self, status: u16) {
         self.entry.status = Some(status);
-        self.due_first(self.arrived());
-        self.due_end(self.arrived());
+        let due = self.arrived() + self.held_back();
+        self.due_first(due);
+        self.due_end(due);
     }
 
     /// It gets an error of this status in the place of its answer.
@@ -225,6 +310,9 @@ impl Attempt {
     /// It is its turn.
     pub(super) fn granted(&mut self, from: Duration) {
         self.is_waiting = false;
+        if self.is_hang {
+            self.fault_ended(FaultOutcome::Played);
+        }
         self.entry.waited_ns = nanoseconds(from.saturating_sub(self.arrived()));
     }
 
@@ -250,7 +338,7 @@ impl Attempt {
 }
 
 /// The caller's key: a bearer token, or what Anthropic's clients and Azure's send instead.
-fn key(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn key(headers: &HeaderMap) -> Option<&str> {
     const KEYS: [HeaderName; 2] = [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = text(&hyper::header::AUTHORIZATION).and_then(|value| value.split_once(' '));
@@ -278,7 +366,7 @@ impl Drop for Attempt {
             Some(_) => Ending::Served,
             None if self.term.common.is_stopping() => Ending::Stopped,
             None if self.is_hang => Ending::Hung,
-            None => Ending::CallerLeft,
+            None => self.entry.ending,
         };
 
         self.term.common.ledger.record(mem::take(&mut self.entry));

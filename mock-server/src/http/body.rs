@@ -9,8 +9,11 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::Cut;
 use super::attempt::{Attempt, Part};
+use super::fault::{Altered, Piece};
 use super::production::Production;
+use crate::ledger::FaultOutcome;
 use crate::wire::events::Events;
+use crate::wire::reply::Reply;
 
 /// Chunks that are due together go out together, up to about this many bytes.
 const FRAME_BYTES: usize = 16 * 1024;
@@ -18,8 +21,13 @@ const FRAME_BYTES: usize = 16 * 1024;
 /// The body of an answer. It holds the attempt until it has been written.
 #[derive(Debug)]
 pub(crate) enum AnswerBody {
-    Whole { bytes: Bytes, attempt: Option<Box<Attempt>> },
+    Whole {
+        bytes: Bytes,
+        attempt: Option<Box<Attempt>>,
+    },
     Stream(Box<Streamed>),
+    /// A fault befalls it.
+    Altered(Box<Altered>),
 }
 
 impl AnswerBody {
@@ -36,14 +44,48 @@ impl AnswerBody {
     pub(super) fn stream(attempt: Box<Attempt>, events: Events, production: Production) -> Self {
         Self::Stream(Box::new(Streamed { attempt, events, production, written: 0 }))
     }
-}
 
-impl AnswerBody {
-    /// Whose it is; none for answers to what is no attempt.
-    pub(super) fn attempt(&self) -> Option<&Attempt> {
+    /// The attempt that it answers.
+    pub(super) fn recorded(&self) -> Option<&Attempt> {
         match self {
             Self::Whole { attempt, .. } => attempt.as_deref(),
             Self::Stream(stream) => Some(&stream.attempt),
+            Self::Altered(altered) => Some(altered.attempt()),
+        }
+    }
+
+    /// What came of the attempt's fault, as long as nothing is written.
+    pub(super) fn fault_ended(&mut self, outcome: FaultOutcome) {
+        match self {
+            Self::Whole { attempt: Some(attempt), .. } => attempt.fault_ended(outcome),
+            Self::Stream(stream) => stream.attempt.fault_ended(outcome),
+            Self::Whole { attempt: None, .. } | Self::Altered(_) => {}
+        }
+    }
+
+    /// All that it will be.
+    pub(super) fn pieces(&self) -> Vec<Piece> {
+        match self {
+            Self::Whole { bytes, .. } => vec![Piece::whole(bytes.to_vec())],
+            Self::Stream(stream) => stream.pieces(),
+            Self::Altered(_) => Vec::new(),
+        }
+    }
+
+    /// The first half of a stream's chunks, at least one, and the error with which it breaks off.
+    pub(super) fn pieces_up_to(&self, error: &Reply) -> Vec<Piece> {
+        match self {
+            Self::Stream(stream) => stream.pieces_up_to(error),
+            Self::Whole { .. } | Self::Altered(_) => Vec::new(),
+        }
+    }
+
+    /// The attempt without its answer, and when that was due if not at once.
+    pub(super) fn into_attempt(self) -> Option<(Box<Attempt>, Option<Production>)> {
+        match self {
+            Self::Whole { attempt, .. } => attempt.map(|attempt| (attempt, None)),
+            Self::Stream(stream) => Some((stream.attempt, Some(stream.production))),
+            Self::Altered(_) => None,
         }
     }
 }
@@ -62,6 +104,7 @@ impl Body for AnswerBody {
                 Poll::Ready(Some(Ok(Frame::data(mem::take(bytes)))))
             }
             Self::Stream(stream) => stream.poll_chunk(cx).map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk)))),
+            Self::Altered(altered) => altered.poll_frame(cx),
         }
     }
 
@@ -69,6 +112,7 @@ impl Body for AnswerBody {
         match self {
             Self::Whole { bytes, .. } => bytes.is_empty(),
             Self::Stream(stream) => stream.is_over(),
+            Self::Altered(altered) => altered.is_over(),
         }
     }
 
@@ -76,6 +120,7 @@ impl Body for AnswerBody {
         match self {
             Self::Whole { bytes, .. } => SizeHint::with_exact(bytes.len() as u64),
             Self::Stream(_) => SizeHint::default(),
+            Self::Altered(altered) => altered.size_hint(),
         }
     }
 }
@@ -105,7 +150,7 @@ impl Streamed {
             chunk.reserve(512);
             self.events.write_chunk(&mut chunk);
             self.written += tokens;
-            self.attempt.sent(tokens);
+            self.attempt.sent(self.written);
         }
         if self.is_over() {
             self.attempt.settle();
@@ -117,8 +162,38 @@ impl Streamed {
         Poll::Ready(Some(chunk.into()))
     }
 
+    fn pieces(&self) -> Vec<Piece> {
+        let (mut events, mut token) = (self.events.clone(), self.written);
+        let mut pieces: Vec<Piece> = std::iter::from_fn(|| next_piece(&mut events, &mut token)).collect();
+        let mut bytes = Vec::new();
+        events.write_end(&mut bytes);
+        pieces.push(Piece { token, bytes, is_chunk: false });
+        pieces
+    }
+
+    fn pieces_up_to(&self, error: &Reply) -> Vec<Piece> {
+        let chunks = self.pieces().len() - 1;
+        let (mut events, mut token) = (self.events.clone(), self.written);
+        let mut pieces: Vec<Piece> =
+            std::iter::from_fn(|| next_piece(&mut events, &mut token)).take((chunks / 2).max(1)).collect();
+        let mut bytes = Vec::new();
+        events.write_error(self.attempt.dialect(), error, &mut bytes);
+        // Instead of the next chunk, if there was to be one.
+        token += events.next_chunk().unwrap_or(0);
+        pieces.push(Piece { token, bytes, is_chunk: false });
+        pieces
+    }
+
     /// Whether all is written: the end goes out with the last chunk.
     fn is_over(&self) -> bool {
         self.events.next_chunk().is_none()
     }
+}
+
+/// The next chunk, with the number of the token that completes it.
+fn next_piece(events: &mut Events, token: &mut u32) -> Option<Piece> {
+    *token += events.next_chunk()?;
+    let mut bytes = Vec::with_capacity(512);
+    events.write_chunk(&mut bytes);
+    Some(Piece { token: *token, bytes, is_chunk: true })
 }

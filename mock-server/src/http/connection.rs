@@ -1,5 +1,6 @@
 //! One connection: which protocol its caller speaks, and serving it to its end.
 
+mod by_hand;
 mod guard;
 mod watch;
 
@@ -10,6 +11,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -19,12 +21,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use relaybench_clock::{HyperTimer, is_virtual};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use self::by_hand::{ByHand, Unanswered};
 use self::guard::Guarded;
 use self::watch::{OpenRequest, Watch, WatchedAnswer};
+use super::answer;
 use super::body::AnswerBody;
-use super::{Cut, answer};
-use crate::ledger::OpenConnection;
-use crate::server::{Peer, Served, Shared};
+use super::fault::{Played, can_abort};
+use crate::server::{Admitted, Peer, Served, Shared};
 
 /// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -46,40 +49,39 @@ pub(crate) enum Protocol {
 pub(super) struct Caller {
     pub(super) connection: u32,
     pub(super) peer: Peer,
+    /// How long it may be idle before it is closed without a word; none: for ever.
+    closes_idle_after: Option<Duration>,
     pub(super) watch: Watch,
+    /// Whether the connection can be reset.
+    pub(super) can_reset: bool,
 }
 
-/// Serves a connection until either side closes it. It counts as opened from this call on.
-pub(crate) fn serve<IO>(
-    server: Arc<Shared>,
-    io: IO,
-    peer: Peer,
-    protocol: Protocol,
-) -> impl Future<Output = ()> + Send + use<IO> + 'static
+/// Serves a connection until either side closes it.
+pub(crate) fn serve<IO>(admitted: Admitted, io: IO, protocol: Protocol) -> impl Future<Output = ()> + Send + use<IO> + 'static
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let open = server.common.ledger.connection_opened();
-    let served = server.common.drain.connection();
     async move {
+        if !admitted.served_after.is_zero() {
+            relaybench_clock::sleep(admitted.served_after).await;
+        }
         // What goes wrong here is the caller's doing, or the plan's; the ledger has what it did to each attempt.
-        let _ = serve_opened(&server, io, peer, protocol, &open, &served).await;
-        drop((served, open));
+        let _ = serve_admitted(&admitted, io, protocol).await;
     }
 }
 
-async fn serve_opened<IO>(
-    server: &Arc<Shared>,
-    io: IO,
-    peer: Peer,
-    protocol: Protocol,
-    open: &OpenConnection,
-    served: &Served,
-) -> io::Result<()>
+async fn serve_admitted<IO>(admitted: &Admitted, io: IO, protocol: Protocol) -> io::Result<()>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let caller = Arc::new(Caller { connection: open.number(), peer, watch: Watch::default() });
+    let Admitted { server, open, served, peer, closes_idle_after, .. } = admitted;
+    let caller = Arc::new(Caller {
+        connection: open.number(),
+        peer: *peer,
+        closes_idle_after: *closes_idle_after,
+        watch: Watch::default(),
+        can_reset: can_abort::<IO>(),
+    });
     let mut io = Guarded::new(io, Arc::clone(server), Arc::clone(&caller));
     let is_http2 = match protocol {
         Protocol::Http1 => false,
@@ -99,24 +101,29 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let head_bytes = server.common.limits.head_bytes;
-    let mut connection = pin!(
-        http1::Builder::new()
-            .timer(HyperTimer)
-            // It would set a timer for each request, and close connections that clients mean to reuse: the guard sees to slow heads.
-            .header_read_timeout(None)
-            .max_header_size(head_bytes)
-            // The day is not the same in two runs.
-            .auto_date_header(!is_virtual())
-            .serve_connection(TokioIo::new(io), service_fn(move |request| answer_watched(&server, &caller, request)))
-    );
+    let mut connection = http1::Builder::new()
+        .timer(HyperTimer)
+        // It would set a timer for each request, and close connections that clients mean to reuse: the guard sees to slow heads.
+        .header_read_timeout(None)
+        .max_header_size(head_bytes)
+        // The day is not the same in two runs.
+        .auto_date_header(!is_virtual())
+        .serve_connection(TokioIo::new(io), service_fn(move |request| answer_watched(&server, &caller, request)));
     let mut told = served.told();
-    std::future::poll_fn(|cx| {
+    let ended = std::future::poll_fn(|cx| {
         if told.poll(cx).is_ready() {
-            connection.as_mut().graceful_shutdown();
+            Pin::new(&mut connection).graceful_shutdown();
         }
-        connection.as_mut().poll(cx)
+        Pin::new(&mut connection).poll(cx)
     })
-    .await
+    .await;
+    if let Some(ByHand { raw, open }) = ended.as_ref().err().and_then(Unanswered::taken_from) {
+        let io = connection.into_parts().io.into_inner();
+        // In a box of its own, since it is larger, and rarer.
+        Box::pin(raw.play(io, Guarded::inner)).await;
+        drop(open);
+    }
+    ended
 }
 
 async fn serve_http2<IO>(server: Arc<Shared>, caller: Arc<Caller>, io: Guarded<IO>, served: &Served) -> hyper::Result<()>
@@ -147,13 +154,15 @@ fn answer_watched(
     server: &Arc<Shared>,
     caller: &Arc<Caller>,
     request: Request<Incoming>,
-) -> Pin<Box<impl Future<Output = Result<Response<WatchedAnswer<AnswerBody>>, Cut>> + use<>>> {
+) -> Pin<Box<impl Future<Output = Result<Response<WatchedAnswer<AnswerBody>>, Unanswered>> + use<>>> {
     let open = OpenRequest::of(caller, &request);
     let request = request.map(|body| RequestBody::new(body, caller, server.common.limits.body_timeout));
     let (server, caller) = (Arc::clone(server), Arc::clone(caller));
     Box::pin(async move {
-        let answered = answer(server, &caller, request).await;
-        answered.map(|response| response.map(|body| open.with(body)))
+        match answer(server, &caller, request).await? {
+            Played::OverHyper(response) => Ok(response.map(|body| open.with(body))),
+            Played::ByHand(raw) => Err(Unanswered::by_hand(raw, open)),
+        }
     })
 }
 

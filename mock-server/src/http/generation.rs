@@ -5,26 +5,24 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::Response;
 use hyper::body::Body;
 use hyper::http::request::Parts;
+use hyper::{HeaderMap, Response};
 
 use super::Cut;
-use super::attempt::Attempt;
+use super::attempt::{Attempt, LONGEST_HANG, key};
 use super::body::AnswerBody;
 use super::connection::RequestBody;
 use super::limited::Need;
+use super::overrides::Overrides;
 use super::production::Production;
 use super::response;
 use crate::draw::Draws;
-use crate::relay::{Decision, Finish, Grant, Pace, Plan, Refusal, Timing, decide};
+use crate::relay::{Finish, Grant, Pace, Plan, Refusal, Request, Timing};
 use crate::wire::answer::{Answer, Usage};
 use crate::wire::chunks::Chunks;
 use crate::wire::endpoint::{Asked, Endpoint, Written};
 use crate::wire::identity::Identity;
-
-/// A caller who stays longer with a request that hangs is cut off: in virtual time somebody must move the clock.
-const LONGEST_HANG: Duration = Duration::from_secs(3600);
 
 /// What is to be made.
 #[derive(Clone, Copy, Debug)]
@@ -46,13 +44,16 @@ pub(super) async fn answer(
     }
     let entered = match read(body, attempt.term().profile.body_limit).await {
         // The body is dropped here, so that whoever waits does not hold it.
-        Ok(body) => enter(&mut attempt, generation, &body),
+        Ok(body) => enter(&mut attempt, generation, &head.headers, &body),
         Err(Unread::TooLarge(refusal)) => Err((Identity::new(attempt.draws(&[])), refusal)),
         Err(Unread::CallerLeft) => return Err(Cut),
     };
     let (asked, draws, plan, grant) = match entered {
         Ok(entered) => entered,
-        Err((identity, refusal)) => return Ok(response::refused(attempt, head, &identity, refusal)),
+        Err((identity, refusal)) => {
+            attempt.may_refuse().await;
+            return Ok(response::refused(attempt, head, &identity, refusal));
+        }
     };
     let (outcome, timing) = match plan {
         Plan::Hang => return Err(hang(&mut attempt, grant).await),
@@ -85,6 +86,7 @@ enum Outcome {
 fn enter(
     attempt: &mut Attempt,
     generation: Generation<'_>,
+    headers: &HeaderMap,
     body: &[u8],
 ) -> Result<(Asked, Draws, Plan, Option<Grant>), (Identity, Refusal)> {
     let asked = generation.endpoint.read(body, generation.deployment, &attempt.term().profile);
@@ -94,14 +96,11 @@ fn enter(
     let draws = attempt.draws(body);
     let refused = |refusal| (Identity::new(draws), refusal);
     let asked = asked.map_err(refused)?;
+    let overrides = Overrides::read(headers, body).map_err(refused)?;
     attempt.admit(|term| Need::of(&asked, term, draws)).map_err(refused)?;
-    match decide(&attempt.term().profile, asked.request, draws, attempt.arrived()) {
-        Decision::Refuse(refusal) => Err(refused(refusal)),
-        Decision::Serve(demand) => {
-            let (plan, grant) = attempt.enter(demand).map_err(refused)?;
-            Ok((asked, draws, plan, grant))
-        }
-    }
+    let request = Request { key: key(headers).unwrap_or_default(), model: &asked.model, ..asked.request };
+    let (plan, grant) = attempt.decide(request, overrides, draws).map_err(refused)?;
+    Ok((asked, draws, plan, grant))
 }
 
 /// The answer, or its beginning, which is due.

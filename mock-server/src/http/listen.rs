@@ -7,10 +7,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use relaybench_clock::Instant;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Protocol;
+#[cfg(feature = "tls")]
+use crate::server::Admitted;
 use crate::server::{MockServer, Peer};
 
 /// Callers who connect at once and wait to be accepted. With 128, the usual default, a burst of 500 would lose connections and
@@ -23,9 +26,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// A socket that listens, and how those who come are to speak.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    socket: TcpListener,
+    socket: Socket,
     addr: SocketAddr,
     security: Security,
+}
+
+#[derive(Debug)]
+enum Socket {
+    Open(TcpListener),
+    /// The system refuses whoever comes; the address is kept by a socket that does not listen, where there is one.
+    Shut(Option<TcpSocket>),
 }
 
 /// Whether connections are encrypted.
@@ -39,7 +49,7 @@ pub(crate) enum Security {
 impl Listener {
     pub(crate) fn bind(addr: SocketAddr, security: Security) -> io::Result<Self> {
         let socket = bound(addr)?.listen(BACKLOG)?;
-        Ok(Self { addr: socket.local_addr()?, socket, security })
+        Ok(Self { addr: socket.local_addr()?, socket: Socket::Open(socket), security })
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -65,51 +75,88 @@ impl Listener {
         format!("{scheme}://{}", self.addr)
     }
 
-    /// Accepts and serves until `stop` is ready, and then listens no more.
-    pub(crate) async fn accept_until<S: Future>(self, server: MockServer, stop: S) -> S::Output {
+    /// Accepts and serves until `stop` is ready, and then listens no more. While the profile refuses all, nobody listens.
+    pub(crate) async fn accept_until<S: Future>(mut self, server: MockServer, stop: S) -> S::Output {
         let mut stop = pin!(stop);
         let places = server.limits().max_connections.map(|most| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))));
         loop {
-            tokio::select! {
-                biased;
-                stopped = &mut stop => return stopped,
-                accepted = self.accept(places.as_ref()) => match accepted {
-                    Ok(accepted) => self.hand_over(&server, accepted),
-                    Err(_) => relaybench_clock::sleep(ACCEPT_PAUSE).await,
-                },
+            let mut swapped = pin!(server.swapped());
+            let (refuses, until) = server.refuses_all();
+            // Somebody else may have taken the address meanwhile, and give it back.
+            let until = self.listen_unless(refuses).map_or_else(|_| Some(relaybench_clock::now() + ACCEPT_PAUSE), |()| until);
+            let mut changes = pin!(changed(until));
+            loop {
+                tokio::select! {
+                    biased;
+                    stopped = &mut stop => return stopped,
+                    () = &mut swapped => break,
+                    () = &mut changes => break,
+                    accepted = self.socket.accept(places.as_ref()) => match accepted {
+                        Ok(accepted) => self.security.hand_over(&server, accepted),
+                        Err(_) => relaybench_clock::sleep(ACCEPT_PAUSE).await,
+                    },
+                }
             }
         }
     }
 
+    fn listen_unless(&mut self, refuses: bool) -> io::Result<()> {
+        match (&mut self.socket, refuses) {
+            (Socket::Open(_), true) => {
+                // Closed first: an address that somebody listens on is not given again.
+                self.socket = Socket::Shut(None);
+                self.socket = Socket::Shut(Some(bound(self.addr)?));
+            }
+            (Socket::Shut(kept), false) => {
+                let socket = kept.take().map_or_else(|| bound(self.addr), Ok)?;
+                self.socket = Socket::Open(socket.listen(BACKLOG)?);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+async fn changed(until: Option<Instant>) {
+    match until {
+        Some(until) => relaybench_clock::sleep_until(until).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Socket {
     /// A caller, once there is a place for it.
     async fn accept(&self, places: Option<&Arc<Semaphore>>) -> io::Result<Accepted> {
+        let Self::Open(listener) = self else { return std::future::pending().await };
         let place = match places {
             Some(places) => Arc::clone(places).acquire_owned().await.ok(),
             None => None,
         };
-        let (stream, peer) = self.socket.accept().await?;
+        let (stream, peer) = listener.accept().await?;
         // A caller who is gone already is found out when it is served.
         let _ = stream.set_nodelay(true);
         Ok(Accepted { stream, peer: peer.into(), place })
     }
+}
 
+impl Security {
     fn hand_over(&self, server: &MockServer, Accepted { stream, peer, place }: Accepted) {
-        match &self.security {
-            Security::Plain => {
-                let served = server.serve(stream, peer, Protocol::Sniffed);
-                match place {
-                    None => drop(tokio::spawn(served)),
-                    Some(place) => drop(tokio::spawn(async move {
-                        served.await;
-                        drop(place);
-                    })),
-                }
-            }
+        let Some(admitted) = server.admit(peer) else {
+            // Without it the caller would see an end and not a reset.
+            let _ = stream.set_zero_linger();
+            return;
+        };
+        match (self, place) {
+            (Self::Plain, None) => drop(tokio::spawn(admitted.serve(stream, Protocol::Sniffed))),
+            (Self::Plain, Some(place)) => drop(tokio::spawn(async move {
+                admitted.serve(stream, Protocol::Sniffed).await;
+                drop(place);
+            })),
             #[cfg(feature = "tls")]
-            Security::Tls(tls) => {
-                let served = serve_tls(server.clone(), tls.clone(), stream, peer);
+            (Self::Tls(tls), place) => {
+                let tls = tls.clone();
                 drop(tokio::spawn(async move {
-                    served.await;
+                    serve_tls(admitted, tls, stream).await;
                     drop(place);
                 }));
             }
@@ -136,20 +183,22 @@ fn bound(addr: SocketAddr) -> io::Result<TcpSocket> {
 
 /// Shakes hands, and serves whichever protocol was agreed on.
 #[cfg(feature = "tls")]
-async fn serve_tls(server: MockServer, tls: crate::Tls, stream: TcpStream, peer: Peer) {
+async fn serve_tls(mut admitted: Admitted, tls: crate::Tls, stream: TcpStream) {
+    // The handshake waits as well.
+    relaybench_clock::sleep(std::mem::take(&mut admitted.served_after)).await;
     let handshake = tls.acceptor().accept(stream);
-    let shaken = match server.limits().head_timeout {
-        Some(timeout) => relaybench_clock::timeout_at(relaybench_clock::now() + timeout, handshake)
-            .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())),
-        None => handshake.await,
+    let shaken = match admitted.server.common.limits.head_timeout {
+        None => handshake.await.ok(),
+        Some(timeout) => {
+            relaybench_clock::timeout_at(relaybench_clock::now() + timeout, handshake).await.ok().and_then(Result::ok)
+        }
     };
     // A caller who does not trust the certificate has said so to itself.
-    let Ok(stream) = shaken else { return };
+    let Some(stream) = shaken else { return };
     let protocol = match stream.get_ref().1.alpn_protocol() {
         Some(b"h2") => Protocol::Http2,
         Some(_) => Protocol::Http1,
         None => Protocol::Sniffed,
     };
-    server.serve(stream, peer, protocol).await;
+    admitted.serve(stream, protocol).await;
 }

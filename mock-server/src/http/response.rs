@@ -11,6 +11,7 @@ use hyper::{HeaderMap, Response, StatusCode};
 use super::attempt::Attempt;
 use super::body::AnswerBody;
 use crate::draw::{self, Draws};
+use crate::ledger::FaultOutcome;
 use crate::relay::Refusal;
 use crate::server::Term;
 use crate::wire::dialect::Dialect;
@@ -38,7 +39,7 @@ pub(super) fn stream(body: AnswerBody, dialect: Dialect, identity: &Identity, to
 
 /// Says how far limits are used up as well.
 fn with_headers(body: AnswerBody, dialect: Dialect, mut headers: HeaderMap) -> Response<AnswerBody> {
-    let standings = body.attempt().map(Attempt::standings).unwrap_or_default();
+    let standings = body.recorded().map(Attempt::standings).unwrap_or_default();
     if !standings.is_empty() {
         dialect.write_limits(&standings, relaybench_clock::wall_now(), &mut headers);
     }
@@ -71,6 +72,9 @@ pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts, id: Option<&str>) 
 /// An error in answer to an attempt, at once.
 pub(super) fn refused(mut attempt: Box<Attempt>, head: &Parts, identity: &Identity, refusal: Refusal) -> Response<AnswerBody> {
     let refusal = attempt.in_its_limits(refusal);
+    if matches!(refusal, Refusal::Injected(_) | Refusal::InjectedHtml(_)) {
+        attempt.fault_ended(FaultOutcome::Played);
+    }
     let (error, request_id) = error(&attempt, head, identity, refusal);
     attempt.answered_at_once(error.status);
     attempt_failed(attempt, error, request_id, Duration::ZERO)
@@ -111,14 +115,18 @@ pub(super) fn unrouted(term: &Term, refusal: Refusal, head: &Parts) -> Response<
     with_error(dialect, error, AnswerBody::unrecorded(body), request_id, Duration::ZERO)
 }
 
-fn subject<'a>(head: &'a Parts, model: &'a str, request_id: &'a str) -> Subject<'a> {
+pub(super) fn subject<'a>(head: &'a Parts, model: &'a str, request_id: &'a str) -> Subject<'a> {
     Subject { method: head.method.as_str(), path: head.uri.path(), model, request_id }
 }
 
 /// `body` is the body of `error`.
 fn with_error(dialect: Dialect, error: Reply, body: AnswerBody, request_id: String, took: Duration) -> Response<AnswerBody> {
     let content_type = HeaderValue::from_static(error.content_type);
-    let mut response = with_headers(body, dialect, headers(dialect, request_id, took, content_type, KEPT));
+    let headers = match error.is_page() {
+        true => HeaderMap::from_iter([(CONTENT_TYPE, content_type)]),
+        false => headers(dialect, request_id, took, content_type, KEPT),
+    };
+    let mut response = with_headers(body, dialect, headers);
     *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in error.headers {
         let value = HeaderValue::try_from(value).expect("an error's headers are printable");

@@ -8,9 +8,10 @@ use toml::Spanned;
 use super::capacity::{self, RawCapacity, RawLatency};
 use super::completion::RawCompletion;
 use super::distribution::Directory;
+use super::fault::{FaultRule, ListenerRule, RawFault, Rules};
 use super::limits::{self, RawLimits};
-use super::window::{RawBurst, RawFault, RawPhase};
-use super::{CATALOG, Keys, Profile};
+use super::window::{RawBurst, RawPhase};
+use super::{CATALOG, Keys, Phase, Profile};
 use crate::config::{Problem, nearest};
 use crate::wire::dialect::Dialect;
 
@@ -50,6 +51,7 @@ impl RawProfile {
         let models = models(self.models)?;
         let keys = keys(self.auth)?;
         let limits = self.limits.unwrap_or_default();
+        let Faults { faults, phases, listener } = faults(self.fault, self.phase, &keys, &models)?;
         Ok(Profile {
             // Whoever read it has it.
             toml: Arc::default(),
@@ -64,10 +66,39 @@ impl RawProfile {
             capacity,
             body_limit: limits.body_bytes.map_or(Ok(BODY_LIMIT), body_limit)?,
             bursts: self.burst.into_iter().map(|burst| burst.into_inner().valid()).collect::<Result<_, _>>()?,
-            faults: self.fault.into_iter().map(|fault| fault.into_inner().valid()).collect::<Result<_, _>>()?,
-            phases: self.phase.into_iter().map(RawPhase::valid).collect::<Result<_, _>>()?,
+            faults,
+            phases,
+            listener,
         })
     }
+}
+
+#[derive(Default)]
+struct Faults {
+    faults: Vec<FaultRule>,
+    phases: Vec<Phase>,
+    listener: Vec<ListenerRule>,
+}
+
+fn faults(
+    faults: Vec<Spanned<RawFault>>,
+    phases: Vec<Spanned<RawPhase>>,
+    keys: &Keys,
+    models: &[Arc<str>],
+) -> Result<Faults, Problem> {
+    let mut valid = Faults::default();
+    for fault in faults {
+        match fault.into_inner().valid(keys, models)? {
+            Rules::OfAttempts(rule) => valid.faults.push(rule),
+            Rules::OfConnections(rule) => valid.listener.push(rule),
+        }
+    }
+    for (phase, number) in phases.into_iter().zip(0..) {
+        let (phase, listener) = RawPhase::valid(phase, number, keys, models)?;
+        valid.phases.push(phase);
+        valid.listener.extend(listener);
+    }
+    Ok(valid)
 }
 
 fn dialect(name: Spanned<String>) -> Result<Dialect, Problem> {

@@ -49,8 +49,10 @@ pub enum Refusal {
     TooManyInFlight,
     /// A failure under load.
     Overloaded,
-    /// A status that the profile injects.
+    /// A status that a fault injects.
     Injected(u16),
+    /// The same, as a proxy in front of the relay would answer: with a body of HTML.
+    InjectedHtml(u16),
 }
 
 /// A parameter that is missing or wrong.

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::Common;
 use crate::profile::Profile;
 use crate::relay::limits::{Caller, LimitReached, Limiter, Reservation, Standing};
-use crate::relay::{Arrival, Demand, Grant, Progress, Refusal, Relay, Ticket};
+use crate::relay::{Arrival, Demand, Grant, Progress, Refusal, Relay, Tally, Ticket};
 
 /// A profile from its start until the last attempt that arrived under it has left, whatever profile came after it.
 ///
@@ -20,6 +20,7 @@ use crate::relay::{Arrival, Demand, Grant, Progress, Refusal, Relay, Ticket};
 pub(crate) struct Term {
     pub(crate) profile: Arc<Profile>,
     pub(crate) common: Arc<Common>,
+    pub(crate) tally: Tally,
     start: Instant,
     floor: Mutex<Floor>,
     /// None where nothing is limited.
@@ -42,6 +43,7 @@ impl Term {
         let floor = Floor { relay: Relay::new(&profile), wakers: Vec::new(), driven_until: None };
         Arc::new(Self {
             limiter: Limiter::new(&profile).map(Mutex::new),
+            tally: Tally::new(&profile),
             profile: Arc::new(profile),
             common,
             start: relaybench_clock::now(),

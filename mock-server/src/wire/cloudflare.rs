@@ -43,7 +43,9 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
             (429, 3040, "AiError: Capacity temporarily exceeded, please try again.".into())
         }
         Refusal::Injected(status @ 500..) => (*status, 3043, "AiError: Internal server error".into()),
-        Refusal::Injected(status) => (*status, 5004, format!("AiError: The request was answered {status}.").into()),
+        Refusal::Injected(status) | Refusal::InjectedHtml(status) => {
+            (*status, 5004, format!("AiError: The request was answered {status}.").into())
+        }
     };
     let WireError { retry_after, allow, .. } = WireError::new(refusal, subject);
     let body = Body { result: None, success: false, errors: [Error { code, message: &message }], messages: [] };

@@ -80,6 +80,9 @@ impl Dialect {
 
     /// What a caller reads who is refused, or for whom something failed.
     pub(crate) fn error(self, refusal: Refusal, subject: Subject<'_>) -> Reply {
+        if let Refusal::InjectedHtml(status) = refusal {
+            return self.page(status);
+        }
         match self {
             Self::OpenAi => openai::error::reply(refusal, subject),
             Self::Azure => azure::error(refusal, subject),
@@ -93,7 +96,7 @@ impl Dialect {
     }
 
     /// The page of the proxy in front, which stands for an error of this status.
-    pub(crate) fn page(self, status: u16) -> Reply {
+    fn page(self, status: u16) -> Reply {
         match self {
             Self::OpenAi | Self::Anthropic | Self::Groq | Self::Cloudflare | Self::OpenRouter => {
                 Reply::page(status, "cloudflare")

@@ -105,7 +105,7 @@ pub(crate) struct Asked {
     /// How many tokens each may have; none where its caller does not say.
     pub(crate) max_tokens: Option<u32>,
     /// What the relay must know to decide.
-    pub(crate) request: Request,
+    pub(crate) request: Request<'static>,
     script: Script,
     manner: Manner,
 }

@@ -48,6 +48,11 @@ impl Reply {
         Self { status, content_type: "text/html", headers, body: body.into_bytes() }
     }
 
+    /// Whether nothing in it is the relay's.
+    pub(crate) fn is_page(&self) -> bool {
+        self.content_type == "text/html"
+    }
+
     pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self

@@ -32,12 +32,13 @@ impl Script {
     }
 
     /// What the relay must know to decide. A limit that would split a character is lowered to where the text can be cut.
-    pub(crate) fn request(&self, max_tokens: Option<u32>) -> Request {
+    pub(crate) fn request(&self, max_tokens: Option<u32>) -> Request<'static> {
         let text = self.text.as_deref();
         Request {
             max_tokens: max_tokens.map(|most| text.map_or(most, |text| text.cut(most, self.counter))),
             prompt_tokens: self.prompt_tokens,
             text_tokens: text.map(Text::tokens),
+            ..Request::default()
         }
     }
 

@@ -308,12 +308,25 @@ fn wrong_bursts_and_faults_are_refused_where_they_are() {
         "4: burst.share: NaN is no share; write a number from 0 to 1",
     );
     refused(
-        "[[fault]]\nfault = \"reset\"\nprobability = 0.5",
-        "2: fault.fault: \"reset\" is no fault that can be played; write \"hang\", or \"status=\" and a number from 400 to 599",
+        "[[fault]]\nfault = \"resett\"\nprobability = 0.5",
+        "2: fault.fault: \"resett\" is no fault, did you mean \"reset\"?",
     );
     refused(
         "[[fault]]\nfault = \"status=200\"\nprobability = 0.5",
-        "2: fault.fault: \"status=200\" is no fault that can be played; write \"hang\", or \"status=\" and a number from 400 to 599",
+        "2: fault.fault: \"status=200\" is not how it is written; status takes an error's status, 400 to 599: \"status=503\"",
+    );
+    refused("[[fault]]\nfault = \"hang\"\nfirst = 0", "3: fault.first: a fault of none is no fault; write how many, from 1");
+    refused(
+        "[auth]\nkeys = [\"a\"]\n[[fault]]\nfault = \"hang\"\nkeys = [\"a\", \"b\"]",
+        "5: fault.keys: this key is not one of auth.keys, so that it befalls nobody",
+    );
+    refused(
+        "[[fault]]\nfault = \"hang\"\nmodels = [\"gpt-4.2\"]",
+        "3: fault.models: \"gpt-4.2\" is not one of the models, did you mean \"gpt-4.1\"?",
+    );
+    refused(
+        "[[phase]]\nfault = { fault = \"refuse\", models = [\"gpt-4.1\"] }",
+        "2: phase.fault.models: \"refuse\" befalls connections, before they tell a key or a model; leave this out",
     );
 }
 

@@ -25,6 +25,7 @@ fn write(out: &mut String, server: &MockServer) -> fmt::Result {
         ("attempts_open", "gauge", "Attempts that arrived and have not ended.", ledger.open()),
         ("in_flight", "gauge", "Attempts that count as load of the profile in force.", u64::from(server.in_flight())),
         ("waiting", "gauge", "Of these, those that wait for a place.", u64::from(server.waiting())),
+        ("queued_faults", "gauge", "Attempts for which an outcome is queued.", server.queued()),
         ("connections_opened_total", "counter", "Connections that were opened.", ledger.connections_opened()),
         ("connections_live", "gauge", "Connections that are open.", ledger.connections_live()),
     ] {

@@ -35,6 +35,11 @@ impl<IO> Guarded<IO> {
         Self { io, server, caller, again: Box::default(), reading: None, writing: None }
     }
 
+    /// What is guarded.
+    pub(super) fn inner(&mut self) -> &mut IO {
+        &mut self.io
+    }
+
     /// What was read already and is to be read once more.
     pub(super) fn read_again(&mut self, bytes: &[u8]) {
         self.again = bytes.into();
@@ -46,7 +51,7 @@ impl<IO> Guarded<IO> {
         match phase {
             Phase::Head => limits.head_timeout,
             Phase::Body => limits.body_timeout,
-            _ if self.caller.watch.is_idle() => self.server.close_idle(),
+            _ if self.caller.watch.is_idle() => self.caller.closes_idle_after,
             _ => None,
         }
     }
@@ -59,7 +64,13 @@ impl<IO> Guarded<IO> {
             self.reading = None;
         }
         if self.reading.is_none() {
-            let Some(patience) = self.patience(phase) else { return Poll::Pending };
+            let Some(patience) = self.patience(phase) else {
+                if self.caller.closes_idle_after.is_some() {
+                    // Nobody reads again for the end of an answer alone.
+                    self.caller.watch.wake_when_answered(cx.waker());
+                }
+                return Poll::Pending;
+            };
             self.reading = Some((phase, Box::pin(sleep(patience))));
         }
         match &mut self.reading {

@@ -3,12 +3,12 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{
     AtomicU8, AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
 };
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -41,6 +41,8 @@ pub(super) enum Phase {
 pub(in crate::http) struct Watch {
     phase: AtomicU8,
     open: AtomicU32,
+    /// Whoever waits for it to be idle.
+    idle: Mutex<Option<Waker>>,
 }
 
 impl Watch {
@@ -56,6 +58,11 @@ impl Watch {
             Phase::Streams => self.open.load(Acquire) == 0,
             _ => false,
         }
+    }
+
+    /// Has a task woken when an answer ends.
+    pub(super) fn wake_when_answered(&self, waker: &Waker) {
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
     }
 
     pub(super) fn speaks_http2(&self) {
@@ -117,6 +124,11 @@ impl OpenRequest {
 impl Drop for OpenRequest {
     fn drop(&mut self) {
         self.0.watch.answered();
+        if self.0.closes_idle_after.is_some()
+            && let Some(waker) = self.0.watch.idle.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            waker.wake();
+        }
     }
 }
 

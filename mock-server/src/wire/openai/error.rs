@@ -99,7 +99,7 @@ impl WireError {
                 let message = format!("The server had an error while processing your request (request {request_id}).");
                 Self::other(status, "server_error", None, message)
             }
-            Refusal::Injected(status) => {
+            Refusal::Injected(status) | Refusal::InjectedHtml(status) => {
                 let message = format!("The request was answered {status}.");
                 Self::other(status, "invalid_request_error", None, message)
             }

@@ -1,0 +1,8 @@
+//! Faults: whom they befall, and what they do.
+
+mod choice;
+mod connection;
+mod seen;
+mod stream;
+mod unplayed;
+mod whole;
