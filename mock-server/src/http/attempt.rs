@@ -164,7 +164,7 @@ impl Attempt {
         }
     }
 
-    /// Its caller was sent so many more tokens of each answer, or is about to be.
+    /// Its caller was sent so many tokens of each answer so far, or is about to be.
     pub(super) fn sent(&mut self, tokens: u32) {
         if let Some(limited) = &mut self.limited {
             limited.sent(tokens.saturating_mul(self.choices));

@@ -162,7 +162,7 @@ impl Streamed {
             chunk.reserve(512);
             self.events.write_chunk(&mut chunk);
             self.written += tokens;
-            self.attempt.sent(tokens);
+            self.attempt.sent(self.written);
         }
         if self.is_over() {
             self.attempt.settle();
