@@ -49,7 +49,7 @@ pub(super) async fn answer(
         Err(Unread::TooLarge(refusal)) => Err((Identity::new(attempt.draws(&[])), refusal)),
         Err(Unread::CallerLeft) => return Err(Cut),
     };
-    let (asked, draws, plan, grant) = match entered {
+    let Entered { asked, draws, plan, grant } = match entered {
         Ok(entered) => entered,
         Err((identity, refusal)) => {
             attempt.may_answer().await;
@@ -116,13 +116,21 @@ enum Outcome {
     Overloaded,
 }
 
+/// An attempt that was read and not refused.
+struct Entered {
+    asked: Asked,
+    draws: Draws,
+    plan: Plan,
+    grant: Option<Grant>,
+}
+
 /// Reads the request, decides, and takes the attempt's place; or why it has none.
 fn enter(
     attempt: &mut Attempt,
     generation: Generation<'_>,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<(Asked, Draws, Plan, Option<Grant>), (Identity, Refusal)> {
+) -> Result<Entered, (Identity, Refusal)> {
     let asked = generation.endpoint.read(body, generation.deployment, &attempt.term().profile);
     if let Ok(asked) = &asked {
         attempt.asked(asked);
@@ -134,7 +142,7 @@ fn enter(
     attempt.admit(|term| Need::of(&asked, term, draws)).map_err(refused)?;
     let request = Request { key: key(headers).unwrap_or_default(), model: &asked.model, ..asked.request };
     let (plan, grant) = attempt.decide(request, overrides, draws).map_err(refused)?;
-    Ok((asked, draws, plan, grant))
+    Ok(Entered { asked, draws, plan, grant })
 }
 
 /// The answer, or its beginning, which is due unless there is patience.
