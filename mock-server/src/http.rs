@@ -9,6 +9,7 @@ mod generation;
 mod limited;
 pub(crate) mod listen;
 mod overrides;
+mod patience;
 mod production;
 mod response;
 mod route;

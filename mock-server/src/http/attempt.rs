@@ -16,7 +16,7 @@ use crate::profile::{FaultKind, Keys, Outcome};
 use crate::relay::limits::{Caller, Standing};
 use crate::relay::{Arrival, Decided, Decision, Demand, Grant, Plan, Progress, Refusal, Request, Ticket, decide};
 use crate::server::Term;
-use crate::wire::dialect::Dialect;
+use crate::wire::dialect::{Dialect, KeepAlive};
 use crate::wire::endpoint::Asked;
 use crate::wire::identity::Identity;
 use crate::wire::openai::error::masked;
@@ -92,6 +92,12 @@ impl Attempt {
         self.dialect
     }
 
+    /// What its stream says as long as its first token is not due. One that a fault befalls waits in silence, so that the fault finds
+    /// all of it.
+    pub(super) fn keep_alive(&self) -> Option<KeepAlive> {
+        self.dialect.keep_alive().filter(|_| self.entry.stream && self.fault.is_none())
+    }
+
     /// What it asked for; empty as long as that is not known to exist.
     pub(crate) fn model(&self) -> &str {
         self.entry.model.as_deref().unwrap_or_default()
@@ -158,7 +164,7 @@ impl Attempt {
         }
     }
 
-    /// Its caller was sent so many more tokens of each answer, or is about to be.
+    /// Its caller was sent so many tokens of each answer so far, or is about to be.
     pub(super) fn sent(&mut self, tokens: u32) {
         if let Some(limited) = &mut self.limited {
             limited.sent(tokens.saturating_mul(self.choices));

@@ -101,7 +101,8 @@ fn attempt_failed(mut attempt: Box<Attempt>, mut error: Reply, request_id: Strin
     with_error(dialect, error, AnswerBody::whole(attempt, body), request_id, took)
 }
 
-fn error(attempt: &Attempt, head: &Parts, identity: &Identity, refusal: Refusal) -> (Reply, String) {
+/// What whoever is refused reads, and what the request is called.
+pub(super) fn error(attempt: &Attempt, head: &Parts, identity: &Identity, refusal: Refusal) -> (Reply, String) {
     let request_id = attempt.dialect().request_id(identity);
     (attempt.dialect().error(refusal, subject(head, attempt.model(), &request_id)), request_id)
 }

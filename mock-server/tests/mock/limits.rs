@@ -146,6 +146,27 @@ fn what_fails_has_used_a_request_and_no_tokens() {
 }
 
 #[test]
+fn a_stream_that_a_fault_breaks_off_has_used_the_prompt_and_what_was_sent() {
+    // Over hyper and by hand.
+    for (fault, sent) in [("truncate=3c", 3), ("stall=3c", 3), ("no-done", 21), ("error-event", 10), ("close", 21)] {
+        run_virtual(async move {
+            let server = server(
+                "completion.tokens = { dist = \"fixed\", value = 21 }
+                 limits = { tokens_per_minute = 1000, window = \"fixed\", concurrency = 1 }",
+            );
+            let mut connection = connect(&server);
+            let fault = format!("x-mock-fault: {fault}\r\n");
+            connection.write_all(&chat(&fault, r#","stream":true,"max_tokens":100"#)).await.unwrap();
+            sleep(ms(1)).await;
+            drop(connection);
+            sleep(ms(1)).await;
+            assert_eq!(remaining_tokens(&server).await, 1000 - PROMPT - sent, "{fault}");
+            assert_eq!(status(&ask(&server, "").await), 200);
+        });
+    }
+}
+
+#[test]
 fn without_max_tokens_so_much_is_reserved_as_is_assumed_or_as_the_answer_has() {
     for (assumed, reserved) in [("", 256), ("assumed_completion_tokens = 100", 100), ("assumed_completion_tokens = 5", 14)] {
         run_virtual(async move {

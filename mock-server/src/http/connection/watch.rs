@@ -36,6 +36,13 @@ pub(super) enum Phase {
     Streams,
 }
 
+/// How far a caller has come: the same phase of another request is another stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stage {
+    pub(super) phase: Phase,
+    requests: u32,
+}
+
 /// The phase of a connection, and how many of its requests are being answered.
 #[derive(Debug, Default)]
 pub(in crate::http) struct Watch {
@@ -53,9 +60,8 @@ impl Watch {
         ALL[usize::from(self.phase.load(Acquire))]
     }
 
-    /// What is waited for now: another phase, or the same one of another request, is something else.
-    pub(super) fn stage(&self) -> (Phase, u32) {
-        (self.phase(), self.requests.load(Acquire))
+    pub(super) fn stage(&self) -> Stage {
+        Stage { phase: self.phase(), requests: self.requests.load(Acquire) }
     }
 
     /// Whether no request is under way, nor the beginning of one.

@@ -81,6 +81,9 @@ impl Altered {
                 None => Bytes::copy_from_slice(&piece.bytes),
                 Some(drip) => ready!(drip.poll_next(&piece.bytes, cx)),
             };
+            if piece.is_chunk {
+                self.attempt.sent(piece.token);
+            }
             if self.next >= self.struck {
                 self.attempt.fault_ended(FaultOutcome::Played);
             }

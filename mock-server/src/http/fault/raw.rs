@@ -92,6 +92,9 @@ impl Raw {
             if number >= *struck {
                 attempt.fault_ended(FaultOutcome::Played);
             }
+            if piece.is_chunk {
+                attempt.sent(piece.token);
+            }
             let is_last = number + 1 == pieces.len() && *ending == Ending::Close;
             if is_last {
                 attempt.settle();
