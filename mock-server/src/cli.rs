@@ -1,55 +1,29 @@
 //! The command: `relaybench-mock`, and `relaybench mock`, which is the same.
 
+mod args;
+mod signals;
+
+pub use self::args::{EXAMPLES, MockArgs};
+
+use std::convert::Infallible;
 use std::fs::File;
-use std::future::Future;
 use std::io::{self, BufWriter, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
 use relaybench_clock::Runtime;
 use thiserror::Error;
 
+use self::signals::{Reload, Stop};
 use crate::config::LoadError;
-use crate::http::listen;
+use crate::http::listen::{Listener, Security};
 use crate::ledger::Ledger;
 use crate::profile::Profile;
-use crate::server::MockServer;
+use crate::server::{MockServer, Settings};
 
 /// How often the ledger's file is brought up to date.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
-
-/// What the help ends with.
-pub const EXAMPLES: &str = "Examples:
-  relaybench-mock                                       # instant answers on http://127.0.0.1:8080
-  relaybench-mock --profile holysheep --listen 127.0.0.1:0
-  relaybench-mock --show flaky > mine.toml && relaybench-mock --profile ./mine.toml --ledger ledger.jsonl
-  curl http://127.0.0.1:8080/v1/chat/completions -H 'Authorization: Bearer any' \\
-    -d '{\"model\":\"gpt-4.1\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}'";
-
-/// The flags.
-#[derive(Args, Clone, Debug)]
-pub struct MockArgs {
-    /// What the relay is like: a built-in profile, or a TOML file (with a "/" in its path, or ending in .toml)
-    #[arg(long, value_name = "NAME|FILE", default_value = "instant")]
-    pub profile: String,
-    /// Where to listen; port 0 picks a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
-    /// Randomness other than the profile's own
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// Write a line of JSON for each attempt to this file, which is replaced
-    #[arg(long, value_name = "FILE")]
-    pub ledger: Option<PathBuf>,
-    /// Print the built-in profiles: a name, and what it is
-    #[arg(long)]
-    pub list_profiles: bool,
-    /// Print a built-in profile as TOML, to be copied and changed
-    #[arg(long, value_name = "NAME", conflicts_with = "list_profiles")]
-    pub show: Option<String>,
-}
 
 /// Why the command could not do what it was told.
 #[derive(Debug, Error)]
@@ -74,6 +48,19 @@ pub enum MockError {
         /// Why it cannot be written.
         source: io::Error,
     },
+    /// The certificate or its key.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] crate::TlsError),
+    /// The file for the certificate that clients must trust.
+    #[cfg(feature = "tls")]
+    #[error("cannot write the certificate {}", path.display())]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// Why it cannot be written.
+        source: io::Error,
+    },
     /// Anything else that the system refused.
     #[error("cannot serve")]
     System(#[from] io::Error),
@@ -83,7 +70,7 @@ pub enum MockError {
 ///
 /// # Errors
 ///
-/// When the profile, the address or the ledger's file cannot be had.
+/// When the profile, the address, the certificate or the ledger's file cannot be had.
 pub fn run(args: &MockArgs) -> Result<(), MockError> {
     if args.list_profiles {
         return Ok(print(&listed_profiles())?);
@@ -92,16 +79,13 @@ pub fn run(args: &MockArgs) -> Result<(), MockError> {
         let toml = Profile::builtin_toml(name).ok_or_else(|| LoadError::unknown("profile", name, Profile::builtin_names()))?;
         return Ok(print(toml.trim_end())?);
     }
-    let profile = Profile::load(&args.profile)?;
-    let profile = match args.seed {
-        Some(seed) => profile.with_seed(seed),
-        None => profile,
-    };
-    let ledger = open_ledger(args)?;
+    let profile = profile(args)?;
     // A caller beyond the limit would not be turned away but wait unheard. Where it cannot be raised it stays as it is.
-    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    let open_files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
+    let ledger = open_ledger(args)?;
+    let settings = Settings { ledger: ledger.clone(), limits: args.limits(open_files), admin_token: args.admin_token.clone() };
     let runtime = Runtime::new()?;
-    let served = runtime.block_on(serve(profile, args, &ledger));
+    let served = runtime.block_on(serve(profile, settings, args));
     // Whoever is still being served gets an entry before the last flush.
     drop(runtime);
     served?;
@@ -109,30 +93,92 @@ pub fn run(args: &MockArgs) -> Result<(), MockError> {
 }
 
 fn listed_profiles() -> String {
-    let line = |name| format!("{name:<12}{}", Profile::builtin_summary(name).unwrap_or_default());
+    let line = |name| format!("{name:<14}{}", Profile::builtin_summary(name).unwrap_or_default());
     Profile::builtin_names().map(line).collect::<Vec<_>>().join("\n")
 }
 
-async fn serve(profile: Profile, args: &MockArgs, ledger: &Ledger) -> Result<(), MockError> {
+fn profile(args: &MockArgs) -> Result<Profile, LoadError> {
+    let profile = Profile::load(&args.profile)?;
+    Ok(match args.seed {
+        Some(seed) => profile.with_seed(seed),
+        None => profile,
+    })
+}
+
+async fn serve(profile: Profile, settings: Settings, args: &MockArgs) -> Result<(), MockError> {
     let unable = |source| MockError::Listen { addr: args.listen, source };
-    let listener = listen::bind(args.listen).map_err(unable)?;
-    let addr = listener.local_addr().map_err(unable)?;
-    let server = MockServer::with_ledger(profile, ledger.clone());
-    let stop = stop_signal()?;
-    print(&format!("listening on http://{addr}"))?;
+    let listener = Listener::bind(args.listen, security(args)?).map_err(unable)?;
+    let server = MockServer::with_settings(profile, settings);
+    let (mut stop, reload) = (Stop::installed()?, Reload::installed()?);
+    print(&format!("listening on {}{}", listener.url(), authority(&listener, args)?))?;
+    let mut unwritten = std::pin::pin!(flush_each_second(args, server.ledger()));
     tokio::select! {
         biased;
-        failure = flush_each_second(args, ledger) => return Err(unwritable(args, failure)),
-        () = listen::accept_until(listener, server.clone(), stop) => {}
+        failure = &mut unwritten => return Err(unwritable(args, failure)),
+        never = reload_when_told(reload, &server, args) => match never {},
+        () = listener.accept_until(server.clone(), stop.told()) => {}
+    }
+    tokio::select! {
+        biased;
+        failure = unwritten => return Err(unwritable(args, failure)),
+        () = stop.told() => {}
+        () = server.drain() => {}
+        () = relaybench_clock::sleep(args.drain.0) => {}
     }
     server.stopping();
     Ok(())
 }
 
+#[cfg(feature = "tls")]
+fn security(args: &MockArgs) -> Result<Security, MockError> {
+    Ok(match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => Security::Tls(crate::Tls::from_files(certificate, key)?),
+        _ if args.tls => Security::Tls(crate::Tls::self_signed(Some(args.listen.ip()))?),
+        _ => Security::Plain,
+    })
+}
+
+#[cfg(not(feature = "tls"))]
+fn security(_args: &MockArgs) -> Result<Security, MockError> {
+    Ok(Security::Plain)
+}
+
+/// Whom clients must trust, where that was made for the occasion.
+#[cfg(feature = "tls")]
+fn authority(listener: &Listener, args: &MockArgs) -> Result<String, MockError> {
+    let Some(pem) = listener.authority_pem() else { return Ok(String::new()) };
+    let Some(path) = &args.tls_ca_out else { return Ok(format!("\nclients must trust\n{}", pem.trim_end())) };
+    match std::fs::write(path, pem) {
+        Ok(()) => Ok(format!("\nclients must trust {}", path.display())),
+        Err(source) => Err(MockError::Certificate { path: path.clone(), source }),
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+fn authority(_listener: &Listener, _args: &MockArgs) -> Result<String, MockError> {
+    Ok(String::new())
+}
+
+async fn reload_when_told(mut reload: Reload, server: &MockServer, args: &MockArgs) -> Infallible {
+    loop {
+        reload.told().await;
+        // A relay goes on when nobody reads what it says.
+        let _ = match profile(args) {
+            Ok(profile) => {
+                let name = profile.name().to_owned();
+                server.swap_profile(profile);
+                print(&format!("the profile {name} begins"))
+            }
+            Err(error) => warn(&format!("relaybench-mock: the profile stays as it was: {}", chain(&error))),
+        };
+    }
+}
+
 fn open_ledger(args: &MockArgs) -> Result<Ledger, MockError> {
-    let Some(path) = &args.ledger else { return Ok(Ledger::discarding()) };
+    let ledger = Ledger::keeping(args.ledger_keep);
+    let Some(path) = &args.ledger else { return Ok(ledger) };
     let file = File::create(path).map_err(|source| unwritable(args, source))?;
-    Ok(Ledger::to_writer(BufWriter::new(file)))
+    Ok(ledger.with_writer(BufWriter::new(file)))
 }
 
 fn unwritable(args: &MockArgs, source: io::Error) -> MockError {
@@ -153,33 +199,23 @@ async fn flush_each_second(args: &MockArgs, ledger: &Ledger) -> io::Error {
     }
 }
 
-/// Ready when the process is told to stop. The handlers are installed by this call.
-#[cfg(unix)]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    Ok(async move {
-        tokio::select! {
-            biased;
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-/// Ready when the process is told to stop.
-#[cfg(not(unix))]
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        // Where no handler can be installed the system ends the process itself.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    })
+/// The error with all that caused it, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }
 
 fn print(line: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
     out.flush()
+}
+
+fn warn(line: &str) -> io::Result<()> {
+    writeln!(io::stderr().lock(), "{line}")
 }

@@ -9,7 +9,7 @@ mod lognormal;
 mod mixture;
 mod normal;
 mod quantiles;
-mod standard_normal;
+pub(crate) mod standard_normal;
 #[cfg(test)]
 mod tests;
 

@@ -25,14 +25,18 @@ pub enum Purpose {
     Failure,
     /// Whether a fault (by its place in the profile) befalls the attempt.
     Fault(u32),
-    /// The text of the completion.
-    Content,
+    /// The text of the completion's choice with this number.
+    Content(u32),
     /// The identifiers in the answer.
     Identity,
     /// How many tokens each chunk of a stream has.
     Chunks,
     /// Whether the fault of a phase (by its place in the profile) befalls the attempt.
     PhaseFault(u32),
+    /// Whether a fault (by its place in the profile) befalls a connection.
+    ListenerFault(u32),
+    /// The direction of an embedding, which belongs to a text and not to an attempt.
+    Embedding,
 }
 
 impl Purpose {
@@ -45,10 +49,12 @@ impl Purpose {
             Self::Burst(which) => (4, which),
             Self::Failure => (5, 0),
             Self::Fault(which) => (6, which),
-            Self::Content => (7, 0),
+            Self::Content(choice) => (7, choice),
             Self::Identity => (8, 0),
             Self::Chunks => (9, 0),
             Self::PhaseFault(which) => (10, which),
+            Self::ListenerFault(which) => (11, which),
+            Self::Embedding => (20, 0),
         };
         u64::from(which) << 32 | kind
     }

@@ -1,29 +1,35 @@
-//! HTTP: one connection served, each request answered as the relay decided.
+//! HTTP: connections served, each request answered as the relay decided.
 
+mod admin;
 mod attempt;
 mod body;
-mod chat;
+pub(crate) mod connection;
+mod fault;
+mod generation;
+mod limited;
 pub(crate) mod listen;
+mod overrides;
+mod patience;
 mod production;
 mod response;
+mod route;
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 
-use hyper::body::Incoming;
 use hyper::header::CONTENT_TYPE;
 use hyper::http::HeaderValue;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response};
-use hyper_util::rt::TokioIo;
-use relaybench_clock::{HyperTimer, is_virtual};
-use tokio::io::{AsyncRead, AsyncWrite};
+use hyper::http::request::Parts;
+use hyper::{Request, Response};
 
-use self::attempt::Attempt;
+use self::attempt::{Attempt, LONGEST_HANG};
 use self::body::AnswerBody;
-use crate::relay::Refusal;
+pub(crate) use self::connection::Protocol;
+use self::connection::{Caller, RequestBody};
+use self::fault::Played;
+use self::route::{Route, route};
+use crate::ledger::FaultOutcome;
+use crate::profile::FaultKind;
 use crate::server::Shared;
 
 /// Ends the connection without an answer.
@@ -38,59 +44,48 @@ impl fmt::Display for Cut {
 
 impl std::error::Error for Cut {}
 
-pub(crate) fn serve_connection<IO>(server: Arc<Shared>, io: IO) -> impl Future<Output = ()> + Send + use<IO> + 'static
-where
-    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let open = server.common.ledger.connection_opened();
-    async move {
-        let connection = open.number();
-        // In a box of its own, since hyper keeps room for it as long as the connection lives, and it is larger than all the rest.
-        let service = service_fn(move |request| Box::pin(answer(Arc::clone(&server), connection, request)));
-        let served = http1::Builder::new()
-            .timer(HyperTimer)
-            // It would set a timer for each request, and close connections that clients mean to reuse.
-            .header_read_timeout(None)
-            // The day is not the same in two runs.
-            .auto_date_header(!is_virtual())
-            .serve_connection(TokioIo::new(io), service)
-            .await;
-        // What goes wrong here is the caller's doing, or the plan's; the ledger has what it did to each attempt.
-        drop((served, open));
-    }
+async fn answer(server: Arc<Shared>, caller: &Caller, request: Request<RequestBody>) -> Result<Played, Cut> {
+    let (head, body) = request.into_parts();
+    let response = respond(server, caller, &head, body).await?;
+    Ok(fault::befall(response, &head, caller.can_reset))
 }
 
-async fn answer(server: Arc<Shared>, connection: u32, request: Request<Incoming>) -> Result<Response<AnswerBody>, Cut> {
+async fn respond(server: Arc<Shared>, caller: &Caller, head: &Parts, body: RequestBody) -> Result<Response<AnswerBody>, Cut> {
+    let connection = caller.connection;
+    if admin::is_about(head.uri.path()) {
+        // In a box of its own, since it is rare.
+        return Ok(Box::pin(admin::answer(server.handle(), caller, head, body)).await);
+    }
     let term = server.term();
     let arrived = term.elapsed();
-    let (head, body) = request.into_parts();
+    let of_profile = term.profile.dialect;
+    let attempt = |term, dialect| Attempt::new(term, dialect, connection, arrived, &head.headers);
     match route(&head.method, head.uri.path()) {
-        Ok(Route::Chat) => chat::answer(Attempt::new(term, connection, arrived, &head.headers), &head, body).await,
-        Ok(Route::Models) => Ok(response::models(Attempt::new(term, connection, arrived, &head.headers), &head)),
+        Ok(Route::Generation(generation)) => {
+            let attempt = attempt(term, generation.endpoint.dialect(of_profile));
+            generation::answer(attempt, generation, head, body).await
+        }
+        Ok(Route::Models) => held_back(response::models(attempt(term, of_profile), head, None)).await,
+        Ok(Route::Model(id)) => held_back(response::models(attempt(term, of_profile), head, Some(id))).await,
         Ok(Route::Health) => {
             let mut healthy = Response::new(AnswerBody::unrecorded(b"ok\n".to_vec()));
             healthy.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
             Ok(healthy)
         }
-        Err(refusal) => Ok(response::unrouted(&term, refusal, &head)),
+        Err(refusal) => Ok(response::unrouted(&term, refusal, head)),
     }
 }
 
-enum Route {
-    Chat,
-    Models,
-    Health,
-}
-
-fn route(method: &Method, path: &str) -> Result<Route, Refusal> {
-    let (allowed, route) = match path {
-        "/v1/chat/completions" => (Method::POST, Route::Chat),
-        "/v1/models" => (Method::GET, Route::Models),
-        "/healthz" => (Method::GET, Route::Health),
-        _ => return Err(Refusal::RouteUnknown),
-    };
-    match *method == allowed {
-        true => Ok(route),
-        false => Err(Refusal::MethodWrong { allowed: if allowed == Method::POST { "POST" } else { "GET" } }),
+/// What is answered at once, when its caller wants it, if ever.
+async fn held_back(mut response: Response<AnswerBody>) -> Result<Response<AnswerBody>, Cut> {
+    if let Some(attempt) = response.body_mut().attempt_mut() {
+        attempt.may_answer().await;
+        if attempt.fault() == Some(FaultKind::Hang) {
+            attempt.is_held_as_planned();
+            attempt.fault_ended(FaultOutcome::Played);
+            relaybench_clock::sleep(LONGEST_HANG).await;
+            return Err(Cut);
+        }
     }
+    Ok(response)
 }

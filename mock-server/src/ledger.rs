@@ -1,17 +1,22 @@
 //! What was planned for every attempt, and what happened: the ground truth that a run is reconciled with.
 
 mod entry;
+mod kept;
+mod totals;
 
-pub use entry::{Ending, Entry};
+pub use entry::{Ending, Entry, FaultOutcome, PlannedFault};
+pub(crate) use kept::{Page, Query};
+pub(crate) use totals::{Lateness, Totals};
 
 use std::fmt;
 use std::io::{self, Write};
-use std::mem;
 use std::sync::atomic::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use self::kept::Kept;
 
 /// The record of a mock relay, shared by all its clones. An attempt is written when it has ended, however it ended; its
 /// [`sequence`](Entry::sequence) tells when it arrived.
@@ -27,32 +32,29 @@ struct Inner {
     connections_live_peak: AtomicU64,
 }
 
-enum Store {
-    Memory(Vec<Entry>),
-    Lines { writer: Box<dyn Write + Send>, failure: Option<io::Error> },
-    Nowhere,
+struct Store {
+    kept: Kept,
+    lines: Option<Lines>,
+    totals: Totals,
+}
+
+/// Where entries are written.
+struct Lines {
+    writer: Box<dyn Write + Send>,
+    failure: Option<io::Error>,
 }
 
 impl Ledger {
     /// Keeps all entries, some 200 bytes each.
     pub fn in_memory() -> Self {
-        Self::new(Store::Memory(Vec::new()))
+        Self::keeping(usize::MAX)
     }
 
-    /// Writes each entry as a line of JSON. The writer should be buffered: [`flush`](Self::flush) is called each second.
-    pub fn to_writer(writer: impl Write + Send + 'static) -> Self {
-        Self::new(Store::Lines { writer: Box::new(writer), failure: None })
-    }
-
-    /// Counts connections, and keeps no entries.
-    pub fn discarding() -> Self {
-        Self::new(Store::Nowhere)
-    }
-
-    fn new(store: Store) -> Self {
+    /// Keeps the last entries, at most so many.
+    pub fn keeping(most: usize) -> Self {
         let zero = || AtomicU64::new(0);
         Self(Arc::new(Inner {
-            store: Mutex::new(store),
+            store: Mutex::new(Store { kept: Kept::new(most), lines: None, totals: Totals::default() }),
             arrived: zero(),
             ended: zero(),
             connections_opened: zero(),
@@ -61,20 +63,42 @@ impl Ledger {
         }))
     }
 
+    /// Writes each entry as a line of JSON, and keeps none. The writer should be buffered: [`flush`](Self::flush) is called each
+    /// second.
+    pub fn to_writer(writer: impl Write + Send + 'static) -> Self {
+        Self::keeping(0).with_writer(writer)
+    }
+
+    /// Counts, and keeps no entries.
+    pub fn discarding() -> Self {
+        Self::keeping(0)
+    }
+
+    /// Writes each entry as a line of JSON as well.
+    #[must_use]
+    pub fn with_writer(self, writer: impl Write + Send + 'static) -> Self {
+        self.store().lines = Some(Lines { writer: Box::new(writer), failure: None });
+        self
+    }
+
     /// A copy of the entries in memory, in order of arrival.
     pub fn entries(&self) -> Vec<Entry> {
-        match &*self.store() {
-            Store::Memory(entries) => in_order(entries.clone()),
-            Store::Lines { .. } | Store::Nowhere => Vec::new(),
-        }
+        in_order(self.store().kept.entries().cloned().collect())
     }
 
     /// Takes the entries out of memory, in order of arrival.
     pub fn drain(&self) -> Vec<Entry> {
-        match &mut *self.store() {
-            Store::Memory(entries) => in_order(mem::take(entries)),
-            Store::Lines { .. } | Store::Nowhere => Vec::new(),
-        }
+        in_order(self.store().kept.take())
+    }
+
+    /// Those of the entries in memory that a caller asks for.
+    pub(crate) fn page(&self, query: &Query) -> Page {
+        self.store().kept.page(query)
+    }
+
+    /// What was counted of all attempts that ended.
+    pub(crate) fn totals(&self) -> Totals {
+        self.store().totals.clone()
     }
 
     /// How many attempts have arrived and not ended yet.
@@ -89,6 +113,11 @@ impl Ledger {
         self.0.connections_opened.load(Relaxed)
     }
 
+    /// How many connections are open.
+    pub fn connections_live(&self) -> u64 {
+        self.0.connections_live.load(Relaxed)
+    }
+
     /// How many connections were open at one time, at most.
     pub fn connections_live_peak(&self) -> u64 {
         self.0.connections_live_peak.load(Relaxed)
@@ -100,12 +129,9 @@ impl Ledger {
     ///
     /// The first failure of the writer since the last call; what was written after it may be lost.
     pub fn flush(&self) -> io::Result<()> {
-        match &mut *self.store() {
-            Store::Lines { writer, failure } => match failure.take() {
-                Some(failure) => Err(failure),
-                None => writer.flush(),
-            },
-            Store::Memory(_) | Store::Nowhere => Ok(()),
+        match &mut self.store().lines {
+            Some(Lines { writer, failure }) => failure.take().map_or_else(|| writer.flush(), Err),
+            None => Ok(()),
         }
     }
 
@@ -114,16 +140,16 @@ impl Ledger {
     }
 
     pub(crate) fn record(&self, entry: Entry) {
-        match &mut *self.store() {
-            Store::Memory(entries) => entries.push(entry),
-            Store::Lines { writer, failure } => {
-                let written = serde_json::to_writer(&mut *writer, &entry).map_err(io::Error::from);
-                if let Err(error) = written.and_then(|()| writer.write_all(b"\n")) {
-                    failure.get_or_insert(error);
-                }
+        let mut store = self.store();
+        store.totals.count(&entry);
+        if let Some(Lines { writer, failure }) = &mut store.lines {
+            let written = serde_json::to_writer(&mut *writer, &entry).map_err(io::Error::from);
+            if let Err(error) = written.and_then(|()| writer.write_all(b"\n")) {
+                failure.get_or_insert(error);
             }
-            Store::Nowhere => {}
         }
+        store.kept.push(entry);
+        drop(store);
         self.0.ended.fetch_add(1, Release);
     }
 

@@ -1,6 +1,5 @@
 //! The mock relay as a program of its own.
 
-use std::error::Error;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -20,20 +19,9 @@ fn main() -> ExitCode {
         Err(error) => {
             #[expect(clippy::print_stderr, reason = "the one line that says why")]
             {
-                eprintln!("relaybench-mock: {}", chain(&error));
+                eprintln!("relaybench-mock: {}", cli::chain(&error));
             }
             ExitCode::FAILURE
         }
     }
-}
-
-/// The error with all that caused it, in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

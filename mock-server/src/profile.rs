@@ -6,7 +6,7 @@
 //! | key | meaning | default |
 //! |---|---|---|
 //! | `name` | how the profile is called in reports | `"unnamed"` |
-//! | `dialect` | whose errors, headers and bodies are spoken; so far only `"openai"` | `"openai"` |
+//! | `dialect` | whose errors, headers and events are spoken: `"openai"` · `"azure"` · `"anthropic"` · `"groq"` · `"cloudflare"` · `"openrouter"` · `"litellm"` · `"one-api"` | `"openai"` |
 //! | `seed` | what all randomness starts from: a whole number from 0 | `1` |
 //! | `models` | names that exist; others are answered 404 | the [catalog](CATALOG) |
 //! | `auth.keys` | bearer tokens that are accepted | any but none |
@@ -18,6 +18,7 @@
 //! | `completion.chunk_tokens` | distribution of the length of a stream's chunks, in whole tokens from 1 to a million. The first chunk has one token, the last what is left; each is sent when its last token is due | fixed, 1 |
 //! | `completion.counting` | [how tokens are counted](#tokens): `"approximate"` · `"exact"`, in a build with the feature `exact-tokens` | `"approximate"` |
 //! | `capacity` | what the load does: see [capacity models](#capacity-models) | `model = "none"` |
+//! | `limits` | how much each may ask for: see [rate limits](#rate-limits) | no limits |
 //! | `limits.body_bytes` | longest request body; beyond it the answer is 413 | `1048576` |
 //! | `burst` | array of tables: times at which callers are turned away with 429, at once | none |
 //! | `….every` | from the beginning of one burst to that of the next | |
@@ -25,9 +26,7 @@
 //! | `….from` | when the first begins, counted from the profile's start | `"0s"` |
 //! | `….share` | share (0 to 1) of the attempts that are turned away | `1.0` |
 //! | `….retry_after` | the wait that the answer names | what is left of the burst |
-//! | `fault` | array of tables: what befalls single attempts; of several the first that strikes | none |
-//! | `….fault` | `"hang"`: no answer, ever · `"status=503"` (400 to 599): that answer at once | |
-//! | `….probability` | share (0 to 1) of the attempts | |
+//! | `fault` | array of tables: what befalls single attempts or connections; of several the first that strikes. See [faults](#faults) | none |
 //! | `phase` | array of tables: times at which the relay is another: see [phases](#phases) | none |
 //!
 //! Latency counts from the instant at which the request's headers were read; where requests wait for each other, from the instant
@@ -67,6 +66,46 @@
 //! others then move up. In a batch a place that becomes free during a step is filled when the next one begins. A request that hangs
 //! holds its place until its caller goes away, for an hour at most. A saturated batch gives `max_batch / step` tokens a second, less what prefill takes.
 //!
+//! # Rate limits
+//!
+//! | key | meaning | default |
+//! |---|---|---|
+//! | `limits.requests_per_minute`, `limits.requests_per_day` | attempts: a whole number from 1 to 1000000000000 | no limit |
+//! | `limits.tokens_per_minute`, `limits.tokens_per_day` | tokens of prompts and completions together: a whole number from 1 to 1000000000000 | no limit |
+//! | `limits.concurrency` | how many are answered at once: a whole number from 1 | no limit |
+//! | `limits.window` | [by which rule](#windows) the limits over a period are kept: `"bucket"` · `"fixed"` · `"sliding"` | `"bucket"` |
+//! | `limits.per` | who has limits of their own: `["key", "model"]`, one of the two, or `[]`, where all share them | `["key", "model"]` |
+//! | `limits.assumed_completion_tokens` | what is reserved for a completion without `max_tokens`: so many, or as many as it has, where these are more | `256` |
+//! | `limits.models."gpt-4o"` | table: other figures for one model, of the five above | |
+//! | `limits.key` | array of tables: other figures for one key; they come before those of a model | |
+//! | `….place` | which key: its place in `auth.keys`, from 1 | |
+//!
+//! Limits come before bursts, faults and capacity. An attempt is admitted when it is good, of a good key, asks for a model that
+//! exists, and finds room in all limits. It uses a request, whatever befalls it then, and reserves the tokens of its prompt and
+//! `max_tokens`. What it does not use of these is given back when it ends, as if it had never been reserved: a completion uses its
+//! usage, also where a fault damages it; a stream that breaks off and a caller who leaves have used the prompt, once it was its turn,
+//! and what was sent; whatever fails has used none.
+//!
+//! Whom a limit refuses has used nothing. A caller who is refused for several reasons reads the one that lasts longest.
+//!
+//! Every answer to whoever was admitted or refused says how far the limits are used up at that instant: a whole answer when what it
+//! did not use is given back, a stream while it is reserved. The others, such as a 401 or an unknown model, concern no limit. Where a
+//! burst turns away, the requests count as used up by others for as long as its answer says.
+//!
+//! What a limit refuses is a 429 whose `retry-after-ms` is exact: a retry after it is admitted, and one a millisecond before is not,
+//! as long as nobody else comes and nothing is given back. Whoever asks for more tokens than the limit, or is one too many at once,
+//! is told no wait.
+//!
+//! ## Windows
+//!
+//! | `limits.window` | how much there is | at most, in any period |
+//! |---|---|---|
+//! | `"bucket"` | the limit, refilled evenly: the limit in a period | twice the limit |
+//! | `"fixed"` | the limit in each period, one after the other from the profile's start | twice the limit, around the turn of two |
+//! | `"sliding"` | the limit, less what was used in the period that ends now | the limit |
+//!
+//! A sliding window keeps 24 bytes for each attempt in it. A caller's account is kept until all is as if it had never come.
+//!
 //! # Phases
 //!
 //! | key | meaning | default |
@@ -75,12 +114,25 @@
 //! | `phase.for` | how long it lasts | for ever |
 //! | `phase.every` | from one beginning to the next; at least `for` | it comes once |
 //! | `phase.latency_factor` | what all delays are multiplied by, 0.0001 to 10000: of requests that arrive in it, and of a batch's steps that begin in it | `1.0` |
-//! | `phase.fault` | what befalls attempts that arrive in it: `{ fault = "status=503", probability = 0.5 }`, as in `[[fault]]` | none |
+//! | `phase.fault` | what befalls attempts that arrive in it: `{ fault = "status=503", probability = 0.5 }`, as in `[[fault]]`, with all of its keys | none |
 //! | `phase.ramp_up` | how long it takes to come to full strength: factor and probability rise in a straight line | `"0s"` |
 //! | `phase.ramp_down` | how long before its end it begins to abate, in the same way | `"0s"` |
 //!
 //! Where phases overlap, their factors multiply, and the first whose fault strikes decides. An outage is a phase whose fault has
 //! probability 1: it heals when the phase ends.
+//!
+//! # Faults
+//!
+//! | key of `fault` and `phase.fault` | meaning | default |
+//! |---|---|---|
+//! | `fault` | what it is, as [`FaultKind`] and [`ListenerFault`] are written: `"status=503"`, `"reset"`, `"refuse"` | |
+//! | `probability` | share (0 to 1) of those that match | `1.0` |
+//! | `first` | only the first so many of those that match, in the order of arrival since the profile's start: a whole number from 1 | all |
+//! | `keys` | only callers with one of these bearer tokens; not for faults of connections | all |
+//! | `models` | only requests for one of these models; not for faults of connections | all |
+//!
+//! Those that match are all that keys, models, and the phase's time let through, and that no rule before has struck. Without `first`
+//! the order of arrival matters to nothing.
 //!
 //! # Tokens
 //!
@@ -129,10 +181,16 @@ mod builtin;
 mod capacity;
 mod completion;
 mod distribution;
+mod fault;
+mod limits;
 mod raw;
+mod source;
 mod window;
 
 pub(crate) use completion::{Completion, Source};
+pub use fault::{FaultKind, FaultName, ListenerFault, NoFault, Outcome, Place};
+pub(crate) use fault::{FaultRule, ListenerRule};
+pub(crate) use limits::{Caps, LimitWindow, Limits};
 
 use std::fmt;
 use std::str::FromStr;
@@ -141,6 +199,7 @@ use std::time::Duration;
 
 use crate::config::{self, ConfigError};
 use crate::dist::{Distribution, QuantileTable};
+use crate::wire::dialect::Dialect;
 use distribution::Directory;
 
 /// The models of a profile that names none.
@@ -158,7 +217,9 @@ pub const CATALOG: [&str; 8] = [
 /// A valid profile: what the mock relay is like. Made by [`load`](Self::load) or [`parse`](Self::parse).
 #[derive(Clone, Debug)]
 pub struct Profile {
+    toml: source::Source,
     pub(crate) name: String,
+    pub(crate) dialect: Dialect,
     pub(crate) seed: u64,
     pub(crate) models: Vec<Arc<str>>,
     pub(crate) keys: Keys,
@@ -166,9 +227,13 @@ pub struct Profile {
     pub(crate) capacity: Capacity,
     pub(crate) completion: Completion,
     pub(crate) body_limit: usize,
+    /// None where nothing is limited.
+    pub(crate) limits: Option<Limits>,
     pub(crate) bursts: Vec<Burst>,
-    pub(crate) faults: Vec<Fault>,
+    pub(crate) faults: Vec<FaultRule>,
     pub(crate) phases: Vec<Phase>,
+    /// What befalls connections, also in phases.
+    pub(crate) listener: Vec<ListenerRule>,
 }
 
 impl Profile {
@@ -179,7 +244,9 @@ impl Profile {
     ///
     /// The first thing that is wrong, with its line.
     pub fn parse(toml: &str, origin: &str) -> Result<Self, ConfigError> {
-        config::parse_valid(toml, origin, |raw: raw::RawProfile| raw.valid(Directory::of(origin)))
+        config::parse_valid(toml, origin, |raw: raw::RawProfile| {
+            Ok(Self { toml: source::Source(toml.into()), ..raw.valid(Directory::of(origin))? })
+        })
     }
 
     /// What the profile calls itself.
@@ -192,6 +259,11 @@ impl Profile {
         self.models.iter().map(|model| &**model)
     }
 
+    /// The model of this name, if there is one.
+    pub(crate) fn model(&self, name: &str) -> Option<Arc<str>> {
+        self.models.iter().find(|model| &***model == name).map(Arc::clone)
+    }
+
     /// What all randomness starts from.
     pub fn seed(&self) -> u64 {
         self.seed
@@ -200,7 +272,12 @@ impl Profile {
     /// The same profile with other randomness.
     #[must_use]
     pub fn with_seed(self, seed: u64) -> Self {
-        Self { seed, ..self }
+        Self { seed, toml: source::Source(source::with_seed(&self.toml.0, seed).into()), ..self }
+    }
+
+    /// The profile as it was written, keys included, and with the seed that it was given.
+    pub fn toml(&self) -> &str {
+        &self.toml.0
     }
 }
 
@@ -315,21 +392,8 @@ pub(crate) struct Burst {
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// What befalls single attempts.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Fault {
-    pub(crate) kind: FaultKind,
-    pub(crate) probability: f64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FaultKind {
-    Hang,
-    Status(u16),
-}
-
 /// Times at which the relay is slower, or fails.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Phase {
     pub(crate) window: Window,
     /// How long it takes to come to its full strength.
@@ -338,5 +402,5 @@ pub(crate) struct Phase {
     pub(crate) ramp_down: Duration,
     /// What delays are multiplied by at full strength; above 0.
     pub(crate) latency_factor: f64,
-    pub(crate) fault: Option<Fault>,
+    pub(crate) fault: Option<FaultRule>,
 }

@@ -7,17 +7,23 @@
 //! 2. [`Relay::arrive`] knows who else is there. It turns the demand into a plan, and grants the instant from which it is served,
 //!    at once or, where requests wait for each other, later. Whoever arrived must [`leave`](Relay::leave).
 //!
+//! Before both, [`limits`] admit an attempt or refuse it, where the profile has any.
+//!
 //! Whoever drives a relay lets it [`advance`](Relay::advance) at its [`next_event`](Relay::next_event), and tells those that
 //! [`moved`](Relay::moved).
 
 mod behaviour;
 mod capacity;
+mod faults;
+pub mod limits;
 mod pace;
 mod refusal;
 mod window;
 
-pub use behaviour::{Decision, Delay, Demand, Finish, Request, decide};
-pub use pace::Pace;
+pub use behaviour::{Decided, Decision, Delay, Demand, Finish, Request, Stay, completion_length, decide};
+pub(crate) use faults::refuses_all;
+pub use faults::{Tally, Welcome, welcome};
+pub use pace::{Pace, Told};
 pub use refusal::{Invalid, Refusal};
 
 use std::time::Duration;
@@ -174,6 +180,11 @@ impl Relay {
         self.in_flight
     }
 
+    /// How many of them wait for the others; in a batch not those who join with its next step.
+    pub fn waiting(&self) -> u32 {
+        self.floor.waiting()
+    }
+
     fn not_before(&mut self, now: Duration) -> Duration {
         self.latest = self.latest.max(now);
         self.latest
@@ -182,22 +193,28 @@ impl Relay {
 
 /// What a demand comes to with so many in flight.
 fn plan(demand: Demand, in_flight: u32) -> (Plan, Work) {
-    let Demand::Completion { tokens, finish, delay } = demand else { return (Plan::Hang, Work::Hang) };
+    let Demand::Completion { tokens, finish, delay, stay } = demand else { return (Plan::Hang, Work::Hang) };
+    let work = |time| match stay {
+        Stay::Latency => Work::Time(time),
+        Stay::Longer => Work::Hang,
+    };
     let paced = |pace: Pace| {
-        let work = Work::Time(pace.total());
+        let work = work(pace.total());
         (Plan::Completion { tokens, finish, timing: Timing::Paced(pace) }, work)
     };
     match delay {
         Delay::Known(pace) => paced(pace),
-        Delay::OfLoad { curve, latency, failure, factor } => {
+        Delay::OfLoad { curve, latency, failure, factor, told } => {
             let after = curve::latency(&curve, in_flight, latency, factor);
             if failure < curve::failure_share(&curve, in_flight) {
+                let after = told.map_or(after, Told::first);
                 return (Plan::Overloaded { after }, Work::Time(after));
             }
-            paced(Pace::even(after, tokens))
+            paced(told.map_or_else(|| Pace::even(after, tokens), |told| Pace::told(told, after, tokens)))
         }
         Delay::OfBatch { prompt_tokens } => {
-            // An empty completion takes as long as one of a token, as everywhere.
+            // An empty completion takes as long as one of a token, as everywhere. Whoever stays longer is no load: the batch has
+            // given it all its tokens.
             let work = Work::Tokens { prompt: prompt_tokens, completion: tokens.max(1) };
             (Plan::Completion { tokens, finish, timing: Timing::Stepped }, work)
         }

@@ -8,21 +8,33 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use hyper::header::HeaderName;
 
+use super::limited::{Limited, Need, Service};
+use super::overrides::Overrides;
 use crate::draw::{self, Draws};
-use crate::ledger::{Ending, Entry};
-use crate::profile::Keys;
-use crate::relay::{Arrival, Demand, Grant, Plan, Progress, Refusal, Ticket};
+use crate::ledger::{Ending, Entry, FaultOutcome, PlannedFault};
+use crate::profile::{FaultKind, Keys, Outcome};
+use crate::relay::limits::{Caller, Standing};
+use crate::relay::{Arrival, Decided, Decision, Demand, Grant, Plan, Progress, Refusal, Request, Ticket, decide};
 use crate::server::Term;
+use crate::wire::dialect::{Dialect, KeepAlive};
+use crate::wire::endpoint::Asked;
+use crate::wire::identity::Identity;
 use crate::wire::openai::error::masked;
 
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
 const RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
+
+/// A caller who stays longer with an answer that is held back is cut off: in virtual time somebody must move the clock.
+pub(super) const LONGEST_HANG: Duration = Duration::from_secs(3600);
 
 /// Holds whatever the attempt holds. When it is dropped, at the end of the answer or because the caller went away, its place in
 /// the relay is free and its entry is in the ledger.
 #[derive(Debug)]
 pub(crate) struct Attempt {
     term: Arc<Term>,
+    dialect: Dialect,
+    /// How many answers its caller gets.
+    choices: u32,
     entry: Entry,
     is_hang: bool,
     /// It is not its turn yet.
@@ -30,10 +42,23 @@ pub(crate) struct Attempt {
     /// The caller said which try it is.
     counts_tries: bool,
     ticket: Option<Ticket>,
+    /// None where nothing is limited, and as long as nobody knows who calls.
+    limited: Option<Box<Limited>>,
+    /// What befalls it, which is rare.
+    fault: Option<Box<Befallen>>,
+}
+
+#[derive(Debug)]
+struct Befallen {
+    /// None for those who only told a latency.
+    kind: Option<FaultKind>,
+    /// How long what is answered at once is held back, as the caller told.
+    held_back: Duration,
+    draws: Draws,
 }
 
 impl Attempt {
-    pub(crate) fn new(term: Arc<Term>, connection: u32, arrived: Duration, headers: &HeaderMap) -> Box<Self> {
+    pub(crate) fn new(term: Arc<Term>, dialect: Dialect, connection: u32, arrived: Duration, headers: &HeaderMap) -> Box<Self> {
         let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let retry_count = text(&RETRY_COUNT).and_then(|count| count.trim().parse().ok());
         let entry = Entry {
@@ -44,11 +69,33 @@ impl Attempt {
             arrived_ns: nanoseconds(term.since_server_start(arrived)),
             ..Entry::default()
         };
-        Box::new(Self { term, entry, is_hang: false, is_waiting: false, counts_tries: retry_count.is_some(), ticket: None })
+        Box::new(Self {
+            term,
+            dialect,
+            choices: 1,
+            entry,
+            is_hang: false,
+            is_waiting: false,
+            counts_tries: retry_count.is_some(),
+            ticket: None,
+            limited: None,
+            fault: None,
+        })
     }
 
     pub(crate) fn term(&self) -> &Arc<Term> {
         &self.term
+    }
+
+    /// Whose errors and headers its caller reads.
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// What its stream says as long as its first token is not due. One that a fault befalls waits in silence, so that the fault finds
+    /// all of it.
+    pub(super) fn keep_alive(&self) -> Option<KeepAlive> {
+        self.dialect.keep_alive().filter(|_| self.entry.stream && self.fault.is_none())
     }
 
     /// What it asked for; empty as long as that is not known to exist.
@@ -62,19 +109,20 @@ impl Attempt {
         Duration::from_nanos(self.entry.arrived_ns).saturating_sub(self.term.since_server_start(Duration::ZERO))
     }
 
-    /// Who may call: the holder of a bearer token that the profile accepts.
-    pub(crate) fn authorize(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let bearer = headers.get(hyper::header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim()).filter(|token| !token.is_empty())
-        });
-        match (&self.term.profile.keys, bearer) {
-            (_, None) => Err(Refusal::KeyMissing),
-            (Keys::Only(keys), Some(token)) if !keys.iter().any(|key| key == token) => {
-                Err(Refusal::KeyWrong { masked: masked(token) })
+    /// Who may call: the holder of a key that the profile accepts.
+    pub(crate) fn authorize(&mut self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let key = key(headers).ok_or(Refusal::KeyMissing)?;
+        let place = match &self.term.profile.keys {
+            Keys::Any => None,
+            Keys::Only(keys) => {
+                let place = keys.iter().position(|known| known == key);
+                Some(place.ok_or_else(|| Refusal::KeyWrong { masked: masked(key) })?)
             }
-            _ => Ok(()),
+        };
+        if self.term.has_limits() {
+            self.limited = Some(Box::new(Limited::new(Caller::new(key, place))));
         }
+        Ok(())
     }
 
     /// The randomness that belongs to this attempt. Callers who name their requests and count their tries get the same for the
@@ -95,18 +143,140 @@ impl Attempt {
     }
 
     /// The request was read, and the model exists.
-    pub(crate) fn asked(&mut self, model: &Arc<str>, stream: bool) {
-        self.entry.model = Some(Arc::clone(model));
-        self.entry.stream = stream;
+    pub(crate) fn asked(&mut self, asked: &Asked) {
+        self.entry.model = Some(Arc::clone(&asked.model));
+        self.entry.stream = asked.stream;
+        self.choices = asked.choices;
+    }
+
+    /// Reserves what it may use of its caller's limits, until it is [settled](Self::settle). Its model is known.
+    pub(super) fn admit(&mut self, need: impl FnOnce(&Term) -> Need) -> Result<(), Refusal> {
+        let Some(limited) = &mut self.limited else { return Ok(()) };
+        let model = self.term.profile.models.iter().position(|model| self.entry.model.as_ref() == Some(model));
+        limited.admit(&self.term, model.unwrap_or_default(), need(&self.term)).map_err(Refusal::LimitReached)
+    }
+
+    /// Gives back what it has not used of its caller's limits: from now on nothing more is.
+    pub(super) fn settle(&mut self) {
+        if let Some(limited) = &mut self.limited {
+            let is_served = self.entry.status == Some(200) && !self.is_waiting;
+            limited.settle(&self.term, if is_served { Service::Begun } else { Service::None });
+        }
+    }
+
+    /// Its caller was sent so many tokens of each answer so far, or is about to be.
+    pub(super) fn sent(&mut self, tokens: u32) {
+        if let Some(limited) = &mut self.limited {
+            limited.sent(tokens.saturating_mul(self.choices));
+        }
+    }
+
+    /// A refusal in figures of the caller's limits, where it is one for now and there are such limits.
+    pub(super) fn in_its_limits(&mut self, refusal: Refusal) -> Refusal {
+        match (&refusal, &mut self.limited) {
+            (Refusal::RateLimited { retry_after }, Some(limited)) => {
+                limited.used_up_by_others(&self.term, *retry_after).map_or(refusal, Refusal::LimitReached)
+            }
+            _ => refusal,
+        }
+    }
+
+    /// How far its caller's limits are used up; empty where they do not concern it.
+    pub(super) fn standings(&self) -> Vec<Standing> {
+        self.limited.as_ref().map_or_else(Vec::new, |limited| limited.standings(&self.term))
+    }
+
+    /// What it gets, with its place in the relay if it is served.
+    pub(crate) fn decide(
+        &mut self,
+        mut request: Request<'_>,
+        overrides: Overrides,
+        draws: Draws,
+    ) -> Result<(Plan, Option<Grant>), Refusal> {
+        request.order = overrides.fault.map(Outcome::Fault).or_else(|| self.term.common.next_order());
+        request.told = overrides.told(&self.term.profile, self.entry.stream)?;
+        let Decided { decision, fault } = decide(&self.term.profile, &request, draws, self.arrived(), &self.term.tally);
+        if fault.is_some() {
+            self.is_befallen(fault, overrides, draws);
+        }
+        match decision {
+            Decision::Refuse(refusal) => Err(refusal),
+            Decision::Serve(demand) => self.enter(demand),
+        }
+    }
+
+    /// What its headers ask for, where the relay's capacity and the profile's faults do not matter.
+    pub(super) fn decide_alone(&mut self, headers: &HeaderMap, draws: Draws) -> Result<(), Refusal> {
+        let overrides = Overrides::read(headers, &[])?;
+        if overrides != Overrides::default() {
+            self.is_befallen(overrides.fault, overrides, draws);
+        }
+        match overrides.fault {
+            Some(FaultKind::Status(status)) => Err(Refusal::Injected(status)),
+            Some(FaultKind::Html(status)) => Err(Refusal::InjectedHtml(status)),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_befallen(&mut self, kind: Option<FaultKind>, overrides: Overrides, draws: Draws) {
+        self.fault = Some(Box::new(Befallen { kind, held_back: overrides.latency.unwrap_or_default(), draws }));
+        self.entry.fault = kind.map(|kind| PlannedFault { name: kind.name(), outcome: FaultOutcome::NotReached });
+    }
+
+    /// The fault that befalls its answer.
+    pub(super) fn fault(&self) -> Option<FaultKind> {
+        self.fault.as_ref().and_then(|befallen| befallen.kind)
+    }
+
+    /// What came of its fault.
+    pub(super) fn fault_ended(&mut self, outcome: FaultOutcome) {
+        if let Some(planned) = &mut self.entry.fault {
+            planned.outcome = outcome;
+        }
+    }
+
+    /// The caller waits in vain from here on, as planned.
+    pub(super) fn is_held_as_planned(&mut self) {
+        self.is_hang = true;
+    }
+
+    /// The relay breaks the answer off, as planned.
+    pub(super) fn is_broken_off(&mut self) {
+        self.entry.ending = Ending::Broken;
+    }
+
+    /// What a request that is befallen is called.
+    pub(super) fn request_id(&self) -> String {
+        self.fault.as_ref().map_or_else(String::new, |befallen| self.dialect().request_id(&Identity::new(befallen.draws)))
+    }
+
+    /// A model of the profile's that was not asked.
+    pub(super) fn other_model(&self) -> &str {
+        let models = &self.term.profile.models;
+        let asked = models.iter().position(|model| **model == *self.model()).unwrap_or_default();
+        let other = models.get((asked + 1) % models.len().max(1)).filter(|other| ***other != *self.model());
+        other.map_or("another-model", |other| other)
+    }
+
+    /// Ready when what is answered at once may be sent.
+    pub(super) async fn may_answer(&self) {
+        let held_back = self.held_back();
+        if !held_back.is_zero() {
+            relaybench_clock::sleep_until(self.term.instant(self.arrived() + held_back)).await;
+        }
+    }
+
+    fn held_back(&self) -> Duration {
+        self.fault.as_ref().map_or(Duration::ZERO, |befallen| befallen.held_back)
     }
 
     /// Takes its place in the relay, until this is dropped.
-    pub(crate) fn enter(&mut self, demand: Demand) -> Result<(Plan, Option<Grant>), Refusal> {
+    fn enter(&mut self, demand: Demand) -> Result<(Plan, Option<Grant>), Refusal> {
         let Arrival { ticket, in_flight, plan, grant } = self.term.arrive(demand, self.arrived())?;
         self.ticket = Some(ticket);
         self.entry.in_flight = in_flight;
         if let Plan::Completion { tokens, .. } = plan {
-            self.entry.tokens = tokens;
+            self.entry.tokens = tokens.saturating_mul(self.choices);
         }
         self.is_hang = matches!(plan, Plan::Hang);
         self.is_waiting = grant.is_none();
@@ -124,8 +294,14 @@ impl Attempt {
     /// An answer that is given at once.
     pub(crate) fn answered_at_once(&mut self, status: u16) {
         self.entry.status = Some(status);
-        self.due_first(self.arrived());
-        self.due_end(self.arrived());
+        let due = self.arrived() + self.held_back();
+        self.due_first(due);
+        self.due_end(due);
+    }
+
+    /// It gets an error of this status in the place of its answer.
+    pub(super) fn failed(&mut self, status: u16) {
+        self.entry.status = Some(status);
     }
 
     /// Ready when it is its turn.
@@ -143,7 +319,7 @@ impl Attempt {
         let Progress { first, last, .. } = ready!(self.term.poll_tokens(ticket, number, cx));
         let first = first.unwrap_or(last);
         self.due_first(if self.entry.stream { first } else { last });
-        if number >= self.entry.tokens {
+        if number >= self.entry.tokens / self.choices {
             self.due_end(last);
         }
         Poll::Ready(if number == 1 { first } else { last })
@@ -157,6 +333,9 @@ impl Attempt {
     /// It is its turn.
     pub(super) fn granted(&mut self, from: Duration) {
         self.is_waiting = false;
+        if self.is_hang {
+            self.fault_ended(FaultOutcome::Played);
+        }
         self.entry.waited_ns = nanoseconds(from.saturating_sub(self.arrived()));
     }
 
@@ -181,6 +360,15 @@ impl Attempt {
     }
 }
 
+/// The caller's key: a bearer token, or what Anthropic's clients and Azure's send instead.
+pub(super) fn key(headers: &HeaderMap) -> Option<&str> {
+    const KEYS: [HeaderName; 2] = [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = text(&hyper::header::AUTHORIZATION).and_then(|value| value.split_once(' '));
+    let bearer = bearer.and_then(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer").then_some(token));
+    bearer.or_else(|| KEYS.iter().find_map(text)).map(str::trim).filter(|key| !key.is_empty())
+}
+
 /// Whether more of an answer follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -196,11 +384,12 @@ impl Drop for Attempt {
         if let Some(ticket) = self.ticket.take() {
             self.term.leave(ticket);
         }
+        self.settle();
         self.entry.ending = match self.entry.end_written_ns {
             Some(_) => Ending::Served,
             None if self.term.common.is_stopping() => Ending::Stopped,
             None if self.is_hang => Ending::Hung,
-            None => Ending::CallerLeft,
+            None => self.entry.ending,
         };
 
         self.term.common.ledger.record(mem::take(&mut self.entry));

@@ -1,8 +1,9 @@
 //! Responses: status and headers around a body.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, HeaderName};
 use hyper::http::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response, StatusCode};
@@ -10,18 +11,16 @@ use hyper::{HeaderMap, Response, StatusCode};
 use super::attempt::Attempt;
 use super::body::AnswerBody;
 use crate::draw::{self, Draws};
+use crate::ledger::FaultOutcome;
 use crate::relay::Refusal;
 use crate::server::Term;
-use crate::wire::openai::error::{Subject, WireError};
-use crate::wire::openai::{Identity, VERSION, models};
+use crate::wire::dialect::Dialect;
+use crate::wire::identity::Identity;
+use crate::wire::openai::models;
+use crate::wire::reply::{Reply, Subject};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
-
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const PROCESSING_MS: HeaderName = HeaderName::from_static("openai-processing-ms");
-const OPENAI_VERSION: HeaderName = HeaderName::from_static("openai-version");
-const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
 /// Room for so many headers: those of the next request as well, since hyper reads them into the same map.
 const KEPT: usize = 8;
@@ -29,91 +28,122 @@ const KEPT: usize = 8;
 const LEAST: usize = 6;
 
 /// A good answer, for which the relay took this long.
-pub(super) fn success(body: AnswerBody, identity: &Identity, took: Duration) -> Response<AnswerBody> {
-    with_headers(body, headers(identity.request_id(), took, JSON, KEPT))
+pub(super) fn success(body: AnswerBody, dialect: Dialect, identity: &Identity, took: Duration) -> Response<AnswerBody> {
+    with_headers(body, dialect, headers(dialect, dialect.request_id(identity), took, JSON, KEPT))
 }
 
 /// A stream, for whose beginning the relay took this long.
-pub(super) fn stream(body: AnswerBody, identity: &Identity, took: Duration) -> Response<AnswerBody> {
-    with_headers(body, headers(identity.request_id(), took, EVENT_STREAM, LEAST))
+pub(super) fn stream(body: AnswerBody, dialect: Dialect, identity: &Identity, took: Duration) -> Response<AnswerBody> {
+    with_headers(body, dialect, headers(dialect, dialect.request_id(identity), took, EVENT_STREAM, LEAST))
 }
 
-fn with_headers(body: AnswerBody, headers: HeaderMap) -> Response<AnswerBody> {
+/// Says how far limits are used up as well.
+fn with_headers(body: AnswerBody, dialect: Dialect, mut headers: HeaderMap) -> Response<AnswerBody> {
+    let standings = body.attempt().map(Attempt::standings).unwrap_or_default();
+    if !standings.is_empty() {
+        dialect.write_limits(&standings, relaybench_clock::wall_now(), &mut headers);
+    }
     let mut response = Response::new(body);
     *response.headers_mut() = headers;
     response
 }
 
-/// The list of models, or why the caller may not see it.
-pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts) -> Response<AnswerBody> {
-    let identity = Identity::new(attempt.draws(&[]));
-    if let Err(refusal) = attempt.authorize(&head.headers) {
-        return refused(attempt, head, &identity, refusal);
+/// The list of models, or the model of this name, or why the caller may not see it.
+pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts, id: Option<&str>) -> Response<AnswerBody> {
+    let draws = attempt.draws(&[]);
+    let identity = Identity::new(draws);
+    let profile = Arc::clone(&attempt.term().profile);
+    let allowed = attempt.authorize(&head.headers).and_then(|()| attempt.decide_alone(&head.headers, draws));
+    let body = allowed.and_then(|()| match id {
+        None => Ok(models::list(&profile)),
+        Some(id) => match profile.model(id) {
+            Some(model) => Ok(models::one(&model)),
+            None => Err(Refusal::ModelUnknown { model: id.to_owned() }),
+        },
+    });
+    match body {
+        Err(refusal) => refused(attempt, head, &identity, refusal),
+        Ok(body) => {
+            attempt.answered_at_once(200);
+            let dialect = attempt.dialect();
+            success(AnswerBody::whole(attempt, body), dialect, &identity, Duration::ZERO)
+        }
     }
-    attempt.answered_at_once(200);
-    let body = models::body(&attempt.term().profile);
-    success(AnswerBody::whole(attempt, body), &identity, Duration::ZERO)
 }
 
 /// An error in answer to an attempt, at once.
 pub(super) fn refused(mut attempt: Box<Attempt>, head: &Parts, identity: &Identity, refusal: Refusal) -> Response<AnswerBody> {
-    let (error, request_id) = wire_error(&attempt, head, identity, refusal);
+    if matches!(refusal, Refusal::Injected(_) | Refusal::InjectedHtml(_)) {
+        attempt.fault_ended(FaultOutcome::Played);
+    }
+    let refusal = attempt.in_its_limits(refusal);
+    let (error, request_id) = error(&attempt, head, identity, refusal);
     attempt.answered_at_once(error.status);
-    with_error(&error, AnswerBody::whole(attempt, error.body()), request_id, Duration::ZERO)
+    attempt_failed(attempt, error, request_id, Duration::ZERO)
 }
 
 /// An error in answer to an attempt, for which the relay took this long.
 pub(super) fn failed(
-    attempt: Box<Attempt>,
+    mut attempt: Box<Attempt>,
     head: &Parts,
     identity: &Identity,
     failure: Refusal,
     took: Duration,
 ) -> Response<AnswerBody> {
-    let (error, request_id) = wire_error(&attempt, head, identity, failure);
-    with_error(&error, AnswerBody::whole(attempt, error.body()), request_id, took)
+    let (error, request_id) = error(&attempt, head, identity, failure);
+    attempt.failed(error.status);
+    attempt_failed(attempt, error, request_id, took)
 }
 
-fn wire_error(attempt: &Attempt, head: &Parts, identity: &Identity, refusal: Refusal) -> (WireError, String) {
-    let request_id = identity.request_id();
-    (WireError::new(refusal, subject(head, attempt.model(), &request_id)), request_id)
+fn attempt_failed(mut attempt: Box<Attempt>, mut error: Reply, request_id: String, took: Duration) -> Response<AnswerBody> {
+    attempt.settle();
+    let (body, dialect) = (std::mem::take(&mut error.body), attempt.dialect());
+    with_error(dialect, error, AnswerBody::whole(attempt, body), request_id, took)
+}
+
+/// What whoever is refused reads, and what the request is called.
+pub(super) fn error(attempt: &Attempt, head: &Parts, identity: &Identity, refusal: Refusal) -> (Reply, String) {
+    let request_id = attempt.dialect().request_id(identity);
+    (attempt.dialect().error(refusal, subject(head, attempt.model(), &request_id)), request_id)
 }
 
 /// An error in answer to what reached no route.
 pub(super) fn unrouted(term: &Term, refusal: Refusal, head: &Parts) -> Response<AnswerBody> {
     let path = draw::hash(head.uri.path().as_bytes());
     let identity = Identity::new(Draws::new(term.profile.seed, path, term.common.occurrence(path)));
-    let request_id = identity.request_id();
-    let error = WireError::new(refusal, subject(head, "", &request_id));
-    with_error(&error, AnswerBody::unrecorded(error.body()), request_id, Duration::ZERO)
+    let dialect = term.profile.dialect;
+    let request_id = dialect.request_id(&identity);
+    let mut error = dialect.error(refusal, subject(head, "", &request_id));
+    let body = std::mem::take(&mut error.body);
+    with_error(dialect, error, AnswerBody::unrecorded(body), request_id, Duration::ZERO)
 }
 
-fn subject<'a>(head: &'a Parts, model: &'a str, request_id: &'a str) -> Subject<'a> {
+pub(super) fn subject<'a>(head: &'a Parts, model: &'a str, request_id: &'a str) -> Subject<'a> {
     Subject { method: head.method.as_str(), path: head.uri.path(), model, request_id }
 }
 
-fn with_error(error: &WireError, body: AnswerBody, request_id: String, took: Duration) -> Response<AnswerBody> {
-    let mut response = Response::new(body);
+/// `body` is the body of `error`.
+fn with_error(dialect: Dialect, error: Reply, body: AnswerBody, request_id: String, took: Duration) -> Response<AnswerBody> {
+    let content_type = HeaderValue::from_static(error.content_type);
+    let mut response = match error.is_page() {
+        true => {
+            let mut page = Response::new(body);
+            page.headers_mut().insert(CONTENT_TYPE, content_type);
+            page
+        }
+        false => with_headers(body, dialect, headers(dialect, request_id, took, content_type, KEPT)),
+    };
     *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    *headers = self::headers(request_id, took, JSON, KEPT);
-    if let Some(wait) = error.retry_after {
-        // Rounded up, so that a caller who waits as long is not turned away again.
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        headers.insert(RETRY_AFTER, seconds.into());
-        headers.insert(RETRY_AFTER_MS, (wait.as_nanos().div_ceil(1_000_000) as u64).into());
-    }
-    if let Some(method) = error.allow {
-        headers.insert(ALLOW, HeaderValue::from_static(method));
+    for (name, value) in error.headers {
+        let value = HeaderValue::try_from(value).expect("an error's headers are printable");
+        response.headers_mut().insert(HeaderName::from_static(name), value);
     }
     response
 }
 
-fn headers(request_id: String, took: Duration, content_type: HeaderValue, capacity: usize) -> HeaderMap {
+fn headers(dialect: Dialect, request_id: String, took: Duration, content_type: HeaderValue, capacity: usize) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(capacity);
     headers.insert(CONTENT_TYPE, content_type);
-    headers.insert(REQUEST_ID, HeaderValue::try_from(request_id).expect("letters, digits and an underscore"));
-    headers.insert(PROCESSING_MS, (took.as_millis() as u64).into());
-    headers.insert(OPENAI_VERSION, HeaderValue::from_static(VERSION));
+    dialect.write_headers(request_id, took, &mut headers);
     headers
 }

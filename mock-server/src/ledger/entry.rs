@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::profile::FaultName;
+
 /// One attempt that reached a route: what was planned for it, and what happened. Instants are nanoseconds since the relay's
 /// start. It never holds a key or a prompt.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +44,39 @@ pub struct Entry {
     pub end_written_ns: Option<u64>,
     /// How it ended.
     pub ending: Ending,
+    /// The fault that was to befall it, and what came of that.
+    #[serde(default)]
+    pub fault: Option<PlannedFault>,
+}
+
+/// A fault in the ledger: asked for by the profile, the request or whoever scripts the relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedFault {
+    /// Which one.
+    pub name: FaultName,
+    /// Whether it was played, or why not.
+    pub outcome: FaultOutcome,
+}
+
+/// Whether a fault was played, or why not. One that could not be played left the answer as it would have been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FaultOutcome {
+    /// It was played.
+    Played,
+    /// Its time did not come: the caller left, the relay was stopped, or the attempt failed otherwise.
+    NotReached,
+    /// The answer was no stream.
+    NeedsStream,
+    /// The answer was a stream.
+    NeedsWhole,
+    /// The answer ended before its place, or has nothing that it changes.
+    NothingThere,
+    /// It is about bytes of HTTP/1.1, and the connection speaks another version.
+    NeedsHttp1,
+    /// The connection is of a kind that cannot be reset.
+    NeedsReset,
 }
 
 /// How an attempt ended.
@@ -54,8 +89,11 @@ pub enum Ending {
     /// The caller went away before that.
     #[default]
     CallerLeft,
-    /// It was held without an answer, as planned, until the caller went away or the limit of an hour was reached.
+    /// It was held without an answer, or without the end of one, as planned, until the caller went away or the limit of an hour was
+    /// reached.
     Hung,
+    /// The relay broke it off, as planned.
+    Broken,
     /// The relay was stopped before that.
     Stopped,
 }

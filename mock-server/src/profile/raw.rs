@@ -8,9 +8,12 @@ use toml::Spanned;
 use super::capacity::{self, RawCapacity, RawLatency};
 use super::completion::RawCompletion;
 use super::distribution::Directory;
-use super::window::{RawBurst, RawFault, RawPhase};
-use super::{CATALOG, Keys, Profile};
-use crate::config::Problem;
+use super::fault::{FaultRule, ListenerRule, RawFault, Rules};
+use super::limits::{self, RawLimits};
+use super::window::{RawBurst, RawPhase};
+use super::{CATALOG, Keys, Phase, Profile};
+use crate::config::{Problem, nearest};
+use crate::wire::dialect::Dialect;
 
 /// A megabyte: a context of 200,000 tokens fits, a caller's mistake does not fill the memory.
 const BODY_LIMIT: usize = 1 << 20;
@@ -41,35 +44,69 @@ struct RawAuth {
     keys: Option<Spanned<Vec<Spanned<String>>>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawLimits {
-    body_bytes: Option<Spanned<usize>>,
-}
-
 impl RawProfile {
     /// `directory` is where the files that the profile names are.
     pub(super) fn valid(self, directory: Directory<'_>) -> Result<Profile, Problem> {
-        if let Some(dialect) = self.dialect.filter(|dialect| dialect.get_ref() != "openai") {
-            let message = format!("\"{}\" is not spoken here; the only dialect is \"openai\"", dialect.get_ref());
-            return Err(Problem::at(&dialect, message));
-        }
         let (latency, capacity) = capacity::valid(self.latency, self.capacity, directory)?;
         let models = models(self.models)?;
+        let keys = keys(self.auth)?;
+        let Faults { faults, phases, listener } = faults(self.fault, self.phase, &keys, &models)?;
+        let limits = self.limits.unwrap_or_default();
         Ok(Profile {
+            // Whoever read it has it.
+            toml: super::source::Source::default(),
             name: self.name.unwrap_or_else(|| "unnamed".to_owned()),
+            dialect: self.dialect.map_or(Ok(Dialect::default()), dialect)?,
             seed: self.seed.unwrap_or(1),
             completion: self.completion.unwrap_or_default().valid(&models, directory)?,
+            limits: limits::valid(&limits, &models, &keys)?,
             models,
-            keys: keys(self.auth)?,
+            keys,
             latency,
             capacity,
-            body_limit: self.limits.and_then(|limits| limits.body_bytes).map_or(Ok(BODY_LIMIT), body_limit)?,
+            body_limit: limits.body_bytes.map_or(Ok(BODY_LIMIT), body_limit)?,
             bursts: self.burst.into_iter().map(|burst| burst.into_inner().valid()).collect::<Result<_, _>>()?,
-            faults: self.fault.into_iter().map(|fault| fault.into_inner().valid()).collect::<Result<_, _>>()?,
-            phases: self.phase.into_iter().map(RawPhase::valid).collect::<Result<_, _>>()?,
+            faults,
+            phases,
+            listener,
         })
     }
+}
+
+#[derive(Default)]
+struct Faults {
+    faults: Vec<FaultRule>,
+    phases: Vec<Phase>,
+    listener: Vec<ListenerRule>,
+}
+
+fn faults(
+    faults: Vec<Spanned<RawFault>>,
+    phases: Vec<Spanned<RawPhase>>,
+    keys: &Keys,
+    models: &[Arc<str>],
+) -> Result<Faults, Problem> {
+    let mut valid = Faults::default();
+    for fault in faults {
+        match fault.into_inner().valid(keys, models)? {
+            Rules::OfAttempts(rule) => valid.faults.push(rule),
+            Rules::OfConnections(rule) => valid.listener.push(rule),
+        }
+    }
+    for (phase, number) in phases.into_iter().zip(0..) {
+        let (phase, listener) = RawPhase::valid(phase, number, keys, models)?;
+        valid.phases.push(phase);
+        valid.listener.extend(listener);
+    }
+    Ok(valid)
+}
+
+fn dialect(name: Spanned<String>) -> Result<Dialect, Problem> {
+    let known = Dialect::NAMED.iter().find(|(known, _)| known == name.get_ref());
+    known.map(|(_, dialect)| *dialect).ok_or_else(|| {
+        let hint = nearest(name.get_ref(), Dialect::NAMED.iter().map(|(known, _)| *known));
+        Problem::at(&name, format!("\"{}\" is no dialect, {hint}", name.get_ref()))
+    })
 }
 
 fn models(models: Option<Spanned<Vec<Spanned<String>>>>) -> Result<Vec<Arc<str>>, Problem> {

@@ -1,13 +1,15 @@
-//! What holds at certain times, and what befalls single attempts: bursts, phases and faults as they are written.
+//! What holds at certain times: bursts and phases as they are written.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::fault::{ListenerRule, RawFault, Rules};
 use super::raw::share;
-use super::{Burst, Fault, FaultKind, Phase, Window};
+use super::{Burst, Keys, Phase, Window};
 use crate::config::{Problem, Time};
 
 /// Beyond it a slow phase is an outage, which is written as one.
@@ -22,13 +24,6 @@ pub(super) struct RawBurst {
     from: Option<Time>,
     share: Option<Spanned<f64>>,
     retry_after: Option<Time>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawFault {
-    fault: Spanned<String>,
-    probability: Spanned<f64>,
 }
 
 #[derive(Deserialize)]
@@ -55,7 +50,13 @@ impl RawBurst {
 }
 
 impl RawPhase {
-    pub(super) fn valid(raw: Spanned<Self>) -> Result<Phase, Problem> {
+    /// The phase, and the fault of connections that it has, which is of the phase with this `number`.
+    pub(super) fn valid(
+        raw: Spanned<Self>,
+        number: u32,
+        auth: &Keys,
+        models: &[Arc<str>],
+    ) -> Result<(Phase, Option<ListenerRule>), Problem> {
         if raw.get_ref().latency_factor.is_none() && raw.get_ref().fault.is_none() {
             return Err(Problem::at(&raw, "this phase changes nothing; write a latency_factor, a fault or both"));
         }
@@ -63,7 +64,12 @@ impl RawPhase {
         let window = window("phase", raw.from, raw.length.as_ref(), raw.every.as_ref())?;
         let (ramp_up, ramp_down) = ramps(window, raw.ramp_up.as_ref(), raw.ramp_down.as_ref())?;
         let latency_factor = raw.latency_factor.map_or(Ok(1.0), latency_factor)?;
-        Ok(Phase { window, ramp_up, ramp_down, latency_factor, fault: raw.fault.map(RawFault::valid).transpose()? })
+        let (fault, listener) = match raw.fault.map(|fault| fault.valid(auth, models)).transpose()? {
+            None => (None, None),
+            Some(Rules::OfAttempts(rule)) => (Some(rule), None),
+            Some(Rules::OfConnections(rule)) => (None, Some(ListenerRule { phase: Some(number), ..rule })),
+        };
+        Ok((Phase { window, ramp_up, ramp_down, latency_factor, fault }, listener))
     }
 }
 
@@ -115,23 +121,4 @@ fn latency_factor(raw: Spanned<f64>) -> Result<f64, Problem> {
         return Ok(factor);
     }
     Err(Problem::at(&raw, format!("{factor} is no factor; write a number from {} to {}", FACTORS.start(), FACTORS.end())))
-}
-
-impl RawFault {
-    pub(super) fn valid(self) -> Result<Fault, Problem> {
-        let status = |text: &str| text.parse().ok().filter(|status| (400..=599).contains(status));
-        let kind = match self.fault.get_ref().split_once('=') {
-            None if self.fault.get_ref() == "hang" => Some(FaultKind::Hang),
-            Some(("status", text)) => status(text).map(FaultKind::Status),
-            _ => None,
-        };
-        let Some(kind) = kind else {
-            let message = format!(
-                "\"{}\" is no fault that can be played; write \"hang\", or \"status=\" and a number from 400 to 599",
-                self.fault.get_ref()
-            );
-            return Err(Problem::at(&self.fault, message));
-        };
-        Ok(Fault { kind, probability: share(self.probability)? })
-    }
 }

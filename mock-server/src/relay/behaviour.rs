@@ -3,22 +3,40 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::pace::Pace;
+use super::faults::{self, Tally};
+use super::pace::{Pace, Told};
 use super::refusal::Refusal;
 use super::window;
 use crate::dist;
 use crate::draw::{Draws, Purpose};
-use crate::profile::{Curve, FaultKind, Latency, Profile};
+use crate::profile::{Curve, FaultKind, Latency, Outcome, Profile};
 
 /// What matters about a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Request {
+pub struct Request<'a> {
+    /// The caller's key; empty where none is needed.
+    pub key: &'a str,
+    /// The model that is asked.
+    pub model: &'a str,
     /// The caller's limit to the completion, in tokens.
     pub max_tokens: Option<u32>,
     /// How long the prompt is, in tokens.
     pub prompt_tokens: u32,
     /// How long the completion is, in tokens, where its text is known already; else its length is drawn.
     pub text_tokens: Option<u32>,
+    /// What it gets, whatever the profile says of faults and bursts.
+    pub order: Option<Outcome>,
+    /// How long its answer takes, instead of what it would draw.
+    pub told: Option<Told>,
+}
+
+/// What an attempt gets.
+#[derive(Clone, Debug)]
+pub struct Decided {
+    /// Turned away, or served.
+    pub decision: Decision,
+    /// The fault that befalls it. Those that turn away, and a hang, are in the decision already; the others befall its answer.
+    pub fault: Option<FaultKind>,
 }
 
 /// The first step: turned away at once, or served with a demand.
@@ -41,9 +59,21 @@ pub enum Demand {
         finish: Finish,
         /// How long it takes.
         delay: Delay,
+        /// How long it holds its place.
+        stay: Stay,
     },
     /// To be held for ever.
     Hang,
+}
+
+/// How long an attempt holds its place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stay {
+    /// As long as its latency, however late its caller reads.
+    #[default]
+    Latency,
+    /// Until its answer has ended or its caller has gone: a fault makes it last longer.
+    Longer,
 }
 
 /// How long an answer takes.
@@ -61,6 +91,8 @@ pub enum Delay {
         failure: f64,
         /// What the latency is multiplied by.
         factor: f64,
+        /// Instead of the latency.
+        told: Option<Told>,
     },
     /// As long as the batch makes it.
     OfBatch {
@@ -79,27 +111,25 @@ pub enum Finish {
 }
 
 /// Decides what an attempt gets that arrives `now`, after the profile's start.
-pub fn decide(profile: &Profile, request: Request, draws: Draws, now: Duration) -> Decision {
-    let fault = match phase_fault(profile, draws, now) {
-        Some(fault) => Some(fault),
-        None => match turned_away(profile, draws, now) {
-            Some(refusal) => return Decision::Refuse(refusal),
-            None => fault(profile, draws),
+pub fn decide(profile: &Profile, request: &Request<'_>, draws: Draws, now: Duration, tally: &Tally) -> Decided {
+    let fault = match request.order {
+        Some(Outcome::Ordinary) => None,
+        Some(Outcome::Fault(fault)) => Some(fault),
+        None => match faults::in_phases(profile, request, draws, now, tally) {
+            Some(fault) => Some(fault),
+            None => match turned_away(profile, draws, now) {
+                Some(refusal) => return Decided { decision: Decision::Refuse(refusal), fault: None },
+                None => faults::always(profile, request, draws, tally),
+            },
         },
     };
-    match fault {
+    let decision = match fault {
         Some(FaultKind::Status(status)) => Decision::Refuse(Refusal::Injected(status)),
+        Some(FaultKind::Html(status)) => Decision::Refuse(Refusal::InjectedHtml(status)),
         Some(FaultKind::Hang) => Decision::Serve(Demand::Hang),
-        None => Decision::Serve(completion(profile, request, draws, now)),
-    }
-}
-
-fn phase_fault(profile: &Profile, draws: Draws, now: Duration) -> Option<FaultKind> {
-    profile.phases.iter().zip(0..).find_map(|(phase, which)| {
-        let fault = phase.fault?;
-        let probability = fault.probability * phase.strength(now);
-        (draws.uniform(Purpose::PhaseFault(which)) < probability).then_some(fault.kind)
-    })
+        _ => Decision::Serve(completion(profile, request, draws, now, fault)),
+    };
+    Decided { decision, fault }
 }
 
 fn turned_away(profile: &Profile, draws: Draws, now: Duration) -> Option<Refusal> {
@@ -110,31 +140,39 @@ fn turned_away(profile: &Profile, draws: Draws, now: Duration) -> Option<Refusal
     })
 }
 
-fn fault(profile: &Profile, draws: Draws) -> Option<FaultKind> {
-    let struck = profile.faults.iter().zip(0..).find(|(fault, which)| draws.uniform(Purpose::Fault(*which)) < fault.probability);
-    struck.map(|(fault, _)| fault.kind)
+fn completion(profile: &Profile, request: &Request<'_>, draws: Draws, now: Duration, fault: Option<FaultKind>) -> Demand {
+    let (tokens, finish) = completion_length(profile, request, draws);
+    let stay = if fault.is_some_and(FaultKind::outlasts_latency) { Stay::Longer } else { Stay::Latency };
+    Demand::Completion { tokens, finish, delay: delay(profile, request, draws, tokens, now), stay }
 }
 
-fn completion(profile: &Profile, request: Request, draws: Draws, now: Duration) -> Demand {
+/// How many tokens the completion of a request has, and why it ends there.
+pub fn completion_length(profile: &Profile, request: &Request<'_>, draws: Draws) -> (u32, Finish) {
     let drawn = || profile.completion.tokens.draw_count(draws.uniform(Purpose::Tokens)).max(1);
     let wanted = request.text_tokens.unwrap_or_else(drawn);
     let tokens = request.max_tokens.map_or(wanted, |max| wanted.min(max));
-    let finish = if tokens < wanted { Finish::Length } else { Finish::Stop };
-    Demand::Completion { tokens, finish, delay: delay(profile, request, draws, tokens, now) }
+    (tokens, if tokens < wanted { Finish::Length } else { Finish::Stop })
 }
 
-fn delay(profile: &Profile, request: Request, draws: Draws, tokens: u32, now: Duration) -> Delay {
+fn delay(profile: &Profile, request: &Request<'_>, draws: Draws, tokens: u32, now: Duration) -> Delay {
     let latency = || draws.uniform(Purpose::Latency);
     let factor = window::latency_factor(&profile.phases, now);
     match &profile.latency {
-        Latency::Total(total) => Delay::Known(Pace::even(dist::duration(total.draw(latency()) * factor), tokens)),
+        Latency::Total(total) => {
+            let total = dist::duration(total.draw(latency()) * factor);
+            Delay::Known(request.told.map_or_else(|| Pace::even(total, tokens), |told| Pace::told(told, total, tokens)))
+        }
         Latency::Tokens { first, gap } => {
-            let first = dist::duration(first.draw(latency()) * factor);
+            let first = match request.told {
+                None => dist::duration(first.draw(latency()) * factor),
+                Some(Told::First(first)) => first,
+                Some(Told::Total(total)) => return Delay::Known(Pace::even(total, tokens)),
+            };
             Delay::Known(Pace::drawn(first, gap, factor, draws.stream(Purpose::Gaps), tokens))
         }
         Latency::Curve(curve) => {
             let failure = draws.uniform(Purpose::Failure);
-            Delay::OfLoad { curve: Arc::clone(curve), latency: latency(), failure, factor }
+            Delay::OfLoad { curve: Arc::clone(curve), latency: latency(), failure, factor, told: request.told }
         }
         Latency::Batch => Delay::OfBatch { prompt_tokens: request.prompt_tokens },
     }

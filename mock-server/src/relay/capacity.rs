@@ -146,7 +146,7 @@ impl Floor {
     }
 
     /// How many wait. In a batch those who join with its next step do not count: they would not have to wait for anyone.
-    fn waiting(&self) -> u32 {
+    pub(super) fn waiting(&self) -> u32 {
         match &self.model {
             Model::Batch(running) => self.seats.waiting().saturating_sub(running.free()),
             _ => self.seats.waiting(),

@@ -21,6 +21,24 @@ pub struct Pace {
     gaps: Gaps,
 }
 
+/// How long an answer takes, as its caller told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// To the end: of an answer in one piece.
+    Total(Duration),
+    /// To the first token, after which the gaps are what they would have been: of a stream.
+    First(Duration),
+}
+
+impl Told {
+    /// When the first of the answer is due.
+    pub(super) fn first(self) -> Duration {
+        match self {
+            Self::Total(delay) | Self::First(delay) => delay,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Gaps {
     /// As equal as whole nanoseconds can be.
@@ -37,6 +55,18 @@ impl Pace {
     pub fn even(total: Duration, tokens: u32) -> Self {
         let (total_ns, tokens) = (total.min(Time::LONGEST).as_nanos() as u64, tokens.max(1));
         Self { first_ns: part_ns(total_ns, 1, tokens), total_ns, tokens, gaps: Gaps::Even }
+    }
+
+    /// As told, where the tokens would have been spread evenly over a time.
+    pub(super) fn told(told: Told, otherwise: Duration, tokens: u32) -> Self {
+        match told {
+            Told::Total(total) => Self::even(total, tokens),
+            Told::First(first) => {
+                let gap_ns = part_ns(otherwise.min(Time::LONGEST).as_nanos() as u64, 1, tokens.max(1));
+                // Nothing is drawn from a fixed gap.
+                Self::drawn(first, &Arc::new(Distribution::Fixed(gap_ns as f64)), 1.0, Pcg64Mcg::new(1), tokens)
+            }
+        }
     }
 
     /// A first token, and a gap before each further one, multiplied by `factor`; a century at most.

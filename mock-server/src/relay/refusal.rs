@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::limits::LimitReached;
+
 /// Why an attempt gets an error. No variant holds a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -41,12 +43,16 @@ pub enum Refusal {
         /// How long to stay away.
         retry_after: Duration,
     },
+    /// Turned away by a limit of the caller's own.
+    LimitReached(LimitReached),
     /// Turned away because too many are being served or wait.
     TooManyInFlight,
     /// A failure under load.
     Overloaded,
-    /// A status that the profile injects.
+    /// A status that a fault injects.
     Injected(u16),
+    /// The same, as a proxy in front of the relay would answer: with a body of HTML.
+    InjectedHtml(u16),
 }
 
 /// A parameter that is missing or wrong.

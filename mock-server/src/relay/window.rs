@@ -46,6 +46,27 @@ impl Phase {
         left.map_or(rising, |left| rising.min(share(left, self.ramp_down)))
     }
 
+    /// The next instant at which it begins, is at full strength, begins to abate or ends.
+    pub(super) fn next_change(&self, now: Duration) -> Option<Duration> {
+        let Window { from, length, every } = self.window;
+        let round = match every {
+            // What is left of a division by 64 bits fits them.
+            Some(every) => {
+                now.checked_sub(from).map(|since| now - Duration::from_nanos((since.as_nanos() % every.as_nanos()) as u64))
+            }
+            None => Some(from),
+        };
+        let round = round.unwrap_or(from);
+        let changes = [
+            Some(round),
+            Some(round + self.ramp_up),
+            length.map(|length| round + length - self.ramp_down),
+            length.map(|length| round + length),
+            every.map(|every| round + every),
+        ];
+        changes.into_iter().flatten().filter(|change| *change > now).min()
+    }
+
     /// What delays are multiplied by at an instant after the profile's start.
     pub(super) fn latency_factor(&self, now: Duration) -> f64 {
         1.0 + self.strength(now) * (self.latency_factor - 1.0)
@@ -107,6 +128,23 @@ mod tests {
             }
         }
         assert_eq!(phase.latency_factor(ms(2_000)), 3.0);
+    }
+
+    #[test]
+    fn a_phase_tells_when_it_changes_next() {
+        let phase = phase(Some(20_000), Some(10_000), 2_000, 4_000);
+        let mut now = Duration::ZERO;
+        let mut changes = Vec::new();
+        while changes.len() < 6 {
+            now = phase.next_change(now).unwrap();
+            changes.push(now);
+        }
+        assert_eq!(changes, [1_000, 3_000, 7_000, 11_000, 21_000, 23_000].map(ms));
+        let once = self::phase(None, Some(10), 0, 0);
+        assert_eq!(
+            [0, 1_000, 1_009, 1_010].map(|at| once.next_change(ms(at))),
+            [Some(ms(1_000)), Some(ms(1_010)), Some(ms(1_010)), None]
+        );
     }
 
     #[test]

@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 
 use super::Common;
 use crate::profile::Profile;
-use crate::relay::{Arrival, Demand, Grant, Progress, Refusal, Relay, Ticket};
+use crate::relay::limits::{Caller, LimitReached, Limiter, Reservation, Standing};
+use crate::relay::{Arrival, Demand, Grant, Progress, Refusal, Relay, Tally, Ticket};
 
 /// A profile from its start until the last attempt that arrived under it has left, whatever profile came after it.
 ///
@@ -19,8 +20,11 @@ use crate::relay::{Arrival, Demand, Grant, Progress, Refusal, Relay, Ticket};
 pub(crate) struct Term {
     pub(crate) profile: Arc<Profile>,
     pub(crate) common: Arc<Common>,
+    pub(crate) tally: Tally,
     start: Instant,
     floor: Mutex<Floor>,
+    /// None where nothing is limited.
+    limiter: Option<Mutex<Limiter>>,
     /// Something is to happen sooner than the driver thinks.
     sooner: Notify,
 }
@@ -38,6 +42,8 @@ impl Term {
     pub(super) fn start(profile: Profile, common: Arc<Common>) -> Arc<Self> {
         let floor = Floor { relay: Relay::new(&profile), wakers: Vec::new(), driven_until: None };
         Arc::new(Self {
+            tally: Tally::new(&profile),
+            limiter: Limiter::new(&profile).map(Mutex::new),
             profile: Arc::new(profile),
             common,
             start: relaybench_clock::now(),
@@ -105,6 +111,36 @@ impl Term {
 
     pub(super) fn in_flight(&self) -> u32 {
         self.lock().relay.in_flight()
+    }
+
+    pub(super) fn waiting(&self) -> u32 {
+        self.lock().relay.waiting()
+    }
+
+    /// Whether anything is limited.
+    pub(crate) fn has_limits(&self) -> bool {
+        self.limiter.is_some()
+    }
+
+    /// What the limits have for an attempt; none where nothing is limited.
+    pub(crate) fn admit(&self, caller: Caller, model: usize, tokens: u64) -> Option<Result<Reservation, LimitReached>> {
+        self.limited(|limiter, now| limiter.admit(caller, model, tokens, now))
+    }
+
+    /// The attempt of a reservation has ended.
+    pub(crate) fn settle_limits(&self, reservation: Reservation, used_tokens: u64) {
+        self.limited(|limiter, now| limiter.settle(reservation, used_tokens, now));
+    }
+
+    /// How far the limits are used up; empty where nothing is limited.
+    pub(crate) fn standings(&self, caller: Caller, model: usize) -> Vec<Standing> {
+        self.limited(|limiter, now| limiter.standings(caller, model, now)).unwrap_or_default()
+    }
+
+    fn limited<T>(&self, ask: impl FnOnce(&mut Limiter, Duration) -> T) -> Option<T> {
+        // A panic elsewhere happens before or after the limiter changes, never in between.
+        let mut limiter = self.limiter.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(ask(&mut limiter, self.elapsed()))
     }
 
     /// Wakes whoever moved, and sees to it that what comes next is not missed.

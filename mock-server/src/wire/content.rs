@@ -1,5 +1,6 @@
 //! The content of an answer, token by token.
 
+mod choices;
 mod recital;
 mod seeded;
 
@@ -7,6 +8,7 @@ use std::sync::Arc;
 
 use rand_pcg::Pcg64Mcg;
 
+pub(crate) use self::choices::Choices;
 use self::recital::Recital;
 use self::seeded::Seeded;
 use crate::tokens::{Counter, Text};
@@ -94,7 +96,7 @@ mod tests {
     use crate::draw::{Draws, Purpose};
 
     fn seeded(attempt: u64, tokens: u32) -> Content {
-        Content::seeded(Draws::new(1, 2, attempt).stream(Purpose::Content), tokens, Counter::Approximate)
+        Content::seeded(Draws::new(1, 2, attempt).stream(Purpose::Content(0)), tokens, Counter::Approximate)
     }
 
     fn said(mut content: Content, piece: u32) -> String {

@@ -1,75 +1,46 @@
-//! The OpenAI dialect: chat completions, streamed or not, the list of models, and errors.
+//! The OpenAI dialect: whatever is generated, streamed or not, the models, and errors.
 
 pub(crate) mod completion;
+pub(crate) mod embeddings;
 pub(crate) mod error;
+pub(crate) mod limits;
 pub(crate) mod models;
 pub(crate) mod request;
-pub(crate) mod script;
+pub(crate) mod responses;
 pub(crate) mod stream;
+pub(crate) mod text;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use rand_pcg::rand_core::Rng;
+use hyper::HeaderMap;
+use hyper::header::HeaderName;
+use hyper::http::HeaderValue;
 
-use super::write_string;
-use crate::draw::{self, Draws, Purpose};
+use super::answer::{Answer, Usage};
+use super::identity::letters;
+use super::{write_number, write_string};
+use crate::draw;
 use crate::relay::Finish;
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const PROCESSING_MS: HeaderName = HeaderName::from_static("openai-processing-ms");
+const OPENAI_VERSION: HeaderName = HeaderName::from_static("openai-version");
+
 /// What the header `openai-version` says: the only version there is.
-pub(crate) const VERSION: &str = "2020-10-01";
+const VERSION: HeaderValue = HeaderValue::from_static("2020-10-01");
 
-/// What names an answer and its parts, drawn for each attempt.
-#[derive(Clone, Debug)]
-pub(crate) struct Identity {
-    completion: [u64; 2],
-    request: [u64; 2],
-}
-
-impl Identity {
-    pub(crate) fn new(draws: Draws) -> Self {
-        let mut stream = draws.stream(Purpose::Identity);
-        let mut numbers = || [stream.next_u64(), stream.next_u64()];
-        Self { completion: numbers(), request: numbers() }
-    }
-
-    /// The header `x-request-id`.
-    pub(crate) fn request_id(&self) -> String {
-        let mut id = String::with_capacity(28);
-        id.push_str("req_");
-        id.extend(self.request.into_iter().flat_map(letters).map(char::from));
-        id
-    }
-
-    fn write_completion_id(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"chatcmpl-");
-        self.completion.into_iter().for_each(|number| out.extend_from_slice(&letters(number)));
-    }
-}
-
-/// What all chunks of an answer, and the whole one, have in common.
-#[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) identity: Identity,
-    /// When it was begun, since 1970.
-    pub(crate) created: Duration,
-    /// As the profile spells it.
-    pub(crate) model: Arc<str>,
-    pub(crate) usage: Usage,
-    pub(crate) finish: Finish,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Usage {
-    pub(crate) prompt_tokens: u32,
-    pub(crate) completion_tokens: u32,
+pub(super) fn write_headers(request_id: HeaderValue, took: Duration, headers: &mut HeaderMap) {
+    headers.insert(REQUEST_ID, request_id);
+    headers.insert(PROCESSING_MS, (took.as_millis() as u64).into());
+    headers.insert(OPENAI_VERSION, VERSION);
 }
 
 impl Answer {
     /// `"id":…,"object":…,"created":…,"model":…`: how every object begins.
-    fn write_head(&self, object: &str, out: &mut Vec<u8>) {
+    fn write_head(&self, prefix: &str, object: &str, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"id\":\"");
-        self.identity.write_completion_id(out);
+        out.extend_from_slice(prefix.as_bytes());
+        self.identity.write_answer_letters(out);
         out.extend_from_slice(b"\",\"object\":\"");
         out.extend_from_slice(object.as_bytes());
         out.extend_from_slice(b"\",\"created\":");
@@ -103,14 +74,4 @@ impl Usage {
         write_number(u64::from(self.prompt_tokens) + u64::from(self.completion_tokens), out);
         out.push(b'}');
     }
-}
-
-fn write_number(number: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-}
-
-/// Twelve letters and digits, of five bits each.
-fn letters(number: u64) -> [u8; 12] {
-    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-    std::array::from_fn(|place| ALPHABET[(number >> (5 * place)) as usize % ALPHABET.len()])
 }

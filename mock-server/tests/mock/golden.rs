@@ -1,8 +1,12 @@
-//! The bytes of every kind of answer, as they are kept in fixtures/wire/openai. In virtual time ids and dates are the same in
+//! The bytes of every kind of answer in every dialect, as they are kept in fixtures/wire. In virtual time ids and dates are the same in
 //! every run. `RELAYBENCH_WRITE_GOLDEN=1` writes them anew, to be looked at before they are committed.
 
+mod dialects;
+mod endpoints;
+mod patience;
+
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use relaybench_clock::run_virtual;
 
@@ -26,14 +30,29 @@ fn chat_with(body: &str) -> Vec<u8> {
 
 #[track_caller]
 fn matches_golden(name: &str, profile: &str, request: Vec<u8>) {
+    matches_golden_of("openai", name, profile, request);
+}
+
+#[track_caller]
+fn matches_golden_of(dialect: &str, name: &str, profile: &str, request: Vec<u8>) {
     let profile = profile.to_owned();
-    let actual = run_virtual(async move { text(&server(&profile), &request).await });
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/wire/openai").join(format!("{name}.http"));
+    is_golden(dialect, name, &run_virtual(async move { text(&server(&profile), &request).await }));
+}
+
+/// Compares the bytes of an answer with those that are kept under a name.
+#[track_caller]
+pub(crate) fn is_golden(dialect: &str, name: &str, actual: &str) {
+    let path = directory().join(dialect).join(format!("{name}.http"));
     if std::env::var_os("RELAYBENCH_WRITE_GOLDEN").is_some() {
-        fs::write(&path, &actual).unwrap();
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, actual).unwrap();
     }
     let golden = fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(actual, golden, "{}", path.display());
+}
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/wire")
 }
 
 #[test]
@@ -117,8 +136,10 @@ fn failures_read_what_is_recorded() {
 
 #[test]
 fn no_golden_answer_holds_a_key() {
-    for file in fs::read_dir(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures/wire/openai")).unwrap() {
-        let answer = fs::read_to_string(file.unwrap().path()).unwrap();
-        assert!(!answer.contains("sk-test") && !answer.contains("secret"), "{answer}");
+    for dialect in fs::read_dir(directory()).unwrap().map(|dialect| dialect.unwrap().path()).filter(|path| path.is_dir()) {
+        for file in fs::read_dir(dialect).unwrap() {
+            let answer = fs::read_to_string(file.unwrap().path()).unwrap();
+            assert!(!answer.contains("sk-test") && !answer.contains("secret"), "{answer}");
+        }
     }
 }

@@ -15,11 +15,75 @@ fn refused(toml: &str, expected: &str) {
 fn wrong_values_are_refused_where_they_are() {
     refused("\nsede = 1", "2: sede: unknown key, did you mean \"seed\"?");
     refused("seed = -1", "1: seed: invalid value: integer `-1`, expected a whole number from 0");
-    refused("dialect = \"groq\"", "1: dialect: \"groq\" is not spoken here; the only dialect is \"openai\"");
+    refused("dialect = \"grok\"", "1: dialect: \"grok\" is no dialect, did you mean \"groq\"?");
     refused("models = []", "1: models: no model is named; leave the key out to have the catalog");
     refused("models = [\n\"a\",\n\"a\"]", "3: models: \"a\" is named twice");
     refused("[auth]\nkeys = []", "2: auth.keys: no key is named, so that nobody could call; leave the table out to accept any");
     refused("[limits]\nbody_bytes = -1", "2: limits.body_bytes: invalid value: integer `-1`, expected a whole number from 0");
+}
+
+#[test]
+fn wrong_limits_are_refused_where_they_are() {
+    const NOTHING: &str = "write requests_per_minute, tokens_per_minute or another limit";
+    refused(
+        "[limits]\nrequests_per_minute = 0",
+        "2: limits.requests_per_minute: 0 would refuse every request; write a whole number from 1",
+    );
+    refused(
+        "[limits]\ntokens_per_day = -1",
+        "2: limits.tokens_per_day: invalid value: integer `-1`, expected a whole number from 0",
+    );
+    refused(
+        "limits.tokens_per_minute = 1_000_000_000_001",
+        "1: limits.tokens_per_minute: 1000000000001 is beyond any limit; write at most 1000000000000",
+    );
+    refused("limits.concurrency = 0", "1: limits.concurrency: 0 would refuse every request; write a whole number from 1");
+    refused(
+        "[limits]\nrequests_per_minut = 1",
+        "2: limits.requests_per_minut: unknown key, did you mean \"requests_per_minute\"?",
+    );
+    refused(
+        "[limits]\nrequests_per_minute = 1\nwindow = \"slidin\"",
+        "3: limits.window: \"slidin\" is no window, did you mean \"sliding\"?",
+    );
+    refused("[limits]\nwindow = \"fixed\"", &format!("2: limits.window: nothing is limited; {NOTHING}"));
+    refused(
+        "[limits]\nrequests_per_minute = 1\nper = [\"key\", \"modle\"]",
+        "3: limits.per: nothing is limited for each \"modle\", did you mean \"model\"?",
+    );
+    refused(
+        "[limits.models.\"gpt-4.2\"]\nrequests_per_minute = 1",
+        "1: limits.models.gpt-4.2: the profile has no model \"gpt-4.2\", did you mean \"gpt-4.1\"?",
+    );
+    refused("[limits.models.\"gpt-4.1\"]", &format!("1: limits.models.gpt-4.1: nothing is limited here; {NOTHING}"));
+    refused(
+        "[limits]\nper = [\"key\"]\n[limits.models.\"gpt-4.1\"]\nconcurrency = 1",
+        "2: limits.per: all models share their limits, and some have limits of their own; name \"model\" too",
+    );
+}
+
+#[test]
+fn wrong_limits_of_a_key_are_refused_without_naming_it() {
+    const ONE: &str = "[auth]\nkeys = [\"sk-secret\"]\n[[limits.key]]\n";
+    refused(
+        "[[limits.key]]\nplace = 1\nconcurrency = 1",
+        "2: limits.key.place: any key is accepted, so that none has a place; name them in auth.keys",
+    );
+    for place in [0, 2] {
+        refused(
+            &format!("{ONE}place = {place}\nconcurrency = 1"),
+            &format!("4: limits.key.place: {place} is no place in auth.keys; write a whole number from 1 to 1"),
+        );
+    }
+    refused(
+        &format!("{ONE}place = 1\nconcurrency = 1\n[[limits.key]]\nplace = 1\nconcurrency = 2"),
+        "7: limits.key.place: the key at place 1 has limits already",
+    );
+    refused(&format!("{ONE}concurrency = 1"), "3: limits.key: the key \"place\" is missing");
+    refused(
+        &format!("{ONE}place = 1\nconcurrency = 1\n[limits]\nper = [\"model\"]"),
+        "7: limits.per: all keys share their limits, and some have limits of their own; name \"key\" too",
+    );
 }
 
 #[test]
@@ -244,12 +308,25 @@ fn wrong_bursts_and_faults_are_refused_where_they_are() {
         "4: burst.share: NaN is no share; write a number from 0 to 1",
     );
     refused(
-        "[[fault]]\nfault = \"reset\"\nprobability = 0.5",
-        "2: fault.fault: \"reset\" is no fault that can be played; write \"hang\", or \"status=\" and a number from 400 to 599",
+        "[[fault]]\nfault = \"resett\"\nprobability = 0.5",
+        "2: fault.fault: \"resett\" is no fault, did you mean \"reset\"?",
     );
     refused(
         "[[fault]]\nfault = \"status=200\"\nprobability = 0.5",
-        "2: fault.fault: \"status=200\" is no fault that can be played; write \"hang\", or \"status=\" and a number from 400 to 599",
+        "2: fault.fault: \"status=200\" is not how it is written; status takes an error's status, 400 to 599: \"status=503\"",
+    );
+    refused("[[fault]]\nfault = \"hang\"\nfirst = 0", "3: fault.first: a fault of none is no fault; write how many, from 1");
+    refused(
+        "[auth]\nkeys = [\"a\"]\n[[fault]]\nfault = \"hang\"\nkeys = [\"a\", \"b\"]",
+        "5: fault.keys: this key is not one of auth.keys, so that it befalls nobody",
+    );
+    refused(
+        "[[fault]]\nfault = \"hang\"\nmodels = [\"gpt-4.2\"]",
+        "3: fault.models: \"gpt-4.2\" is not one of the models, did you mean \"gpt-4.1\"?",
+    );
+    refused(
+        "[[phase]]\nfault = { fault = \"refuse\", models = [\"gpt-4.1\"] }",
+        "2: phase.fault.models: \"refuse\" befalls connections, before they tell a key or a model; leave this out",
     );
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use relaybench_mock::draw::{self, Draws, Purpose};
-use relaybench_mock::relay::{Delay, Demand, Finish, Pace, Relay, Ticket};
+use relaybench_mock::relay::{Delay, Demand, Finish, Pace, Relay, Stay, Ticket};
 
 use crate::support::profile;
 
@@ -30,7 +30,7 @@ impl Job {
             true => Delay::OfBatch { prompt_tokens: self.prompt_tokens },
             false => Delay::Known(Pace::even(self.service, self.tokens)),
         };
-        Demand::Completion { tokens: self.tokens, finish: Finish::Stop, delay }
+        Demand::Completion { tokens: self.tokens, finish: Finish::Stop, delay, stay: Stay::Latency }
     }
 }
 

@@ -1,5 +1,9 @@
 //! Whatever callers send, the relay survives it and answers the next.
 
+mod garbage;
+mod slow;
+mod storm;
+
 use proptest::prelude::*;
 use relaybench_clock::run_virtual;
 use relaybench_mock::MockServer;

@@ -1,5 +1,7 @@
 //! A raw client over in-memory connections: bytes in, bytes and their instants out.
 
+pub(crate) mod http2;
+
 use std::time::Duration;
 
 use relaybench_clock::{Instant, now};

@@ -1,13 +1,23 @@
-//! Errors: status, body and headers.
+//! Errors: status, body and headers. Other dialects begin with these where they have no words of their own.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::limits::{self, Words};
 use crate::relay::Refusal;
+use crate::wire::Enveloped;
+use crate::wire::reply::{Reply, Subject};
 
-/// An error as it goes over the wire.
+/// What a caller reads who is refused, or for whom something failed.
+pub(crate) fn reply(refusal: Refusal, subject: Subject<'_>) -> Reply {
+    let error = WireError::new(refusal, subject);
+    let (wait, allow) = (error.retry_after, error.allow);
+    Reply::from(error).retry_after(wait).retry_after_ms(wait).allow(allow)
+}
+
+/// An error before it is put into the shape of a dialect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WireError {
     pub(crate) status: u16,
@@ -15,20 +25,10 @@ pub(crate) struct WireError {
     pub(crate) retry_after: Option<Duration>,
     /// The method that would have been right.
     pub(crate) allow: Option<&'static str>,
-    kind: &'static str,
-    code: Option<&'static str>,
-    param: Option<String>,
-    message: Cow<'static, str>,
-}
-
-/// Whom an error is about, for its message.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Subject<'a> {
-    pub(crate) method: &'a str,
-    pub(crate) path: &'a str,
-    /// Empty where none was read.
-    pub(crate) model: &'a str,
-    pub(crate) request_id: &'a str,
+    pub(crate) kind: &'static str,
+    pub(crate) code: Option<&'static str>,
+    pub(crate) param: Option<String>,
+    pub(crate) message: Cow<'static, str>,
 }
 
 impl WireError {
@@ -43,7 +43,8 @@ impl WireError {
                 404,
                 "unknown_url",
                 format!(
-                    "Invalid URL ({method} {path}). The routes are POST /v1/chat/completions, GET /v1/models and GET /healthz."
+                    "Invalid URL ({method} {path}). The routes are POST /v1/chat/completions, /v1/completions, /v1/embeddings, \
+                     /v1/messages and /v1/responses, GET /v1/models, /v1/models/{{id}} and /healthz."
                 ),
             ),
             Refusal::MethodWrong { allowed } => {
@@ -67,6 +68,10 @@ impl WireError {
                 let wait = go_duration(retry_after);
                 let message = format!("Rate limit reached for {model} on requests per min (RPM). Please try again in {wait}.");
                 Self { retry_after: Some(retry_after), ..Self::other(429, "requests", Some("rate_limit_exceeded"), message) }
+            }
+            Refusal::LimitReached(reached) => {
+                let Words { kind, message, wait } = limits::words(reached, model);
+                Self { retry_after: wait, ..Self::other(429, kind, Some("rate_limit_exceeded"), message) }
             }
             Refusal::TooManyInFlight => Self::other(
                 429,
@@ -94,7 +99,7 @@ impl WireError {
                 let message = format!("The server had an error while processing your request (request {request_id}).");
                 Self::other(status, "server_error", None, message)
             }
-            Refusal::Injected(status) => {
+            Refusal::Injected(status) | Refusal::InjectedHtml(status) => {
                 let message = format!("The request was answered {status}.");
                 Self::other(status, "invalid_request_error", None, message)
             }
@@ -112,12 +117,10 @@ impl WireError {
     fn other(status: u16, kind: &'static str, code: Option<&'static str>, message: impl Into<Cow<'static, str>>) -> Self {
         Self { status, retry_after: None, allow: None, kind, code, param: None, message: message.into() }
     }
+}
 
-    pub(crate) fn body(&self) -> Vec<u8> {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            error: Error<'a>,
-        }
+impl From<WireError> for Reply {
+    fn from(error: WireError) -> Self {
         #[derive(Serialize)]
         struct Error<'a> {
             message: &'a str,
@@ -125,8 +128,8 @@ impl WireError {
             param: Option<&'a str>,
             code: Option<&'a str>,
         }
-        let error = Error { message: &self.message, r#type: self.kind, param: self.param.as_deref(), code: self.code };
-        serde_json::to_vec(&Body { error }).expect("strings are always JSON")
+        let WireError { status, kind, code, param, message, .. } = &error;
+        Self::json(*status, &Enveloped { error: Error { message, r#type: kind, param: param.as_deref(), code: *code } })
     }
 }
 
@@ -136,7 +139,7 @@ pub(crate) fn masked(key: &str) -> String {
 }
 
 /// A wait as Go prints durations: `644ms`, `1s`, `1.5s`, `6m0s`, `1h0m0s`. Rounded up to the millisecond, so that waiting is enough.
-fn go_duration(wait: Duration) -> String {
+pub(crate) fn go_duration(wait: Duration) -> String {
     let ms = wait.as_nanos().div_ceil(1_000_000);
     let seconds = |ms: u128| match ms % 1_000 {
         0 => format!("{}s", ms / 1_000),

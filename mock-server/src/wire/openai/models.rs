@@ -1,4 +1,4 @@
-//! The list of models.
+//! The models.
 
 use serde::Serialize;
 
@@ -21,9 +21,19 @@ struct Model<'a> {
     owned_by: &'static str,
 }
 
+impl<'a> Model<'a> {
+    fn new(id: &'a str) -> Self {
+        Self { id, object: "model", created: CREATED_S, owned_by: "relaybench" }
+    }
+}
+
 /// The body of the answer to `GET /v1/models`.
-pub(crate) fn body(profile: &Profile) -> Vec<u8> {
-    let model = |id| Model { id, object: "model", created: CREATED_S, owned_by: "relaybench" };
-    let list = List { object: "list", data: profile.models().map(model).collect() };
+pub(crate) fn list(profile: &Profile) -> Vec<u8> {
+    let list = List { object: "list", data: profile.models().map(Model::new).collect() };
     serde_json::to_vec(&list).expect("strings and numbers are always JSON")
+}
+
+/// The body of the answer to `GET /v1/models/{id}`.
+pub(crate) fn one(id: &str) -> Vec<u8> {
+    serde_json::to_vec(&Model::new(id)).expect("strings and numbers are always JSON")
 }

@@ -10,22 +10,29 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
+use super::stream::UsageChunk;
 use crate::relay::Refusal;
+use crate::wire::endpoint::{Ask, Manner};
+use crate::wire::fields::MOST_CHOICES;
+use crate::wire::prompt::Prompt;
 
 /// What matters of a request. Keys that are not named here are accepted, whatever they hold.
 #[derive(Debug, serde::Deserialize)]
-pub(crate) struct ChatRequest<'a> {
-    #[serde(borrow)]
-    pub(crate) model: Cow<'a, str>,
-    pub(crate) messages: Messages,
+struct ChatRequest<'a> {
+    /// Empty where none is named.
+    #[serde(borrow, default)]
+    model: Cow<'a, str>,
+    messages: Messages,
     #[serde(default)]
-    pub(crate) stream: Option<bool>,
+    stream: Option<bool>,
     #[serde(default)]
     stream_options: Option<StreamOptions>,
     #[serde(default)]
     max_tokens: Option<Tokens>,
     #[serde(default)]
     max_completion_tokens: Option<Tokens>,
+    #[serde(default)]
+    n: Option<Choices>,
     #[serde(default)]
     #[expect(dead_code, reason = "read to be checked")]
     temperature: Option<f64>,
@@ -40,21 +47,34 @@ struct StreamOptions {
     include_usage: Option<bool>,
 }
 
+/// Reads a request body.
+pub(in crate::wire) fn ask(body: &[u8]) -> Result<Ask<'_>, Refusal> {
+    let request = ChatRequest::parse(body)?;
+    let usage = if request.wants_usage() { UsageChunk::Included } else { UsageChunk::Omitted };
+    Ok(Ask {
+        stream: request.stream == Some(true),
+        max_tokens: request.max_tokens(),
+        choices: request.n.map_or(1, |Choices(n)| n),
+        prompt: Prompt::Measured(request.messages),
+        manner: Manner::Chat(usage),
+        model: request.model,
+    })
+}
+
 impl<'a> ChatRequest<'a> {
-    /// Reads a request body.
-    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, Refusal> {
+    fn parse(body: &'a [u8]) -> Result<Self, Refusal> {
         // The fast path says whether a body is good, the slow one what is wrong with one that is not.
         serde_json::from_slice(body).map_err(|error| diagnosis::refusal(body, &error))
     }
 
     /// The lower of the two limits to the completion.
-    pub(crate) fn max_tokens(&self) -> Option<u32> {
+    fn max_tokens(&self) -> Option<u32> {
         let limits = [self.max_tokens, self.max_completion_tokens];
         limits.into_iter().flatten().map(|Tokens(limit)| limit).min()
     }
 
     /// Whether a stream ends with its usage.
-    pub(crate) fn wants_usage(&self) -> bool {
+    fn wants_usage(&self) -> bool {
         self.stream_options.and_then(|options| options.include_usage).unwrap_or(false)
     }
 }
@@ -68,6 +88,19 @@ impl<'de> Deserialize<'de> for Tokens {
         match u64::deserialize(deserializer)? {
             0 => Err(de::Error::custom("at least 1 token")),
             limit => Ok(Self(u32::try_from(limit).unwrap_or(u32::MAX))),
+        }
+    }
+}
+
+/// How many answers there are to be, from 1 to [`MOST_CHOICES`].
+#[derive(Clone, Copy, Debug)]
+struct Choices(u32);
+
+impl<'de> Deserialize<'de> for Choices {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u64::deserialize(deserializer)? {
+            n @ 1..=MOST_CHOICES => Ok(Self(n as u32)),
+            _ => Err(de::Error::custom("as many choices as may be had")),
         }
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::relay::{Invalid, Refusal};
+use crate::wire::fields::{empty_array, invalid_choices, invalid_count, kind, wrong_type};
 
 /// The refusal of a body that the fast path could not read because of `error`.
 pub(super) fn refusal(body: &[u8], error: &serde_json::Error) -> Refusal {
@@ -19,19 +20,13 @@ pub(super) fn refusal(body: &[u8], error: &serde_json::Error) -> Refusal {
 
 fn of_request(request: &Map<String, Value>) -> Option<Invalid> {
     match request.get("model") {
-        None => return Some(missing("model")),
-        Some(Value::String(_)) => {}
+        // The path may name it.
+        None | Some(Value::String(_)) => {}
         Some(other) => return Some(wrong_type("model", "a string", other)),
     }
     match request.get("messages") {
-        None => return Some(missing("messages")),
-        Some(Value::Array(messages)) if messages.is_empty() => {
-            return Some(Invalid {
-                param: Some("messages".to_owned()),
-                code: "empty_array",
-                message: "Invalid 'messages': empty array. Expected an array with at least one message.".to_owned(),
-            });
-        }
+        None => return Some(Invalid::missing("messages")),
+        Some(Value::Array(messages)) if messages.is_empty() => return Some(empty_array("messages", "message")),
         Some(Value::Array(messages)) => {
             if let Some(invalid) = messages.iter().enumerate().find_map(|(i, message)| of_message(i, message)) {
                 return Some(invalid);
@@ -44,12 +39,14 @@ fn of_request(request: &Map<String, Value>) -> Option<Invalid> {
         Some(value) if is_right(value) => None,
         Some(value) => Some(wrong_type(key, expected, value)),
     };
+    let limit = |key: &str| request.get(key).and_then(|value| invalid_count(key, value));
     optional("stream", "a boolean", Value::is_boolean)
         .or_else(|| optional("temperature", "a number", Value::is_number))
         .or_else(|| optional("top_p", "a number", Value::is_number))
         .or_else(|| optional("stream_options", "an object", Value::is_object))
-        .or_else(|| limit("max_tokens", request.get("max_tokens")))
-        .or_else(|| limit("max_completion_tokens", request.get("max_completion_tokens")))
+        .or_else(|| limit("max_tokens"))
+        .or_else(|| limit("max_completion_tokens"))
+        .or_else(|| request.get("n").and_then(invalid_choices))
         .or_else(|| match request.get("stream_options").and_then(|options| options.get("include_usage")) {
             None | Some(Value::Null | Value::Bool(_)) => None,
             Some(other) => Some(wrong_type("stream_options.include_usage", "a boolean", other)),
@@ -59,7 +56,7 @@ fn of_request(request: &Map<String, Value>) -> Option<Invalid> {
 fn of_message(i: usize, message: &Value) -> Option<Invalid> {
     let Value::Object(message) = message else { return Some(wrong_type(&format!("messages[{i}]"), "an object", message)) };
     match message.get("role") {
-        None => return Some(missing(&format!("messages[{i}].role"))),
+        None => return Some(Invalid::missing(&format!("messages[{i}].role"))),
         Some(Value::String(_)) => {}
         Some(other) => return Some(wrong_type(&format!("messages[{i}].role"), "a string", other)),
     }
@@ -71,7 +68,7 @@ fn of_message(i: usize, message: &Value) -> Option<Invalid> {
     let content = match message.get("content") {
         // It may be a call of tools.
         None | Some(Value::Null) if message.get("role").is_some_and(|role| role == "assistant") => None,
-        None => Some(missing(&format!("messages[{i}].content"))),
+        None => Some(Invalid::missing(&format!("messages[{i}].content"))),
         Some(Value::String(_)) => None,
         Some(Value::Array(parts)) => parts.iter().enumerate().find_map(|(j, part)| of_part(i, j, part)),
         Some(other) => Some(wrong_type(&format!("messages[{i}].content"), "a string or an array of parts", other)),
@@ -84,40 +81,6 @@ fn of_part(i: usize, j: usize, part: &Value) -> Option<Invalid> {
     match part.get("text") {
         None | Some(Value::Null | Value::String(_)) => None,
         Some(other) => Some(wrong_type(&format!("messages[{i}].content[{j}].text"), "a string", other)),
-    }
-}
-
-fn limit(param: &str, value: Option<&Value>) -> Option<Invalid> {
-    match value {
-        None | Some(Value::Null) => None,
-        Some(value) if value.is_i64() || value.is_u64() => (value.as_u64().unwrap_or(0) == 0).then(|| Invalid {
-            param: Some(param.to_owned()),
-            code: "integer_below_min_value",
-            message: format!("Invalid '{param}': expected an integer of at least 1, but got {value}."),
-        }),
-        Some(other) => Some(wrong_type(param, "an integer", other)),
-    }
-}
-
-fn missing(param: &str) -> Invalid {
-    let message = format!("Missing required parameter: '{param}'.");
-    Invalid { param: Some(param.to_owned()), code: "missing_required_parameter", message }
-}
-
-fn wrong_type(param: &str, expected: &str, value: &Value) -> Invalid {
-    let message = format!("Invalid type for '{param}': expected {expected}, but got {}.", kind(value));
-    Invalid { param: Some(param.to_owned()), code: "invalid_type", message }
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(number) if number.is_f64() => "a decimal",
-        Value::Number(_) => "an integer",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
     }
 }
 
@@ -138,7 +101,6 @@ mod tests {
     #[test]
     fn the_parameter_that_is_missing_or_wrong_is_named() {
         let cases = [
-            (format!("{{{MESSAGES}}}"), "model"),
             (format!("{{\"model\":4,{MESSAGES}}}"), "model"),
             (r#"{"model":"m"}"#.to_owned(), "messages"),
             (r#"{"model":"m","messages":[]}"#.to_owned(), "messages"),
@@ -154,6 +116,8 @@ mod tests {
             (format!("{{\"model\":\"m\",{MESSAGES},\"max_tokens\":0}}"), "max_tokens"),
             (format!("{{\"model\":\"m\",{MESSAGES},\"max_tokens\":-5}}"), "max_tokens"),
             (format!("{{\"model\":\"m\",{MESSAGES},\"max_completion_tokens\":1.5}}"), "max_completion_tokens"),
+            (format!("{{\"model\":\"m\",{MESSAGES},\"n\":0}}"), "n"),
+            (format!("{{\"model\":\"m\",{MESSAGES},\"n\":129}}"), "n"),
             (
                 format!("{{\"model\":\"m\",{MESSAGES},\"stream_options\":{{\"include_usage\":1}}}}"),
                 "stream_options.include_usage",

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::request::{ChatRequest, Conversation};
+use super::content::{Choices, Content};
+use super::prompt::Prompt;
 use crate::draw::{Draws, Purpose};
 use crate::profile::{Completion, Source};
 use crate::relay::{Refusal, Request};
 use crate::tokens::{Counter, Text};
-use crate::wire::content::Content;
 
 /// How the tokens of one request and its answer are counted, and the text that is to be said.
 #[derive(Debug)]
@@ -19,36 +19,34 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// `request` is what was read from `body`, and asks for `model`.
-    pub(crate) fn new(profile: &Completion, model: &str, request: &ChatRequest<'_>, body: &[u8]) -> Result<Self, Refusal> {
+    /// `prompt` was read from `body`, and asks for `model`.
+    pub(crate) fn new(profile: &Completion, model: &str, prompt: &Prompt, body: &[u8]) -> Result<Self, Refusal> {
         let counter = profile.counter(model);
-        let prompt_tokens = match counter {
-            Counter::Approximate => request.messages.tokens(),
-            Counter::Exact(_) => Conversation::parse(body)?.tokens(counter),
-        };
+        let prompt_tokens = prompt.tokens(counter, body)?;
         let text = match &profile.source {
             Source::Seeded => None,
-            Source::Echo => Some(Arc::new(Text::new(Conversation::parse(body)?.last_user_text(), counter))),
+            Source::Echo => Some(Arc::new(Text::new(prompt.last_user_text(body)?, counter))),
             Source::Given(given) => given.in_tokens(counter),
         };
         Ok(Self { counter, prompt_tokens, text })
     }
 
     /// What the relay must know to decide. A limit that would split a character is lowered to where the text can be cut.
-    pub(crate) fn request(&self, max_tokens: Option<u32>) -> Request {
+    pub(crate) fn request(&self, max_tokens: Option<u32>) -> Request<'static> {
         let text = self.text.as_deref();
         Request {
             max_tokens: max_tokens.map(|most| text.map_or(most, |text| text.cut(most, self.counter))),
             prompt_tokens: self.prompt_tokens,
             text_tokens: text.map(Text::tokens),
+            ..Request::default()
         }
     }
 
-    /// The first tokens of what is said.
-    pub(crate) fn content(&self, draws: Draws, tokens: u32) -> Content {
-        match &self.text {
+    /// The first tokens of what is said, in so many choices.
+    pub(crate) fn choices(&self, draws: Draws, tokens: u32, count: u32) -> Choices {
+        Choices::new(count, |choice| match &self.text {
             Some(text) => Content::text(Arc::clone(text), tokens),
-            None => Content::seeded(draws.stream(Purpose::Content), tokens, self.counter),
-        }
+            None => Content::seeded(draws.stream(Purpose::Content(choice)), tokens, self.counter),
+        })
     }
 }

@@ -1,0 +1,169 @@
+//! Control: what the relay is, what it did, and starting it anew. None of it is an attempt.
+//!
+//! | route | |
+//! |---|---|
+//! | `GET /__admin/profile` | the profile in force, as TOML |
+//! | `PUT /__admin/profile` | starts the profile in the body; a wrong one is answered 400, and nothing changes |
+//! | `GET /__admin/ledger` | entries in memory, filtered and in pages |
+//! | `POST /__admin/reset` | starts the profile in force anew |
+//! | `GET /__admin/faults` | what is queued for the next attempts |
+//! | `POST /__admin/faults` | queues `{"fault": "status=429", "count": 3}`, or an array of such |
+//! | `DELETE /__admin/faults` | empties the queue |
+//! | `GET /metrics` | counts, as Prometheus reads them |
+
+mod faults;
+mod metrics;
+mod query;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName, ORIGIN, WWW_AUTHENTICATE};
+use hyper::http::HeaderValue;
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Method, Response, StatusCode};
+use serde_json::json;
+
+use super::body::AnswerBody;
+use super::connection::{Caller, RequestBody};
+use crate::profile::Profile;
+use crate::server::{AdminToken, MockServer, Peer};
+
+/// A profile may be long: tables of quantiles and samples fit.
+const LONGEST_BODY: usize = 4 << 20;
+
+/// What the profile in force calls itself.
+const PROFILE_NAME: HeaderName = HeaderName::from_static("x-mock-profile");
+
+const JSON: &str = "application/json";
+
+/// Whether a path is about the relay itself.
+pub(super) fn is_about(path: &str) -> bool {
+    path.starts_with("/__admin/") || path == "/metrics"
+}
+
+pub(super) async fn answer(server: MockServer, caller: &Caller, head: &Parts, body: RequestBody) -> Response<AnswerBody> {
+    if let Err(why) = authorize(server.admin_token(), caller.peer, &head.headers) {
+        return denied(why);
+    }
+    match (head.uri.path(), &head.method) {
+        ("/__admin/profile", &Method::GET) => profile(&server.profile()),
+        ("/__admin/profile", &Method::PUT) => swap(&server, body).await,
+        ("/__admin/profile", _) => wrong_method("GET, PUT"),
+        ("/__admin/ledger", &Method::GET) => ledger(&server, head.uri.query().unwrap_or_default()),
+        ("/__admin/ledger", _) => wrong_method("GET"),
+        ("/__admin/reset", &Method::POST) => {
+            server.reset();
+            said(StatusCode::OK, json!({ "profile": server.profile().name() }))
+        }
+        ("/__admin/faults", &Method::GET) => said(StatusCode::OK, faults::shown(&server)),
+        ("/__admin/faults", &Method::POST) => match collected(body).await {
+            Some(body) => faults::queue(&server, &body)
+                .map_or_else(|wrong| refused(StatusCode::BAD_REQUEST, &wrong), |queued| said(StatusCode::OK, queued)),
+            None => too_large(),
+        },
+        ("/__admin/faults", &Method::DELETE) => {
+            server.clear_queue();
+            said(StatusCode::OK, json!({ "queued": server.queued() }))
+        }
+        ("/__admin/faults", _) => wrong_method("GET, POST, DELETE"),
+        ("/__admin/reset", _) => wrong_method("POST"),
+        ("/metrics", &Method::GET) => with_type(StatusCode::OK, metrics::CONTENT_TYPE, metrics::text(&server)),
+        ("/metrics", _) => wrong_method("GET"),
+        (path, _) => {
+            let known = "/__admin/profile, /__admin/ledger, /__admin/faults and /__admin/reset";
+            refused(StatusCode::NOT_FOUND, &format!("there is no {path}; there are {known}"))
+        }
+    }
+}
+
+/// Why a caller may not.
+enum Denied {
+    Elsewhere,
+    WithoutToken,
+}
+
+/// Who may: the holder of the token, from anywhere; where there is none, programs on this machine.
+fn authorize(token: Option<&AdminToken>, peer: Peer, headers: &HeaderMap) -> Result<(), Denied> {
+    let Some(token) = token else {
+        // A page in a browser of this machine is from elsewhere; browsers name the page's origin when they change something.
+        let is_program_here = peer == Peer::Here && !headers.contains_key(ORIGIN);
+        return if is_program_here { Ok(()) } else { Err(Denied::Elsewhere) };
+    };
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '));
+    let is_known = bearer.is_some_and(|(scheme, sent)| scheme.eq_ignore_ascii_case("bearer") && token.is(sent.trim()));
+    if is_known { Ok(()) } else { Err(Denied::WithoutToken) }
+}
+
+fn denied(why: Denied) -> Response<AnswerBody> {
+    match why {
+        Denied::Elsewhere => {
+            refused(StatusCode::FORBIDDEN, "only programs on this machine may; start the relay with an admin token")
+        }
+        Denied::WithoutToken => {
+            let mut refused = refused(StatusCode::UNAUTHORIZED, "this needs the admin token, as a bearer token");
+            refused.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            refused
+        }
+    }
+}
+
+fn profile(profile: &Profile) -> Response<AnswerBody> {
+    let mut response = with_type(StatusCode::OK, "application/toml", profile.toml().to_owned());
+    // A name may hold what no header may.
+    if let Ok(name) = HeaderValue::from_str(profile.name()) {
+        response.headers_mut().insert(PROFILE_NAME, name);
+    }
+    response
+}
+
+async fn swap(server: &MockServer, body: RequestBody) -> Response<AnswerBody> {
+    let Some(body) = collected(body).await else { return too_large() };
+    let Ok(toml) = String::from_utf8(body.into()) else {
+        return refused(StatusCode::BAD_REQUEST, "a profile is TOML, which is UTF-8");
+    };
+    match toml.parse::<Profile>() {
+        Ok(profile) => {
+            let name = profile.name().to_owned();
+            server.swap_profile(profile);
+            said(StatusCode::OK, json!({ "profile": name }))
+        }
+        Err(error) => refused(StatusCode::BAD_REQUEST, &error.to_string()),
+    }
+}
+
+async fn collected(body: RequestBody) -> Option<Bytes> {
+    let body = Limited::new(body, LONGEST_BODY).collect().await;
+    body.ok().map(|body| body.to_bytes())
+}
+
+fn too_large() -> Response<AnswerBody> {
+    refused(StatusCode::PAYLOAD_TOO_LARGE, &format!("a body of at most {LONGEST_BODY} bytes is read, and all of it must come"))
+}
+
+fn ledger(server: &MockServer, query: &str) -> Response<AnswerBody> {
+    match query::parse(query) {
+        Ok(query) => said(StatusCode::OK, json!(server.ledger().page(&query))),
+        Err(wrong) => refused(StatusCode::BAD_REQUEST, &wrong),
+    }
+}
+
+fn wrong_method(allowed: &'static str) -> Response<AnswerBody> {
+    let mut response = refused(StatusCode::METHOD_NOT_ALLOWED, &format!("this takes {allowed}"));
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
+}
+
+fn refused(status: StatusCode, why: &str) -> Response<AnswerBody> {
+    said(status, json!({ "error": why }))
+}
+
+fn said(status: StatusCode, value: serde_json::Value) -> Response<AnswerBody> {
+    with_type(status, JSON, format!("{value}\n"))
+}
+
+fn with_type(status: StatusCode, content_type: &'static str, body: String) -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::unrecorded(body.into_bytes()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

@@ -1,0 +1,98 @@
+//! What `/__admin/ledger` is asked for.
+//!
+//! | key | which entries |
+//! |---|---|
+//! | `model`, `status`, `request_id`, `ending`, `connection` | those that have exactly this |
+//! | `since` | those with this sequence or a later one |
+//! | `cursor` | those after the page whose `next` this is |
+//! | `limit` | at most so many, 1 to 10000; default 100 |
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use percent_encoding::percent_decode_str;
+
+use crate::config::nearest;
+use crate::ledger::{Ending, Query};
+
+/// Of a ledger of 100,000 entries this is a tenth, and some 5 MB of JSON.
+const MOST: usize = 10_000;
+
+const KEYS: [&str; 8] = ["model", "status", "request_id", "ending", "connection", "since", "cursor", "limit"];
+
+pub(super) fn parse(query: &str) -> Result<Query, String> {
+    let mut parsed = Query { limit: 100, ..Query::default() };
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let value = decoded(value)?;
+        match key {
+            "model" => parsed.model = Some(value),
+            "request_id" => parsed.request_id = Some(value),
+            "status" => parsed.status = Some(number(key, &value)?),
+            "connection" => parsed.connection = Some(number(key, &value)?),
+            "since" => parsed.since = Some(number(key, &value)?),
+            "cursor" => parsed.cursor = number(key, &value)?,
+            "limit" => {
+                let most = "a whole number from 1 to 10000";
+                parsed.limit =
+                    value.parse().ok().filter(|limit| (1..=MOST).contains(limit)).ok_or_else(|| wrong(key, &value, most))?;
+            }
+            "ending" => parsed.ending = Some(ending(&value)?),
+            _ => return Err(format!("unknown key \"{key}\", {}", nearest(key, KEYS.into_iter()))),
+        }
+    }
+    Ok(parsed)
+}
+
+fn decoded(value: &str) -> Result<String, String> {
+    let spaced = value.replace('+', " ");
+    String::from_utf8(percent_decode_str(&spaced).collect()).map_err(|_| format!("\"{value}\" is not UTF-8"))
+}
+
+fn number<T: FromStr>(key: &str, value: &str) -> Result<T, String> {
+    value.parse().map_err(|_| wrong(key, value, "a whole number from 0"))
+}
+
+/// As it is written in the ledger.
+fn ending(value: &str) -> Result<Ending, String> {
+    serde_json::from_value(value.into()).map_err(|_| wrong("ending", value, "an ending such as served or caller_left"))
+}
+
+fn wrong(key: &str, value: &str, right: impl Display) -> String {
+    format!("{key}: \"{value}\" is wrong; write {right}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_read() {
+        let query = "model=gpt-4.1&status=429&request_id=a%20b+c&ending=caller_left&connection=3&since=7&cursor=9&limit=10000";
+        let expected = Query {
+            model: Some("gpt-4.1".to_owned()),
+            status: Some(429),
+            request_id: Some("a b c".to_owned()),
+            ending: Some(Ending::CallerLeft),
+            connection: Some(3),
+            since: Some(7),
+            cursor: 9,
+            limit: 10_000,
+        };
+        assert_eq!(parse(query), Ok(expected));
+        assert_eq!(parse(""), Ok(Query { limit: 100, ..Query::default() }));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_what_would_be_right() {
+        for (query, expected) in [
+            ("stauts=429", "unknown key \"stauts\", did you mean \"status\"?"),
+            ("status=4o4", "status: \"4o4\" is wrong; write a whole number from 0"),
+            ("limit=0", "limit: \"0\" is wrong; write a whole number from 1 to 10000"),
+            ("ending=gone", "ending: \"gone\" is wrong; write an ending such as served or caller_left"),
+            ("model=%ff", "\"%ff\" is not UTF-8"),
+        ] {
+            assert_eq!(parse(query).unwrap_err(), expected);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! One connection: which protocol its caller speaks, and serving it to its end.
+
+mod by_hand;
+mod guard;
+mod watch;
+
+pub(super) use self::watch::RequestBody;
+
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use relaybench_clock::{HyperTimer, is_virtual};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use self::by_hand::{ByHand, Unanswered};
+use self::guard::Guarded;
+use self::watch::{OpenRequest, Watch, WatchedAnswer};
+use super::answer;
+use super::body::AnswerBody;
+use super::fault::{Played, can_abort};
+use crate::server::{Admitted, Peer, Served, Shared};
+
+/// What an HTTP/2 connection begins with (RFC 9113, section 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// So many requests share a connection of HTTP/2 at once, as with most servers; more wait at the caller's.
+const MOST_STREAMS: u32 = 256;
+
+/// Which protocol a connection speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Http1,
+    Http2,
+    /// Whichever the caller begins with.
+    Sniffed,
+}
+
+/// What all requests of a connection share.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) connection: u32,
+    pub(super) peer: Peer,
+    /// How long it may be idle before it is closed without a word; none: for ever.
+    closes_idle_after: Option<Duration>,
+    pub(super) watch: Watch,
+    /// Whether the connection can be reset.
+    pub(super) can_reset: bool,
+}
+
+/// Serves a connection until either side closes it.
+pub(crate) async fn serve<IO>(admitted: Admitted, io: IO, protocol: Protocol)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    if !admitted.served_after.is_zero() {
+        relaybench_clock::sleep(admitted.served_after).await;
+    }
+    // What goes wrong here is the caller's doing, or the plan's; the ledger has what it did to each attempt.
+    let _ = serve_admitted(&admitted, io, protocol).await;
+}
+
+async fn serve_admitted<IO>(admitted: &Admitted, io: IO, protocol: Protocol) -> io::Result<()>
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Admitted { server, open, served, peer, closes_idle_after, .. } = admitted;
+    let caller = Arc::new(Caller {
+        connection: open.number(),
+        peer: *peer,
+        closes_idle_after: *closes_idle_after,
+        watch: Watch::default(),
+        can_reset: can_abort::<IO>(),
+    });
+    let mut io = Guarded::new(io, Arc::clone(server), Arc::clone(&caller));
+    let is_http2 = match protocol {
+        Protocol::Http1 => false,
+        Protocol::Http2 => true,
+        Protocol::Sniffed => begins_as_http2(&mut io, served).await?,
+    };
+    if is_http2 {
+        caller.watch.speaks_http2();
+        // In a box of its own, since it is larger, and rarer.
+        return Box::pin(serve_http2(Arc::clone(server), caller, io, served)).await.map_err(io::Error::other);
+    }
+    serve_http1(Arc::clone(server), caller, io, served).await.map_err(io::Error::other)
+}
+
+async fn serve_http1<IO>(server: Arc<Shared>, caller: Arc<Caller>, io: Guarded<IO>, served: &Served) -> hyper::Result<()>
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let head_bytes = server.common.limits.head_bytes;
+    let mut connection = http1::Builder::new()
+        .timer(HyperTimer)
+        // It would set a timer for each request, and close connections that clients mean to reuse: the guard sees to slow heads.
+        .header_read_timeout(None)
+        .max_header_size(head_bytes)
+        // The day is not the same in two runs.
+        .auto_date_header(!is_virtual())
+        .serve_connection(TokioIo::new(io), service_fn(move |request| answer_watched(&server, &caller, request)));
+    let mut told = served.told();
+    let ended = std::future::poll_fn(|cx| {
+        if told.poll(cx).is_ready() {
+            Pin::new(&mut connection).graceful_shutdown();
+        }
+        Pin::new(&mut connection).poll(cx)
+    })
+    .await;
+    if let Some(ByHand { raw, open }) = ended.as_ref().err().and_then(Unanswered::taken_from) {
+        let io = connection.into_parts().io.into_inner();
+        // In a box of its own, since it is larger, and rarer.
+        Box::pin(raw.play(io, Guarded::inner)).await;
+        drop(open);
+    }
+    ended
+}
+
+async fn serve_http2<IO>(server: Arc<Shared>, caller: Arc<Caller>, io: Guarded<IO>, served: &Served) -> hyper::Result<()>
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let head_bytes = u32::try_from(server.common.limits.head_bytes).unwrap_or(u32::MAX);
+    let mut connection = pin!(
+        http2::Builder::new(TokioExecutor::new())
+            .timer(HyperTimer)
+            .max_concurrent_streams(MOST_STREAMS)
+            .max_header_list_size(head_bytes)
+            .auto_date_header(!is_virtual())
+            .serve_connection(TokioIo::new(io), service_fn(move |request| answer_watched(&server, &caller, request)))
+    );
+    let mut told = served.told();
+    std::future::poll_fn(|cx| {
+        if told.poll(cx).is_ready() {
+            connection.as_mut().graceful_shutdown();
+        }
+        connection.as_mut().poll(cx)
+    })
+    .await
+}
+
+/// In a box of its own, since hyper keeps room for it as long as the connection lives, and it is larger than all the rest.
+fn answer_watched(
+    server: &Arc<Shared>,
+    caller: &Arc<Caller>,
+    request: Request<Incoming>,
+) -> Pin<Box<impl Future<Output = Result<Response<WatchedAnswer<AnswerBody>>, Unanswered>> + use<>>> {
+    let open = OpenRequest::of(caller, &request);
+    let request = request.map(|body| RequestBody::new(body, caller, server.common.limits.body_timeout));
+    let (server, caller) = (Arc::clone(server), Arc::clone(caller));
+    Box::pin(async move {
+        match answer(server, &caller, request).await? {
+            Played::OverHyper(response) => Ok(response.map(|body| open.with(body))),
+            Played::ByHand(raw) => Err(Unanswered::by_hand(raw, open)),
+        }
+    })
+}
+
+/// Reads as far as the caller begins as callers of HTTP/2 do. What was read is read again.
+async fn begins_as_http2<IO: AsyncRead + AsyncWrite + Unpin>(io: &mut Guarded<IO>, served: &Served) -> io::Result<bool> {
+    let mut bytes = [0; PREFACE.len()];
+    let mut told = served.told();
+    let mut filled = 0;
+    let read = std::future::poll_fn(|cx| {
+        while filled < PREFACE.len() && bytes[..filled] == PREFACE[..filled] {
+            let mut rest = ReadBuf::new(&mut bytes[filled..]);
+            match pin!(&mut *io).poll_read(cx, &mut rest) {
+                Poll::Ready(Ok(())) if rest.filled().is_empty() => break,
+                Poll::Ready(Ok(())) => filled += rest.filled().len(),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                // Nobody asked for anything yet.
+                Poll::Pending if told.poll(cx).is_ready() => return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(Ok(()))
+    });
+    read.await?;
+    io.read_again(&bytes[..filled]);
+    Ok(filled == PREFACE.len() && bytes == *PREFACE)
+}

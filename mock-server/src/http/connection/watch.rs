@@ -1,0 +1,219 @@
+//! How far a connection's caller has come, told by those who serve it to the guard of its socket.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{
+    AtomicU8, AtomicU32,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::Request;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use relaybench_clock::Sleep;
+
+use super::Caller;
+
+/// What the caller owes, or is owed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Phase {
+    /// Nothing: no byte of a request has come.
+    Idle,
+    /// The rest of a head.
+    Head,
+    /// The rest of a body.
+    Body,
+    /// It is owed an answer.
+    Answer,
+    /// It is owed an answer, and something that it sent already belongs to what follows.
+    AnswerAndMore,
+    /// Many requests at once: HTTP/2.
+    Streams,
+}
+
+/// How far a caller has come: the same phase of another request is another stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stage {
+    pub(super) phase: Phase,
+    requests: u32,
+}
+
+/// The phase of a connection, and how many of its requests are being answered.
+#[derive(Debug, Default)]
+pub(in crate::http) struct Watch {
+    phase: AtomicU8,
+    open: AtomicU32,
+    /// How many requests there were so far.
+    requests: AtomicU32,
+    /// Whoever waits for it to be idle.
+    idle: Mutex<Option<Waker>>,
+}
+
+impl Watch {
+    pub(super) fn phase(&self) -> Phase {
+        const ALL: [Phase; 6] = [Phase::Idle, Phase::Head, Phase::Body, Phase::Answer, Phase::AnswerAndMore, Phase::Streams];
+        ALL[usize::from(self.phase.load(Acquire))]
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        Stage { phase: self.phase(), requests: self.requests.load(Acquire) }
+    }
+
+    /// Whether no request is under way, nor the beginning of one.
+    pub(super) fn is_idle(&self) -> bool {
+        match self.phase() {
+            Phase::Idle => true,
+            Phase::Streams => self.open.load(Acquire) == 0,
+            _ => false,
+        }
+    }
+
+    /// Has a task woken when an answer ends.
+    pub(super) fn wake_when_answered(&self, waker: &Waker) {
+        *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
+    }
+
+    pub(super) fn speaks_http2(&self) {
+        self.set(Phase::Streams);
+    }
+
+    /// Bytes came.
+    pub(super) fn received(&self) {
+        match self.phase() {
+            Phase::Idle => self.set(Phase::Head),
+            Phase::Answer => self.set(Phase::AnswerAndMore),
+            _ => {}
+        }
+    }
+
+    fn asked(&self, phase: Phase) {
+        self.open.fetch_add(1, Relaxed);
+        self.requests.fetch_add(1, Release);
+        if self.phase() != Phase::Streams {
+            self.set(phase);
+        }
+    }
+
+    fn body_complete(&self) {
+        if self.phase() == Phase::Body {
+            self.set(Phase::Answer);
+        }
+    }
+
+    fn answered(&self) {
+        self.open.fetch_sub(1, Release);
+        match self.phase() {
+            Phase::Streams => {}
+            Phase::AnswerAndMore => self.set(Phase::Head),
+            _ => self.set(Phase::Idle),
+        }
+    }
+
+    fn set(&self, phase: Phase) {
+        self.phase.store(phase as u8, Release);
+    }
+}
+
+/// A request that is being answered, until this is dropped.
+#[derive(Debug)]
+pub(super) struct OpenRequest(Arc<Caller>);
+
+impl OpenRequest {
+    pub(super) fn of<B: Body>(caller: &Arc<Caller>, request: &Request<B>) -> Self {
+        caller.watch.asked(if request.body().is_end_stream() { Phase::Answer } else { Phase::Body });
+        Self(Arc::clone(caller))
+    }
+
+    /// The body of its answer, with which it ends.
+    pub(super) fn with<B>(self, body: B) -> WatchedAnswer<B> {
+        WatchedAnswer { body, _open: self }
+    }
+}
+
+impl Drop for OpenRequest {
+    fn drop(&mut self) {
+        self.0.watch.answered();
+        if self.0.closes_idle_after.is_some()
+            && let Some(waker) = self.0.watch.idle.lock().unwrap_or_else(PoisonError::into_inner).take()
+        {
+            waker.wake();
+        }
+    }
+}
+
+/// The body of an answer, whose request is open as long as it lives.
+#[derive(Debug)]
+pub(super) struct WatchedAnswer<B> {
+    body: B,
+    _open: OpenRequest,
+}
+
+impl<B: Body + Unpin> Body for WatchedAnswer<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The body of a request, which has until a deadline to come.
+#[derive(Debug)]
+pub(in crate::http) struct RequestBody {
+    body: Incoming,
+    caller: Arc<Caller>,
+    /// Of requests over HTTP/2: over HTTP/1.1 the guard of the connection knows whose bytes are missing.
+    deadline: Option<Sleep>,
+}
+
+impl RequestBody {
+    pub(super) fn new(body: Incoming, caller: &Arc<Caller>, timeout: Option<Duration>) -> Self {
+        let timeout = timeout.filter(|_| caller.watch.phase() == Phase::Streams && !body.is_end_stream());
+        Self { body, caller: Arc::clone(caller), deadline: timeout.map(relaybench_clock::sleep) }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        if polled.is_pending() {
+            if let Some(deadline) = &mut self.deadline {
+                ready!(Pin::new(deadline).poll(cx));
+                return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
+            }
+        } else if !matches!(polled, Poll::Ready(Some(Ok(_)))) || self.body.is_end_stream() {
+            self.caller.watch.body_complete();
+        }
+        polled.map_err(io::Error::other)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        self.caller.watch.body_complete();
+    }
+}

@@ -1,0 +1,212 @@
+//! The answer to whoever asks for something to be made: read, decided, waited for, written.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Body;
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Response};
+
+use super::Cut;
+use super::attempt::{Attempt, LONGEST_HANG, key};
+use super::body::AnswerBody;
+use super::connection::RequestBody;
+use super::limited::Need;
+use super::overrides::Overrides;
+use super::patience::Patience;
+use super::production::Production;
+use super::response;
+use crate::draw::Draws;
+use crate::relay::{Finish, Grant, Pace, Plan, Refusal, Request, Timing};
+use crate::wire::answer::{Answer, Usage};
+use crate::wire::chunks::Chunks;
+use crate::wire::endpoint::{Asked, Endpoint, Written};
+use crate::wire::identity::Identity;
+
+/// What is to be made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Generation<'a> {
+    pub(super) endpoint: Endpoint,
+    /// The model, where the path names it.
+    pub(super) deployment: Option<&'a str>,
+}
+
+pub(super) async fn answer(
+    mut attempt: Box<Attempt>,
+    generation: Generation<'_>,
+    head: &Parts,
+    body: RequestBody,
+) -> Result<Response<AnswerBody>, Cut> {
+    if let Err(refusal) = attempt.authorize(&head.headers) {
+        let identity = Identity::new(attempt.draws(&[]));
+        return Ok(response::refused(attempt, head, &identity, refusal));
+    }
+    let entered = match read(body, attempt.term().profile.body_limit).await {
+        // The body is dropped here, so that whoever waits does not hold it.
+        Ok(body) => enter(&mut attempt, generation, &head.headers, &body),
+        Err(Unread::TooLarge(refusal)) => Err((Identity::new(attempt.draws(&[])), refusal)),
+        Err(Unread::CallerLeft) => return Err(Cut),
+    };
+    let Entered { asked, draws, plan, grant } = match entered {
+        Ok(entered) => entered,
+        Err((identity, refusal)) => {
+            attempt.may_answer().await;
+            return Ok(response::refused(attempt, head, &identity, refusal));
+        }
+    };
+    let (outcome, timing) = match plan {
+        Plan::Hang => return Err(hang(&mut attempt, grant).await),
+        Plan::Overloaded { after } => (Outcome::Overloaded, Timing::Paced(Pace::even(after, 1))),
+        Plan::Completion { tokens, finish, timing } => (Outcome::Completion { tokens, finish }, timing),
+    };
+    let mut production = Production::new(timing, grant, &mut attempt);
+    let created = relaybench_clock::wall_now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    // An answer begins with its last token, a stream and a failure with the first.
+    let awaited = match outcome {
+        Outcome::Completion { tokens, .. } if !attempt.is_stream() => tokens.max(1),
+        Outcome::Completion { .. } | Outcome::Overloaded => 1,
+    };
+    let (took, patience) = match attempt.keep_alive() {
+        None => (production.token(awaited, &mut attempt).await.saturating_sub(attempt.arrived()), None),
+        // In a box of its own, since few need the room.
+        Some(keep_alive) => match Box::pin(within(keep_alive.every, &mut production, &mut attempt)).await {
+            Some(due) => (due.saturating_sub(attempt.arrived()), None),
+            None => (keep_alive.every, Some(keep_alive)),
+        },
+    };
+    let begun = Begun { created, took };
+    let identity = Identity::new(draws);
+    Ok(match (outcome, patience) {
+        (Outcome::Overloaded, None) => response::failed(attempt, head, &identity, Refusal::Overloaded, took),
+        (Outcome::Overloaded, Some(keep_alive)) => {
+            let (failure, _) = response::error(&attempt, head, &identity, Refusal::Overloaded);
+            let patience = Patience::new(keep_alive, Some(failure));
+            completed(attempt, &asked, draws, production, (0, Finish::Stop), begun, Some(patience))
+        }
+        (Outcome::Completion { tokens, finish }, keep_alive) => {
+            let patience = keep_alive.map(|keep_alive| Patience::new(keep_alive, None));
+            completed(attempt, &asked, draws, production, (tokens, finish), begun, patience)
+        }
+    })
+}
+
+/// When the first token is due, if that is before so long a time after the request.
+async fn within(patience: Duration, production: &mut Production, attempt: &mut Attempt) -> Option<Duration> {
+    let end = attempt.term().instant(attempt.arrived() + patience);
+    tokio::select! {
+        biased;
+        due = production.token(1, attempt) => Some(due),
+        () = relaybench_clock::sleep_until(end) => None,
+    }
+}
+
+/// When an answer was begun, by the time of day, and how long that took.
+#[derive(Clone, Copy)]
+struct Begun {
+    created: Duration,
+    took: Duration,
+}
+
+/// What an attempt that waits for its answer will get.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Completion { tokens: u32, finish: Finish },
+    Overloaded,
+}
+
+/// An attempt that was read and not refused.
+struct Entered {
+    asked: Asked,
+    draws: Draws,
+    plan: Plan,
+    grant: Option<Grant>,
+}
+
+/// Reads the request, decides, and takes the attempt's place; or why it has none.
+fn enter(
+    attempt: &mut Attempt,
+    generation: Generation<'_>,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Entered, (Identity, Refusal)> {
+    let asked = generation.endpoint.read(body, generation.deployment, &attempt.term().profile);
+    if let Ok(asked) = &asked {
+        attempt.asked(asked);
+    }
+    let draws = attempt.draws(body);
+    let refused = |refusal| (Identity::new(draws), refusal);
+    let asked = asked.map_err(refused)?;
+    let overrides = Overrides::read(headers, body).map_err(refused)?;
+    attempt.admit(|term| Need::of(&asked, term, draws)).map_err(refused)?;
+    let request = Request { key: key(headers).unwrap_or_default(), model: &asked.model, ..asked.request };
+    let (plan, grant) = attempt.decide(request, overrides, draws).map_err(refused)?;
+    Ok(Entered { asked, draws, plan, grant })
+}
+
+/// The answer, or its beginning, which is due unless there is patience.
+fn completed(
+    mut attempt: Box<Attempt>,
+    asked: &Asked,
+    draws: Draws,
+    production: Production,
+    (tokens, finish): (u32, Finish),
+    Begun { created, took }: Begun,
+    patience: Option<Box<Patience>>,
+) -> Response<AnswerBody> {
+    let completion_tokens = tokens.saturating_mul(asked.choices);
+    let usage = Usage { prompt_tokens: asked.request.prompt_tokens, completion_tokens };
+    let answer = Answer { identity: Identity::new(draws), created, model: Arc::clone(&asked.model), usage, finish };
+    let profile = &attempt.term().profile;
+    let chunks = Chunks::new(&profile.completion.chunk_tokens, draws);
+    let (written, dialect) = (asked.written(&answer, tokens, draws, chunks, profile.seed), attempt.dialect());
+    match written {
+        Written::Stream(events) => {
+            response::stream(AnswerBody::stream(attempt, events, production, patience), dialect, &answer.identity, took)
+        }
+        Written::Whole(bytes) => {
+            attempt.sent(tokens);
+            attempt.settle();
+            response::success(AnswerBody::whole(attempt, bytes), dialect, &answer.identity, took)
+        }
+    }
+}
+
+enum Unread {
+    TooLarge(Refusal),
+    CallerLeft,
+}
+
+async fn read(mut body: RequestBody, limit: usize) -> Result<Bytes, Unread> {
+    let too_large = || Unread::TooLarge(Refusal::BodyTooLarge { limit });
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large());
+    }
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Unread::CallerLeft)?.into_data() else { continue };
+        if whole.len() + data.len() > limit {
+            return Err(too_large());
+        }
+        // Nearly every body comes in one piece, and need not be copied.
+        if whole.is_empty() && body.is_end_stream() {
+            return Ok(data);
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.freeze())
+}
+
+async fn hang(attempt: &mut Attempt, grant: Option<Grant>) -> Cut {
+    let from = match grant {
+        Some(Grant { from }) => from,
+        None => {
+            let Grant { from } = std::future::poll_fn(|cx| attempt.poll_grant(cx)).await;
+            attempt.granted(from);
+            from
+        }
+    };
+    relaybench_clock::sleep_until(attempt.term().instant(from + LONGEST_HANG)).await;
+    Cut
+}

@@ -1,0 +1,109 @@
+//! Which fault befalls an attempt or a connection. Pure, but for the [`Tally`] of those that came before.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use super::behaviour::Request;
+use crate::draw::{self, Draws, Purpose};
+use crate::profile::{FaultKind, FaultRule, ListenerFault, ListenerRule, Profile};
+
+/// How many attempts or connections each rule of a profile matched so far, for those that befall only the first.
+#[derive(Debug)]
+pub struct Tally {
+    faults: Box<[AtomicU64]>,
+    phases: Box<[AtomicU64]>,
+    listener: Box<[AtomicU64]>,
+}
+
+impl Tally {
+    /// Nobody came yet.
+    pub fn new(profile: &Profile) -> Self {
+        let zeros = |rules: usize| (0..rules).map(|_| AtomicU64::new(0)).collect();
+        Self { faults: zeros(profile.faults.len()), phases: zeros(profile.phases.len()), listener: zeros(profile.listener.len()) }
+    }
+}
+
+/// Whether one more is among the first so many.
+fn is_among_first(first: Option<u64>, seen: &AtomicU64) -> bool {
+    first.is_none_or(|first| seen.fetch_add(1, Relaxed) < first)
+}
+
+pub(super) fn in_phases(
+    profile: &Profile,
+    request: &Request<'_>,
+    draws: Draws,
+    now: Duration,
+    tally: &Tally,
+) -> Option<FaultKind> {
+    profile.phases.iter().zip(&tally.phases).zip(0..).find_map(|((phase, seen), which)| {
+        let rule = phase.fault.as_ref().filter(|rule| rule.is_about(request))?;
+        let strength = phase.strength(now);
+        let strikes = strength > 0.0 && is_among_first(rule.first, seen);
+        (strikes && draws.uniform(Purpose::PhaseFault(which)) < rule.probability * strength).then_some(rule.kind)
+    })
+}
+
+pub(super) fn always(profile: &Profile, request: &Request<'_>, draws: Draws, tally: &Tally) -> Option<FaultKind> {
+    profile.faults.iter().zip(&tally.faults).zip(0..).find_map(|((rule, seen), which)| {
+        let strikes = rule.is_about(request) && is_among_first(rule.first, seen);
+        (strikes && draws.uniform(Purpose::Fault(which)) < rule.probability).then_some(rule.kind)
+    })
+}
+
+impl FaultRule {
+    fn is_about(&self, request: &Request<'_>) -> bool {
+        let is_caller = self.keys.as_deref().is_none_or(|keys| keys.iter().any(|key| **key == *request.key));
+        is_caller && self.models.as_deref().is_none_or(|models| models.iter().any(|model| **model == *request.model))
+    }
+}
+
+/// What befalls one connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Welcome {
+    /// It is refused, and nothing else matters.
+    pub is_refused: bool,
+    /// How long it takes until it is served.
+    pub served_after: Duration,
+    /// How long it may be idle before it is closed without a word; none: for ever.
+    pub closes_idle_after: Option<Duration>,
+}
+
+/// Decides what befalls the connection with this `number`, counted from 0, that is opened `now`, after the profile's start. Its
+/// draws are those of its number; of several rules for the same fault the first that strikes holds.
+pub fn welcome(profile: &Profile, number: u64, now: Duration, tally: &Tally) -> Welcome {
+    let draws = Draws::new(profile.seed, draw::hash(b"connection"), number);
+    let mut welcome = Welcome::default();
+    for ((rule, seen), which) in profile.listener.iter().zip(&tally.listener).zip(0..) {
+        let phase = rule.phase.and_then(|phase| profile.phases.get(phase as usize));
+        let strength = phase.map_or(1.0, |phase| phase.strength(now));
+        if strength == 0.0 || !is_among_first(rule.first, seen) {
+            continue;
+        }
+        if draws.uniform(Purpose::ListenerFault(which)) >= rule.probability * strength {
+            continue;
+        }
+        match rule.fault {
+            ListenerFault::Refuse => welcome.is_refused = true,
+            ListenerFault::SlowAccept(time) if welcome.served_after.is_zero() => welcome.served_after = time,
+            ListenerFault::CloseIdle(time) => welcome.closes_idle_after = welcome.closes_idle_after.or(Some(time)),
+            ListenerFault::SlowAccept(_) => {}
+        }
+    }
+    welcome
+}
+
+/// Whether every connection is refused at an instant after the profile's start, and when that may change next.
+pub(crate) fn refuses_all(profile: &Profile, now: Duration) -> (bool, Option<Duration>) {
+    let refusing = |rule: &&ListenerRule| rule.fault == ListenerFault::Refuse && rule.probability >= 1.0 && rule.first.is_none();
+    let (mut refuses, mut next) = (false, None);
+    for rule in profile.listener.iter().filter(refusing) {
+        match rule.phase.and_then(|phase| profile.phases.get(phase as usize)) {
+            None => refuses = true,
+            Some(phase) => {
+                refuses |= phase.strength(now) >= 1.0;
+                next = [next, phase.next_change(now)].into_iter().flatten().min();
+            }
+        }
+    }
+    (refuses, next)
+}

@@ -1,0 +1,245 @@
+//! Who may ask how much: rate limits by key and model, and how far they are used up.
+//!
+//! A machine without I/O and without a clock. An attempt is [admitted](Limiter::admit) with the most tokens that it can cost, which
+//! are used up from then on, and [settled](Limiter::settle) with those that it did cost: the rest is as if it had never been used.
+//! Whoever is refused has used nothing, and is told after which wait a retry is admitted, unless somebody else comes first.
+//!
+//! All arithmetic is on whole numbers, so that every bound and every wait is exact to the nanosecond.
+
+mod account;
+mod bucket;
+mod fixed;
+mod meter;
+mod sliding;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use self::account::Account;
+use crate::draw;
+use crate::profile::{Limits, Profile};
+
+/// What is limited over a period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// Attempts, each of which is one.
+    Requests,
+    /// Tokens of prompts and completions together.
+    Tokens,
+}
+
+/// How long a limit is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Period {
+    /// 60 seconds.
+    Minute,
+    /// 24 hours.
+    Day,
+}
+
+impl Period {
+    /// As a duration.
+    pub const fn duration(self) -> Duration {
+        match self {
+            Self::Minute => Duration::from_secs(60),
+            Self::Day => Duration::from_secs(24 * 60 * 60),
+        }
+    }
+}
+
+/// All that can be limited over a period. The order is that of [`Limiter::standings`].
+pub const RATES: [(Resource, Period); 4] = [
+    (Resource::Requests, Period::Minute),
+    (Resource::Requests, Period::Day),
+    (Resource::Tokens, Period::Minute),
+    (Resource::Tokens, Period::Day),
+];
+
+/// How far one limit is used up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// What is limited.
+    pub resource: Resource,
+    /// For how long.
+    pub period: Period,
+    /// How many there are in the period, at least 1.
+    pub limit: u64,
+    /// How many are left now, in whole ones.
+    pub remaining: u64,
+    /// How long it takes until all of them are there again, if nobody comes. Zero when they are.
+    pub reset: Duration,
+}
+
+/// Lets the requests be used up by others for so long, as they are where a burst turns callers away; and what whoever is turned away
+/// is told. None where requests are not limited.
+pub fn used_up_by_others(standings: &mut [Standing], wait: Duration) -> Option<LimitReached> {
+    let requests = standings.iter_mut().find(|standing| standing.resource == Resource::Requests)?;
+    requests.remaining = 0;
+    requests.reset = requests.reset.max(wait);
+    let Standing { resource, period, limit, .. } = *requests;
+    Some(LimitReached::Rate { resource, period, limit, used: limit, requested: 1, wait })
+}
+
+/// Why an attempt is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitReached {
+    /// There is not enough left for it now.
+    Rate {
+        /// What is limited.
+        resource: Resource,
+        /// For how long.
+        period: Period,
+        /// How many there are in the period.
+        limit: u64,
+        /// How many of them are used, begun ones included.
+        used: u64,
+        /// How many the attempt needs.
+        requested: u64,
+        /// After exactly this a retry is admitted, and not before, if nobody else comes and nobody gives anything back.
+        wait: Duration,
+    },
+    /// It needs more than there ever is: no wait helps.
+    TooLarge {
+        /// What is limited.
+        resource: Resource,
+        /// For how long.
+        period: Period,
+        /// How many there are in the period.
+        limit: u64,
+        /// How many the attempt needs.
+        requested: u64,
+    },
+    /// So many are being answered. Nobody knows when one of them ends.
+    Concurrency {
+        /// How many may be.
+        limit: u32,
+    },
+}
+
+/// Who asks, as far as limits tell callers apart. It does not hold the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    hash: u64,
+    /// Where the key stands in the profile, from 0; none where any key is good.
+    place: Option<usize>,
+}
+
+impl Caller {
+    /// The holder of a key, which is at this place among those of the profile.
+    pub fn new(key: &str, place: Option<usize>) -> Self {
+        Self { hash: draw::hash(key.as_bytes()), place }
+    }
+}
+
+/// What an attempt has been given. It is held until the attempt ends, and then settled.
+#[derive(Debug)]
+#[must_use = "whoever was admitted must be settled"]
+pub struct Reservation {
+    scope: Scope,
+    charge: Charge,
+}
+
+/// What was taken from an account at once.
+#[derive(Clone, Copy, Debug)]
+struct Charge {
+    /// Rises from one to the next of an account.
+    id: u64,
+    at: Duration,
+    tokens: u64,
+}
+
+/// Those who share limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Scope {
+    caller: u64,
+    model: usize,
+}
+
+/// The limits of a profile, and how far everyone has used them up.
+#[derive(Debug)]
+pub struct Limiter {
+    limits: Limits,
+    accounts: HashMap<Scope, Account>,
+    /// With so many accounts it is time to look which of them are as good as new.
+    crowded: usize,
+    /// Time never goes back here, whichever of several callers comes first.
+    latest: Duration,
+}
+
+/// Fewer accounts than this are not worth looking through.
+const FEW: usize = 64;
+
+impl Limiter {
+    /// Nothing is used yet. None where the profile has no limits.
+    pub fn new(profile: &Profile) -> Option<Self> {
+        profile.limits.clone().map(Self::of)
+    }
+
+    fn of(limits: Limits) -> Self {
+        Self { limits, accounts: HashMap::new(), crowded: FEW, latest: Duration::ZERO }
+    }
+
+    /// Admits an attempt of a caller at a model (by its place in the profile, from 0) that costs a request and at most so many
+    /// tokens.
+    ///
+    /// # Errors
+    ///
+    /// Why not, and until when. Of several reasons the one that lasts longest. Nothing is used then.
+    pub fn admit(&mut self, caller: Caller, model: usize, tokens: u64, now: Duration) -> Result<Reservation, LimitReached> {
+        let now = self.not_before(now);
+        let scope = self.limits.scope(caller, model);
+        let charge = self.account(scope, caller, model, now).admit(tokens, now)?;
+        Ok(Reservation { scope, charge })
+    }
+
+    /// Gives back what an attempt has not used, and its place among those that are being answered. Using more than was reserved is
+    /// not possible: it counts as all of it.
+    pub fn settle(&mut self, reservation: Reservation, used_tokens: u64, now: Duration) {
+        let now = self.not_before(now);
+        // It is there: an account with reservations is never dropped.
+        if let Some(account) = self.accounts.get_mut(&reservation.scope) {
+            account.settle(reservation.charge, used_tokens, now);
+        }
+    }
+
+    /// How far each limit of a caller at a model is used up now, in the order of [`RATES`].
+    pub fn standings(&mut self, caller: Caller, model: usize, now: Duration) -> Vec<Standing> {
+        let now = self.not_before(now);
+        self.account(self.limits.scope(caller, model), caller, model, now).standings(now)
+    }
+
+    /// How many accounts are kept: of those who have used something that is not there again yet, and a few others.
+    pub fn accounts(&self) -> usize {
+        self.accounts.len()
+    }
+
+    fn account(&mut self, scope: Scope, caller: Caller, model: usize, now: Duration) -> &mut Account {
+        if self.accounts.len() >= self.crowded && !self.accounts.contains_key(&scope) {
+            self.accounts.retain(|_, account| !account.is_untouched(now));
+            // Twice as many as are needed: looking through them costs each newcomer the same, however many there are.
+            self.crowded = FEW.max(2 * self.accounts.len());
+        }
+        let Self { limits, accounts, .. } = self;
+        accounts.entry(scope).or_insert_with(|| Account::new(limits.window, &limits.caps(caller, model)))
+    }
+
+    fn not_before(&mut self, now: Duration) -> Duration {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+}
+
+impl Limits {
+    fn scope(&self, caller: Caller, model: usize) -> Scope {
+        Scope { caller: if self.per_key { caller.hash } else { 0 }, model: if self.per_model { model } else { 0 } }
+    }
+
+    /// What holds for a caller at a model: the key's own figures, else the model's own, else those of all.
+    fn caps(&self, caller: Caller, model: usize) -> crate::profile::Caps {
+        let of_model = self.models.iter().find(|(place, _)| *place == model).map(|(_, caps)| caps);
+        let of_key = self.keys.iter().find(|(place, _)| Some(*place) == caller.place).map(|(_, caps)| caps);
+        [of_model, of_key].into_iter().flatten().fold(self.all, |caps, own| caps.overridden_by(own))
+    }
+}

@@ -1,0 +1,297 @@
+//! What holds for every sequence of requests, whatever they cost and whenever they end.
+
+mod reference;
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use self::reference::Reference;
+use super::*;
+use crate::profile::{Caps, LimitWindow};
+
+/// Something happens, so long after what happened before.
+#[derive(Clone, Debug)]
+struct Step {
+    gap: Duration,
+    what: What,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    Ask {
+        who: Who,
+        tokens: u64,
+    },
+    /// One of those that are open ends, and has used a part (of 16) of its tokens. Whoever leaves or fails may have used none.
+    End {
+        which: prop::sample::Index,
+        used: u64,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Who {
+    key: usize,
+    model: usize,
+}
+
+impl Who {
+    fn caller(self) -> Caller {
+        Caller::new(["sk-a", "sk-b", "sk-c"][self.key], Some(self.key))
+    }
+}
+
+fn gap() -> impl Strategy<Value = Duration> {
+    prop_oneof![
+        2 => Just(Duration::ZERO),
+        2 => (0..1_000_u64).prop_map(Duration::from_nanos),
+        6 => (0..20_000_000_000_u64).prop_map(Duration::from_nanos),
+        2 => (0..200_000_000_000_u64).prop_map(Duration::from_nanos),
+        1 => (0..200_000_u64).prop_map(Duration::from_secs),
+        // Onto the very ends of windows.
+        1 => prop::sample::select(&[20, 30, 60, 24 * 60 * 60][..]).prop_map(Duration::from_secs),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let who = (0..3_usize, 0..2_usize).prop_map(|(key, model)| Who { key, model });
+    // Mostly one and the same, so that limits are reached.
+    let who = prop_oneof![3 => Just(Who { key: 0, model: 0 }), 1 => who];
+    let ask = (who, prop_oneof![0..40_u64, 0..400_u64]).prop_map(|(who, tokens)| What::Ask { who, tokens });
+    let end = (any::<prop::sample::Index>(), 0..=16_u64).prop_map(|(which, used)| What::End { which, used });
+    (gap(), prop_oneof![2 => ask, 1 => end]).prop_map(|(gap, what)| Step { gap, what })
+}
+
+fn caps() -> impl Strategy<Value = Caps> {
+    let few = || prop::option::of(1..6_u64);
+    let tokens = || prop::option::of(1..400_u64);
+    let concurrency = prop::option::weighted(0.3, 1..4_u32);
+    let rates = (few(), prop::option::of(1..20_u64), tokens(), prop::option::of(1..2_000_u64));
+    (rates, concurrency).prop_map(|((a, b, c, d), concurrency)| Caps { rates: [a, b, c, d], concurrency })
+}
+
+fn window() -> impl Strategy<Value = LimitWindow> {
+    prop_oneof![Just(LimitWindow::Bucket), Just(LimitWindow::Fixed), Just(LimitWindow::Sliding)]
+}
+
+prop_compose! {
+    fn limits()(
+        window in window(),
+        all in caps(),
+        models in prop::collection::vec((0..2_usize, caps()), 0..2),
+        keys in prop::collection::vec((0..3_usize, caps()), 0..2),
+        per_key in any::<bool>(),
+        per_model in any::<bool>(),
+    ) -> Limits {
+        // As profiles are refused that say otherwise.
+        let keys = if per_key { keys } else { Vec::new() };
+        let models = if per_model { models } else { Vec::new() };
+        Limits { window, per_key, per_model, assumed_completion_tokens: 0, all, models, keys }
+    }
+}
+
+/// What one run leaves: who was admitted when, and what it cost in the end.
+#[derive(Debug)]
+struct Admitted {
+    who: Who,
+    at: Duration,
+    tokens: u64,
+    reservation: Option<Reservation>,
+}
+
+/// Plays all steps.
+fn play(limiter: &mut Limiter, steps: Vec<Step>) -> Vec<Admitted> {
+    let mut admitted: Vec<Admitted> = Vec::new();
+    let mut now = Duration::ZERO;
+    for Step { gap, what } in steps {
+        now += gap;
+        match what {
+            What::Ask { who, tokens } => {
+                if let Ok(reservation) = limiter.admit(who.caller(), who.model, tokens, now) {
+                    admitted.push(Admitted { who, at: now, tokens, reservation: Some(reservation) });
+                }
+            }
+            What::End { which, used } => {
+                let mut open: Vec<_> = admitted.iter_mut().filter(|admitted| admitted.reservation.is_some()).collect();
+                if let Some(ending) = (!open.is_empty()).then(|| open.swap_remove(which.index(open.len()))) {
+                    ending.tokens = ending.tokens * used / 16;
+                    limiter.settle(ending.reservation.take().unwrap(), ending.tokens, now);
+                }
+            }
+        }
+    }
+    admitted
+}
+
+/// What was used in the end within a time, by those who share the limits of `who`.
+fn used(admitted: &[Admitted], limits: &Limits, who: Who, resource: Resource, within: impl Fn(Duration) -> bool) -> u64 {
+    let scope = |who: Who| limits.scope(who.caller(), who.model);
+    let theirs = admitted.iter().filter(|admitted| scope(admitted.who) == scope(who) && within(admitted.at));
+    theirs.map(|admitted| if resource == Resource::Requests { 1 } else { admitted.tokens }).sum()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn every_answer_and_every_standing_is_what_a_replay_of_all_that_was_used_gives(
+        limits in limits(),
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let mut limiter = Limiter::of(limits.clone());
+        let mut reference = Reference::new(limits);
+        let mut open: Vec<(Reservation, reference::Charge)> = Vec::new();
+        let mut now = Duration::ZERO;
+        for Step { gap, what } in steps {
+            now += gap;
+            match what {
+                What::Ask { who, tokens } => {
+                    match (limiter.admit(who.caller(), who.model, tokens, now), reference.admit(who, tokens, now)) {
+                        (Ok(reservation), Ok(charge)) => open.push((reservation, charge)),
+                        (actual, expected) => prop_assert_eq!(actual.err(), expected.err()),
+                    }
+                    let standings = limiter.standings(who.caller(), who.model, now);
+                    prop_assert_eq!(standings, reference.standings(who, now));
+                }
+                What::End { which, used } if !open.is_empty() => {
+                    let (reservation, charge) = open.swap_remove(which.index(open.len()));
+                    let (who, used) = (charge.who, charge.tokens * used / 16);
+                    limiter.settle(reservation, used, now);
+                    reference.settle(charge, used);
+                    let standings = limiter.standings(who.caller(), who.model, now);
+                    prop_assert_eq!(standings, reference.standings(who, now));
+                }
+                What::End { .. } => {}
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_waits_as_long_as_told_is_admitted_and_not_a_nanosecond_earlier(
+        limits in limits(),
+        steps in prop::collection::vec(step(), 1..40),
+        (who, tokens) in (0..3_usize, 0..2_usize, 0..400_u64).prop_map(|(key, model, tokens)| (Who { key, model }, tokens)),
+    ) {
+        let mut limiter = Limiter::of(limits);
+        let last = steps.iter().map(|step| step.gap).sum();
+        play(&mut limiter, steps);
+        if let Err(LimitReached::Rate { wait, .. }) = limiter.admit(who.caller(), who.model, tokens, last) {
+            prop_assert!(!wait.is_zero());
+            let early = limiter.admit(who.caller(), who.model, tokens, last + wait - Duration::from_nanos(1));
+            let is_told_again =
+                matches!(early, Err(LimitReached::Rate { wait, .. }) if wait == Duration::from_nanos(1));
+            prop_assert!(is_told_again, "{:?}", early);
+            let retry = limiter.admit(who.caller(), who.model, tokens, last + wait);
+            prop_assert!(matches!(retry, Ok(_) | Err(LimitReached::Concurrency { .. })), "{:?}", retry);
+        }
+    }
+
+    #[test]
+    fn no_more_is_used_in_any_window_than_its_rule_allows(
+        limits in limits(),
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let mut limiter = Limiter::of(limits.clone());
+        let admitted = play(&mut limiter, steps);
+        for first in &admitted {
+            let caps = limits.caps(first.who.caller(), first.who.model);
+            for (limit, (resource, period)) in caps.rates.into_iter().zip(RATES) {
+                let (Some(limit), period) = (limit, period.duration()) else { continue };
+                let used = |within: &dyn Fn(Duration) -> bool| used(&admitted, &limits, first.who, resource, within);
+                match limits.window {
+                    // What was there at the most, and what was refilled.
+                    LimitWindow::Bucket => {
+                        for last in admitted.iter().filter(|last| last.at >= first.at) {
+                            let used = used(&|at| at >= first.at && at <= last.at);
+                            let refilled = u128::from(limit) * (last.at - first.at).as_nanos();
+                            let most = u128::from(limit) * period.as_nanos() + refilled;
+                            prop_assert!(u128::from(used) * period.as_nanos() <= most, "{} of {}", used, limit);
+                        }
+                    }
+                    LimitWindow::Fixed => {
+                        let window = |at: Duration| at.as_nanos() / period.as_nanos();
+                        prop_assert!(used(&|at| window(at) == window(first.at)) <= limit);
+                    }
+                    LimitWindow::Sliding => {
+                        prop_assert!(used(&|at| at >= first.at && at < first.at + period) <= limit);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn never_are_more_answered_at_once_than_the_limit(
+        limit in 1..4_u32,
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        let caps = Caps { concurrency: Some(limit), ..Caps::default() };
+        let mut limiter = Limiter::of(unshared(LimitWindow::Bucket, caps));
+        let mut open = [0; 6];
+        let mut reservations: Vec<(usize, Reservation)> = Vec::new();
+        for Step { what, .. } in steps {
+            match what {
+                What::Ask { who, tokens } => {
+                    let account = 2 * who.key + who.model;
+                    match limiter.admit(who.caller(), who.model, tokens, Duration::ZERO) {
+                        Ok(reservation) => {
+                            open[account] += 1;
+                            reservations.push((account, reservation));
+                            prop_assert!(open[account] <= limit);
+                        }
+                        refused => {
+                            prop_assert_eq!(refused.unwrap_err(), LimitReached::Concurrency { limit });
+                            prop_assert_eq!(open[account], limit);
+                        }
+                    }
+                }
+                What::End { which, .. } if !reservations.is_empty() => {
+                    let (account, reservation) = reservations.swap_remove(which.index(reservations.len()));
+                    limiter.settle(reservation, 0, Duration::ZERO);
+                    open[account] -= 1;
+                }
+                What::End { .. } => {}
+            }
+        }
+    }
+}
+
+fn unshared(window: LimitWindow, all: Caps) -> Limits {
+    let (models, keys) = (Vec::new(), Vec::new());
+    Limits { window, per_key: true, per_model: true, assumed_completion_tokens: 0, all, models, keys }
+}
+
+#[test]
+fn the_figures_are_those_of_openais_own_example() {
+    let caps = Caps { rates: [None, None, Some(30_000), None], concurrency: None };
+    let mut limiter = Limiter::of(unshared(LimitWindow::Bucket, caps));
+    let (caller, now) = (Caller::new("sk-a", None), Duration::from_secs(5));
+    let _ = limiter.admit(caller, 0, 29_937, now).unwrap();
+    let expected = LimitReached::Rate {
+        resource: Resource::Tokens,
+        period: Period::Minute,
+        limit: 30_000,
+        used: 29_937,
+        requested: 385,
+        wait: Duration::from_millis(644),
+    };
+    assert_eq!(limiter.admit(caller, 0, 385, now).unwrap_err(), expected);
+}
+
+#[test]
+fn callers_who_used_nothing_that_is_still_missing_take_no_memory() {
+    let caps = Caps { rates: [Some(10), None, Some(10_000), None], concurrency: Some(3) };
+    for window in [LimitWindow::Bucket, LimitWindow::Fixed, LimitWindow::Sliding] {
+        let mut limiter = Limiter::of(unshared(window, caps));
+        let mut most = 0;
+        for number in 0..20_000 {
+            // A request is missing for 6 s, or until the window has passed: there are never more than 120 such callers.
+            let now = Duration::from_millis(500 * number);
+            let reservation = limiter.admit(Caller::new(&format!("sk-{number}"), None), 0, 500, now).unwrap();
+            limiter.settle(reservation, 0, now);
+            most = most.max(limiter.accounts());
+        }
+        assert!(most <= 2 * 121 + 1, "{window:?}: {most}");
+    }
+}

@@ -1,0 +1,100 @@
+//! Azure OpenAI: the gateway's own refusals have a code and a message; the models behind it speak OpenAI's dialect.
+
+use std::time::Duration;
+
+use hyper::HeaderMap;
+use hyper::http::HeaderValue;
+use serde::Serialize;
+
+use super::Enveloped;
+use super::limits::{REQUESTS, TOKENS, scarcest, write};
+use super::openai::error::WireError;
+use super::reply::{Reply, Subject, seconds};
+use crate::relay::Refusal;
+use crate::relay::limits::{LimitReached, Resource, Standing};
+
+/// The version that is named to callers who name none.
+const API_VERSION: &str = "2024-10-21";
+
+pub(super) fn write_headers(request_id: HeaderValue, headers: &mut HeaderMap) {
+    headers.insert("apim-request-id", request_id.clone());
+    headers.insert("x-request-id", request_id);
+    headers.insert("x-ms-region", HeaderValue::from_static("East US"));
+}
+
+/// Resets are whole seconds.
+pub(super) fn write_limits(standings: &[Standing], headers: &mut HeaderMap) {
+    for (resource, names) in [(Resource::Requests, REQUESTS), (Resource::Tokens, TOKENS)] {
+        if let Some(standing) = scarcest(standings, resource) {
+            write(standing, names, |reset| seconds(reset).to_string(), headers);
+        }
+    }
+}
+
+pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
+    match refusal {
+        Refusal::KeyMissing => {
+            #[derive(Serialize)]
+            #[serde(rename_all = "camelCase")]
+            struct Unauthorized {
+                status_code: u16,
+                message: &'static str,
+            }
+            let message = "Unauthorized. Access token is missing, invalid, audience is incorrect \
+                           (https://cognitiveservices.azure.com), or have expired.";
+            Reply::json(401, &Unauthorized { status_code: 401, message })
+        }
+        Refusal::KeyWrong { .. } | Refusal::Injected(401) => refused(
+            401,
+            "401",
+            "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active \
+             subscription and use a correct regional API endpoint for your resource.",
+        ),
+        Refusal::Injected(403) => refused(403, "403", "Access denied due to Virtual Network/Firewall rules."),
+        Refusal::RouteUnknown => refused(404, "404", "Resource not found"),
+        Refusal::ModelUnknown { .. } | Refusal::Injected(404) => refused(
+            404,
+            "DeploymentNotFound",
+            "The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, please \
+             wait a moment and try again.",
+        ),
+        Refusal::Injected(408) => refused(408, "Timeout", "The operation was timeout."),
+        Refusal::RateLimited { retry_after } => rate_limited("call rate limit", Some(retry_after)),
+        Refusal::LimitReached(LimitReached::Rate { resource, wait, .. }) => {
+            rate_limited(if resource == Resource::Tokens { "token rate limit" } else { "call rate limit" }, Some(wait))
+        }
+        Refusal::LimitReached(LimitReached::Concurrency { .. }) | Refusal::Injected(429) => rate_limited("call rate limit", None),
+        Refusal::TooManyInFlight => refused(
+            429,
+            "NoCapacity",
+            "The system is currently experiencing high demand and cannot process your request. Your request exceeds the maximum \
+             usage size allowed during peak load.",
+        ),
+        // What the gateway has no words for comes from the model behind it.
+        other => {
+            let error = WireError::new(other, subject);
+            let (wait, allow) = (error.retry_after, error.allow);
+            Reply::from(error).retry_after(wait).allow(allow)
+        }
+    }
+}
+
+/// `limit` is the limit's name within the sentence.
+fn rate_limited(limit: &str, wait: Option<Duration>) -> Reply {
+    let after = wait.map_or(String::new(), |wait| format!(" Please retry after {} seconds.", seconds(wait)));
+    let message = format!(
+        "Requests to the ChatCompletions_Create Operation under Azure OpenAI API version {API_VERSION} have exceeded {limit} of your \
+         current OpenAI S0 pricing tier.{after} Please go here: https://aka.ms/oai/quotaincrease if you would like to further \
+         increase the default rate limit."
+    );
+    refused(429, "429", &message).retry_after(wait)
+}
+
+fn refused(status: u16, code: &str, message: &str) -> Reply {
+    #[derive(Serialize)]
+    struct Error<'a> {
+        code: &'a str,
+        message: &'a str,
+    }
+    Reply::json(status, &Enveloped { error: Error { code, message } })
+}

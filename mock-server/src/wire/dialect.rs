@@ -1,0 +1,134 @@
+//! Whose errors, headers and events are spoken. Nobody outside of `wire` tells one dialect from another.
+
+use std::time::{Duration, SystemTime};
+
+use hyper::HeaderMap;
+use hyper::http::HeaderValue;
+
+use super::identity::Identity;
+use super::reply::{Reply, Subject};
+use super::{anthropic, azure, cloudflare, groq, litellm, one_api, openai, openrouter};
+use crate::relay::Refusal;
+use crate::relay::limits::Standing;
+
+/// A dialect, by the provider or the software that speaks it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    #[default]
+    OpenAi,
+    Azure,
+    Anthropic,
+    Groq,
+    Cloudflare,
+    OpenRouter,
+    LiteLlm,
+    OneApi,
+}
+
+/// A comment that a stream sends again and again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeepAlive {
+    /// From the request to the first, and from one to the next.
+    pub(crate) every: Duration,
+    pub(crate) comment: &'static [u8],
+}
+
+impl Dialect {
+    /// All of them, by the names that profiles use.
+    pub(crate) const NAMED: [(&str, Self); 8] = [
+        ("openai", Self::OpenAi),
+        ("azure", Self::Azure),
+        ("anthropic", Self::Anthropic),
+        ("groq", Self::Groq),
+        ("cloudflare", Self::Cloudflare),
+        ("openrouter", Self::OpenRouter),
+        ("litellm", Self::LiteLlm),
+        ("one-api", Self::OneApi),
+    ];
+
+    /// What a request is called in headers and messages.
+    pub(crate) fn request_id(self, identity: &Identity) -> String {
+        match self {
+            Self::OpenAi | Self::Groq | Self::Anthropic => identity.request_letters("req_"),
+            Self::Azure | Self::LiteLlm => identity.request_uuid(),
+            Self::Cloudflare => identity.request_hex(),
+            Self::OpenRouter => identity.request_letters("gen-"),
+            Self::OneApi => identity.request_digits(),
+        }
+    }
+
+    /// Appends the headers of every answer, good or not, which the relay took so long for.
+    pub(crate) fn write_headers(self, request_id: String, took: Duration, headers: &mut HeaderMap) {
+        let request_id = HeaderValue::try_from(request_id).expect("letters, digits, hyphens and underscores");
+        match self {
+            Self::OpenAi => openai::write_headers(request_id, took, headers),
+            Self::Azure => azure::write_headers(request_id, headers),
+            Self::Anthropic => anthropic::write_headers(request_id, headers),
+            Self::Groq => groq::write_headers(request_id, headers),
+            Self::Cloudflare => cloudflare::write_headers(request_id, headers),
+            Self::OpenRouter => openrouter::write_headers(request_id, headers),
+            Self::LiteLlm => litellm::write_headers(request_id, took, headers),
+            Self::OneApi => one_api::write_headers(request_id, headers),
+        }
+    }
+
+    /// Appends the headers that say how far limits are used up, of which there is at least one.
+    /// `wall` is the time of day.
+    pub(crate) fn write_limits(self, standings: &[Standing], wall: SystemTime, headers: &mut HeaderMap) {
+        match self {
+            // What hands on answers hands on these.
+            Self::OpenAi | Self::LiteLlm | Self::OneApi => openai::limits::write_headers(standings, headers),
+            Self::Azure => azure::write_limits(standings, headers),
+            Self::Anthropic => anthropic::write_limits(standings, wall, headers),
+            Self::Groq => groq::write_limits(standings, headers),
+            Self::OpenRouter => openrouter::write_limits(standings, wall, headers),
+            Self::Cloudflare => {}
+        }
+    }
+
+    /// What a caller reads who is refused, or for whom something failed.
+    pub(crate) fn error(self, refusal: Refusal, subject: Subject<'_>) -> Reply {
+        if let Refusal::InjectedHtml(status) = refusal {
+            return self.page(status);
+        }
+        match self {
+            Self::OpenAi => openai::error::reply(refusal, subject),
+            Self::Azure => azure::error(refusal, subject),
+            Self::Anthropic => anthropic::error(refusal, subject),
+            Self::Groq => groq::error(refusal, subject),
+            Self::Cloudflare => cloudflare::error(refusal, subject),
+            Self::OpenRouter => openrouter::error(refusal, subject),
+            Self::LiteLlm => litellm::error(refusal, subject),
+            Self::OneApi => one_api::error(refusal, subject),
+        }
+    }
+
+    /// The page of the proxy in front, which stands for an error of this status.
+    fn page(self, status: u16) -> Reply {
+        match self {
+            Self::OpenAi | Self::Anthropic | Self::Groq | Self::Cloudflare | Self::OpenRouter => {
+                Reply::page(status, "cloudflare")
+            }
+            Self::Azure => Reply::page(status, "Microsoft-Azure-Application-Gateway/v2"),
+            Self::LiteLlm | Self::OneApi => Reply::page(status, "nginx"),
+        }
+    }
+
+    /// Whether an error in mid-stream is a chunk like the others, with the error beside its choices.
+    pub(super) fn tells_errors_in_chunks(self) -> bool {
+        self == Self::OpenRouter
+    }
+
+    /// Whether the event that tells of an error in mid-stream has a name.
+    pub(super) fn names_error_events(self) -> bool {
+        self == Self::Anthropic
+    }
+
+    /// What a stream says as long as its first token is not due.
+    pub(crate) fn keep_alive(self) -> Option<KeepAlive> {
+        match self {
+            Self::OpenRouter => Some(openrouter::KEEP_ALIVE),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Faults: whom they befall, and what they do.
+
+mod choice;
+mod connection;
+mod documented;
+mod seen;
+mod stream;
+mod unplayed;
+mod whole;

@@ -1,0 +1,18 @@
+//! The table of faults is complete, and names tests that exist.
+
+use relaybench_mock::FaultName;
+
+#[test]
+fn every_fault_has_a_row_with_a_test_that_saw_it() {
+    let table = include_str!("../../../../docs/faults.md");
+    let tests =
+        [include_str!("whole.rs"), include_str!("stream.rs"), include_str!("connection.rs"), include_str!("../listener.rs")];
+    let exists = |test: &str| tests.iter().any(|file| file.contains(&format!("fn {test}()")));
+    for name in FaultName::ALL {
+        let row = table.lines().find(|line| line.starts_with(&format!("| `{name}")));
+        let row = row.unwrap_or_else(|| panic!("no row for {name}"));
+        let last = row.trim_end_matches('|').rsplit('|').next().unwrap();
+        let named: Vec<&str> = last.split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty() && named.iter().all(|test| exists(test)), "{name}: {named:?}");
+    }
+}

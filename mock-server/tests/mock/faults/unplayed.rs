@@ -1,0 +1,91 @@
+//! A fault that cannot be played is an entry in the ledger, and the answer is what it would have been.
+
+use relaybench_clock::run_virtual;
+use relaybench_mock::{Ending, FaultOutcome, MockServer, Outcome};
+
+use super::seen::{PROFILE, ordinary, seen};
+use crate::support::{chat, connect, exchange, http2, profile, server, text};
+
+#[test]
+fn faults_of_streams_need_one_and_those_of_whole_answers_need_one() {
+    for (fault, is_stream, outcome) in [
+        ("malformed-json", true, FaultOutcome::NeedsWhole),
+        ("malformed-chunk", false, FaultOutcome::NeedsStream),
+        ("error-event", false, FaultOutcome::NeedsStream),
+        ("no-done", false, FaultOutcome::NeedsStream),
+        ("truncate=1c", false, FaultOutcome::NeedsStream),
+        ("stall=99c", true, FaultOutcome::NothingThere),
+        ("reset-mid-body=9999b", false, FaultOutcome::NothingThere),
+    ] {
+        let (seen, entry) = seen(fault, is_stream);
+        assert_eq!(seen, ordinary(is_stream), "{fault}");
+        assert_eq!((entry.fault.unwrap().outcome, entry.ending), (outcome, Ending::Served), "{fault}");
+        assert_eq!(format!("{}", entry.fault.unwrap().name), fault.split('=').next().unwrap());
+    }
+}
+
+#[test]
+fn a_connection_that_cannot_be_reset_is_not() {
+    run_virtual(async {
+        let server = server(PROFILE);
+        for fault in ["reset", "reset-mid-body"] {
+            // The connections of these tests are those of tokio, which know no reset.
+            let answer = text(&server, &chat(&format!("x-mock-fault: {fault}\r\n"), "")).await;
+            assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with('}'), "{answer}");
+        }
+        assert!(server.ledger().entries().iter().all(|entry| entry.fault.unwrap().outcome == FaultOutcome::NeedsReset));
+    });
+}
+
+#[test]
+fn a_fault_whose_time_does_not_come_was_planned_all_the_same() {
+    run_virtual(async {
+        let failing =
+            "[capacity]\nmodel = \"curve\"\n[[capacity.point]]\nin_flight = 1\nlatency = { p50 = \"90ms\" }\nfailure_share = 1.0";
+        let server = server(failing);
+        exchange(&server, &chat("x-mock-fault: reset\r\n", "")).await;
+        let entry = server.ledger().drain().remove(0);
+        assert_eq!((entry.status, entry.fault.unwrap().outcome), (Some(503), FaultOutcome::NotReached));
+
+        server.swap_profile(profile("latency.total = { dist = \"fixed\", value = \"1s\" }"));
+        let mut connection = connect(&server);
+        tokio::io::AsyncWriteExt::write_all(&mut connection, &chat("x-mock-fault: truncate\r\n", "")).await.unwrap();
+        relaybench_clock::sleep(crate::support::ms(500)).await;
+        drop(connection);
+        relaybench_clock::sleep(crate::support::ms(500)).await;
+        let entry = server.ledger().drain().remove(0);
+        assert_eq!((entry.ending, entry.fault.unwrap().outcome), (Ending::CallerLeft, FaultOutcome::NotReached));
+    });
+}
+
+#[test]
+fn the_ledgers_lines_name_the_fault_and_its_outcome() {
+    run_virtual(async {
+        let server = MockServer::new(profile(PROFILE));
+        server.script(["error-in-200".parse().unwrap(), Outcome::Ordinary]);
+        exchange(&server, &chat("", "")).await;
+        exchange(&server, &chat("", "")).await;
+        let lines: Vec<_> = server.ledger().drain().iter().map(|entry| serde_json::to_string(entry).unwrap()).collect();
+        assert!(lines[0].contains(r#""fault":{"name":"error-in-200","outcome":"played"}"#), "{}", lines[0]);
+        assert!(lines[1].contains(r#""fault":null"#), "{}", lines[1]);
+    });
+}
+
+#[test]
+fn bytes_of_http1_need_it_and_all_else_befalls_http2_as_well() {
+    run_virtual(async {
+        let server = server(PROFILE);
+        let (mut sender, _connection) = http2::handshake(connect(&server)).await;
+        let mut outcomes = Vec::new();
+        for (fault, is_whole) in
+            [("truncate", true), ("reset", true), ("close", true), ("no-done", false), ("error-event", false)]
+        {
+            server.queue_faults(1, fault.parse().unwrap());
+            let (_, answer) = http2::exchange(&mut sender, http2::chat(",\"stream\":true")).await.unwrap();
+            assert_eq!(answer.ends_with("data: [DONE]\n\n"), is_whole, "{fault}: {answer}");
+            outcomes.push(server.ledger().entries().last().unwrap().fault.unwrap().outcome);
+        }
+        let (needs, played) = (FaultOutcome::NeedsHttp1, FaultOutcome::Played);
+        assert_eq!(outcomes, [needs, needs, needs, played, played]);
+    });
+}

@@ -1,0 +1,70 @@
+//! Every other dialect: errors, headers, a completion and a stream.
+
+use super::{PLAIN, chat_with, injecting, matches_golden_of};
+use crate::support::{KEY, chat, chat_body, request};
+
+/// Those besides OpenAI's, which has files of its own.
+const DIALECTS: [&str; 7] = ["azure", "anthropic", "groq", "cloudflare", "openrouter", "litellm", "one-api"];
+
+/// All that a profile may inject and some dialect has words for.
+const STATUSES: [u16; 15] = [400, 401, 402, 403, 404, 408, 413, 418, 429, 498, 500, 502, 503, 504, 529];
+
+fn in_dialect(dialect: &str, rest: &str) -> String {
+    format!("dialect = \"{dialect}\"\n{rest}")
+}
+
+#[test]
+fn answers_are_as_recorded_in_every_dialect() {
+    for dialect in DIALECTS {
+        let profile = in_dialect(dialect, PLAIN);
+        matches_golden_of(dialect, "completion", &profile, chat("", ""));
+        let options = r#","stream":true,"max_tokens":2,"stream_options":{"include_usage":true}"#;
+        matches_golden_of(dialect, "stream", &profile, chat("", options));
+    }
+}
+
+#[test]
+fn refused_callers_read_what_is_recorded_in_every_dialect() {
+    for dialect in DIALECTS {
+        let profile = in_dialect(dialect, PLAIN);
+        let matches = |name: &str, request: Vec<u8>| matches_golden_of(dialect, name, &profile, request);
+        matches("401-missing", request("POST", "/v1/chat/completions", "", &chat_body("gpt-4.1", "")));
+        let wrong = "authorization: Bearer sk-a-secret-of-someone\r\n";
+        matches("401-wrong", request("POST", "/v1/chat/completions", wrong, &chat_body("gpt-4.1", "")));
+        matches("model-unknown", chat_with(&chat_body("gpt-99", "")));
+        matches("route-unknown", request("GET", "/v2/chat", KEY, ""));
+        matches("405", request("GET", "/v1/chat/completions", KEY, ""));
+        matches("413", chat_with(&" ".repeat(1001)));
+        matches("400-malformed", chat_with(r#"{"model": "gpt-4.1", "messages": [}"#));
+        matches("400-invalid", chat_with(&chat_body("gpt-4.1", r#","max_tokens":0"#)));
+        matches("400-missing", chat_with(r#"{"model":"gpt-4.1"}"#));
+    }
+}
+
+#[test]
+fn failures_read_what_is_recorded_in_every_dialect() {
+    for dialect in DIALECTS {
+        for status in STATUSES {
+            let profile = in_dialect(dialect, &injecting(status));
+            matches_golden_of(dialect, &format!("injected-{status}"), &profile, chat("", ""));
+        }
+        let burst = "[[burst]]\nevery = \"20s\"\nfor = \"2s\"\nretry_after = \"1234567us\"\n";
+        matches_golden_of(dialect, "429-burst", &in_dialect(dialect, burst), chat("", ""));
+        let limited = format!("limits.requests_per_minute = 600\n{burst}");
+        matches_golden_of(dialect, "429-limit", &in_dialect(dialect, &limited), chat("", ""));
+        let failing = "[capacity]\nmodel = \"curve\"\n\
+                       [[capacity.point]]\nin_flight = 1\nlatency = { p50 = \"90ms\" }\nfailure_share = 1.0\n";
+        matches_golden_of(dialect, "overloaded", &in_dialect(dialect, failing), chat("", ""));
+    }
+}
+
+#[test]
+fn limits_are_told_as_recorded_in_every_dialect() {
+    for dialect in DIALECTS {
+        let limits = "completion.tokens = { dist = \"fixed\", value = 14 }\n[limits]\nrequests_per_day = 1000\n\
+                      requests_per_minute = 600\ntokens_per_minute = 90_000\n";
+        matches_golden_of(dialect, "headers", &in_dialect(dialect, limits), chat("", ""));
+        let few_tokens = "[limits]\ntokens_per_minute = 60\nassumed_completion_tokens = 100\n";
+        matches_golden_of(dialect, "limit-too-large", &in_dialect(dialect, few_tokens), chat("", ""));
+    }
+}

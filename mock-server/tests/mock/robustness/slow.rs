@@ -1,0 +1,161 @@
+//! Callers that are slow: what is missing is waited for so long and no longer, and what is not missing for ever.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame};
+use relaybench_clock::{now, run_virtual, sleep};
+use relaybench_mock::{Ending, MockServer, Settings};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+use crate::support::{chat, connect, http2, ms, profile, status};
+
+fn guarded(toml: &str) -> MockServer {
+    MockServer::with_settings(profile(toml), Settings::default())
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[test]
+fn a_head_has_half_a_minute_from_its_first_byte_however_it_dribbles() {
+    run_virtual(async {
+        let server = guarded("");
+        for (beginning, dribbled) in
+            [("GET", "a"), ("PRI * HTTP", ""), ("POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\n", "a")]
+        {
+            let mut connection = connect(&server);
+            sleep(HOUR).await;
+            let start = now();
+            connection.write_all(beginning.as_bytes()).await.unwrap();
+            let (mut reader, mut writer) = tokio::io::split(connection);
+            let dribble = tokio::spawn(async move {
+                while !dribbled.is_empty() && writer.write_all(dribbled.as_bytes()).await.is_ok() {
+                    sleep(ms(1_000)).await;
+                }
+            });
+            let mut answer = String::new();
+            let _ = reader.read_to_string(&mut answer).await;
+            assert_eq!(now() - start, ms(30_000), "{beginning}");
+            assert_eq!(status(&answer), 408, "{answer}");
+            drop(reader);
+            dribble.await.unwrap();
+        }
+        assert_eq!(server.connections(), 0);
+    });
+}
+
+#[test]
+fn each_head_has_a_time_of_its_own() {
+    run_virtual(async {
+        let server = guarded("");
+        let keep_alive = String::from_utf8(chat("", "")).unwrap().replace("connection: close\r\n", "");
+        let mut connection = connect(&server);
+        for _ in 0..3 {
+            connection.write_all(&keep_alive.as_bytes()[..10]).await.unwrap();
+            sleep(ms(29_000)).await;
+            connection.write_all(&keep_alive.as_bytes()[10..]).await.unwrap();
+            let mut answer = vec![0; 9_000];
+            let length = connection.read(&mut answer).await.unwrap();
+            assert_eq!(status(&String::from_utf8_lossy(&answer[..length])), 200);
+        }
+    });
+}
+
+#[test]
+fn a_body_has_two_minutes_and_then_the_caller_has_left() {
+    run_virtual(async {
+        let server = guarded("");
+        let request = chat("", "");
+        let mut connection = connect(&server);
+        let start = now();
+        connection.write_all(&request[..request.len() - 1]).await.unwrap();
+        let mut answer = String::new();
+        let _ = connection.read_to_string(&mut answer).await;
+        assert_eq!((status(&answer), now() - start), (408, ms(120_000)));
+        assert_eq!(server.ledger().entries()[0].ending, Ending::CallerLeft);
+        assert_eq!((server.connections(), server.in_flight()), (0, 0));
+    });
+}
+
+#[test]
+fn a_body_over_http2_has_as_long_and_the_connection_goes_on() {
+    run_virtual(async {
+        let server = guarded("");
+        let (mut sender, _) = http2::handshake(connect(&server)).await;
+        let start = now();
+        let never = NeverEnding.boxed();
+        let answer = http2::exchange(&mut sender, http2::post(never)).await;
+        assert!(answer.is_err() && now() - start == ms(120_000), "{answer:?}");
+        assert_eq!(http2::exchange(&mut sender, http2::chat("")).await.unwrap().0, 200);
+        assert_eq!(server.ledger().connections_opened(), 1);
+    });
+}
+
+/// A body that never comes.
+struct NeverEnding;
+
+impl Body for NeverEnding {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+#[test]
+fn who_waits_for_an_answer_and_who_rests_between_two_waits_as_long_as_it_likes() {
+    run_virtual(async {
+        let server = guarded("latency.total = { dist = \"fixed\", value = \"20m\" }");
+        let keep_alive = String::from_utf8(chat("", "")).unwrap().replace("connection: close\r\n", "");
+        let mut connection = connect(&server);
+        for _ in 0..3 {
+            sleep(10 * HOUR).await;
+            connection.write_all(keep_alive.as_bytes()).await.unwrap();
+            let mut answer = vec![0; 9_000];
+            let length = connection.read(&mut answer).await.unwrap();
+            assert_eq!(status(&String::from_utf8_lossy(&answer[..length])), 200);
+        }
+    });
+}
+
+#[test]
+fn a_caller_that_takes_nothing_for_five_minutes_is_let_go_and_one_that_takes_a_little_is_not() {
+    run_virtual(async {
+        let server = guarded("completion.tokens = { dist = \"fixed\", value = 1000 }");
+        for (pause_s, is_served) in [(301, false), (299, true)] {
+            let (mut near, far) = duplex(64);
+            tokio::spawn(server.serve_connection(far));
+            let request = chat("", ",\"stream\":true,\"max_tokens\":20");
+            near.write_all(&request).await.unwrap();
+            let mut answer = Vec::new();
+            let mut piece = [0; 64];
+            while let Ok(length @ 1..) = near.read(&mut piece).await {
+                answer.extend_from_slice(&piece[..length]);
+                sleep(Duration::from_secs(pause_s)).await;
+            }
+            assert_eq!(answer.ends_with(b"0\r\n\r\n"), is_served);
+        }
+        assert_eq!(server.connections(), 0);
+    });
+}
+
+#[test]
+fn without_clocks_nobody_is_too_slow() {
+    run_virtual(async {
+        let server = MockServer::new(profile(""));
+        let request = chat("", "");
+        let mut connection = connect(&server);
+        for piece in request.chunks(request.len() / 3) {
+            sleep(HOUR).await;
+            connection.write_all(piece).await.unwrap();
+        }
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(status(&answer), 200);
+    });
+}

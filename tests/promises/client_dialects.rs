@@ -1,0 +1,89 @@
+//! Whatever dialect a relay speaks, the client says what a refusal means: its kind, the limit, and when to come back.
+
+use std::time::Duration;
+
+use relaybench::Error;
+use relaybench::client::{Client, ErrorKind, Limit, Policy, connector};
+use relaybench_clock::run_virtual;
+use relaybench_mock::MockServer;
+
+use crate::support::raw_relay::question;
+use crate::support::runs::profile;
+
+const DIALECTS: [&str; 8] = ["openai", "azure", "anthropic", "groq", "cloudflare", "openrouter", "litellm", "one-api"];
+
+/// Asks a relay of this dialect once.
+fn refusal(dialect: &str, rest: &str) -> Error {
+    let server = MockServer::new(profile(&format!("dialect = \"{dialect}\"\n{rest}")));
+    let dial = move || {
+        let (near, far) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(server.serve_connection(far));
+        Ok(near)
+    };
+    let builder = Client::builder().base_url("http://mock/v1").api_key("sk-live").policy(Policy::none());
+    let client = builder.connector(connector::memory(dial, Duration::ZERO)).build().unwrap();
+    run_virtual(async move { client.chat(question()).await.unwrap_err() })
+}
+
+fn injected(dialect: &str, status: u16) -> (ErrorKind, Option<Limit>) {
+    let error = refusal(dialect, &format!("[[fault]]\nfault = \"status={status}\"\nprobability = 1.0\n"));
+    (error.kind(), error.limit())
+}
+
+#[test]
+fn a_wrong_key_is_no_matter_of_patience() {
+    for dialect in DIALECTS {
+        let error = refusal(dialect, "auth.keys = [\"sk-other\"]");
+        assert_eq!((error.kind(), error.limit(), error.retry_wait()), (ErrorKind::Status(401), None, None), "{dialect}");
+    }
+}
+
+#[test]
+fn an_unknown_model_has_the_status_of_its_dialect() {
+    let status = |dialect| match dialect {
+        "cloudflare" | "openrouter" | "litellm" => 400,
+        "one-api" => 503,
+        _ => 404,
+    };
+    for dialect in DIALECTS {
+        let error = refusal(dialect, "models = [\"another\"]");
+        assert_eq!((error.kind(), error.limit()), (ErrorKind::Status(status(dialect)), None), "{dialect}");
+    }
+}
+
+#[test]
+fn overload_is_told_from_limits_and_from_faults() {
+    for (dialect, status, kind, limit) in [
+        ("openai", 503, ErrorKind::Status(503), Some(Limit::Overload)),
+        ("anthropic", 529, ErrorKind::Status(529), Some(Limit::Overload)),
+        ("groq", 498, ErrorKind::Status(498), Some(Limit::Overload)),
+        ("groq", 503, ErrorKind::Status(503), Some(Limit::Overload)),
+        ("cloudflare", 429, ErrorKind::RateLimited, Some(Limit::Overload)),
+        ("cloudflare", 408, ErrorKind::Status(408), None),
+        ("openrouter", 402, ErrorKind::InsufficientQuota, Some(Limit::Quota)),
+        ("openrouter", 502, ErrorKind::Status(502), None),
+        ("litellm", 503, ErrorKind::Status(503), Some(Limit::Overload)),
+        ("one-api", 429, ErrorKind::RateLimited, Some(Limit::Overload)),
+        ("one-api", 403, ErrorKind::InsufficientQuota, Some(Limit::Quota)),
+        ("one-api", 503, ErrorKind::Status(503), None),
+    ] {
+        assert_eq!(injected(dialect, status), (kind, limit), "{dialect} {status}");
+    }
+}
+
+#[test]
+fn a_limit_that_is_reached_names_itself_and_the_wait() {
+    let burst = "limits.requests_per_minute = 600\n[[burst]]\nevery = \"20s\"\nfor = \"2s\"\nretry_after = \"1500ms\"\n";
+    for dialect in DIALECTS {
+        let error = refusal(dialect, burst);
+        // Workers AI does not say what is limited.
+        let limit = if dialect == "cloudflare" { Limit::Unknown } else { Limit::Requests };
+        // OpenAI says it in milliseconds too; the others round up.
+        let wait = Duration::from_millis(if dialect == "openai" { 1_500 } else { 2_000 });
+        assert_eq!(
+            (error.kind(), error.limit(), error.retry_after()),
+            (ErrorKind::RateLimited, Some(limit), Some(wait)),
+            "{dialect}"
+        );
+    }
+}
