@@ -34,12 +34,14 @@ pub(super) enum Played {
 /// An answer, after whatever befalls it. `resets` tells whether its connection can be reset.
 pub(super) fn befall(mut response: Response<AnswerBody>, head: &Parts, resets: bool) -> Played {
     // An attempt that fails in another way has no answer for a fault to befall.
-    let kind = response.body().recorded().and_then(|attempt| attempt.fault()).filter(|_| response.status() == StatusCode::OK);
+    let kind = response.body().attempt().and_then(|attempt| attempt.fault()).filter(|_| response.status() == StatusCode::OK);
     let Some(kind) = kind else { return Played::OverHyper(response) };
     match alteration(kind, &response, head, resets) {
         Ok(alteration) => play(kind, alteration, response, head),
         Err(outcome) => {
-            response.body_mut().fault_ended(outcome);
+            if let Some(attempt) = response.body_mut().attempt_mut() {
+                attempt.fault_ended(outcome);
+            }
             Played::OverHyper(response)
         }
     }
@@ -53,7 +55,7 @@ fn alteration(kind: FaultKind, response: &Response<AnswerBody>, head: &Parts, re
     if matches!(kind, FaultKind::Reset | FaultKind::ResetMidBody(_)) && !resets {
         return Err(FaultOutcome::NeedsReset);
     }
-    let attempt = response.body().recorded().ok_or(FaultOutcome::NothingThere)?;
+    let attempt = response.body().attempt().ok_or(FaultOutcome::NothingThere)?;
     let request_id = attempt.request_id();
     let error = || attempt.dialect().error(Refusal::Injected(500), subject(head, attempt.model(), &request_id));
     let pieces = match kind {
