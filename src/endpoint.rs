@@ -84,12 +84,5 @@ impl Endpoint {
 }
 
 fn in_memory(server: MockServer) -> connector::Connector {
-    /// What TCP buffers in each direction, by default, on the systems we know.
-    const BUFFER_BYTES: usize = 64 * 1024;
-    let dial = move || {
-        let (near, far) = tokio::io::duplex(BUFFER_BYTES);
-        tokio::spawn(server.serve_connection(far));
-        Ok(near)
-    };
-    connector::memory(dial, Duration::ZERO)
+    connector::memory(move || server.connect(), Duration::ZERO)
 }

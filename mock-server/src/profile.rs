@@ -217,7 +217,7 @@ pub const CATALOG: [&str; 8] = [
 /// A valid profile: what the mock relay is like. Made by [`load`](Self::load) or [`parse`](Self::parse).
 #[derive(Clone, Debug)]
 pub struct Profile {
-    toml: Arc<str>,
+    toml: source::Source,
     pub(crate) name: String,
     pub(crate) dialect: Dialect,
     pub(crate) seed: u64,
@@ -245,7 +245,7 @@ impl Profile {
     /// The first thing that is wrong, with its line.
     pub fn parse(toml: &str, origin: &str) -> Result<Self, ConfigError> {
         config::parse_valid(toml, origin, |raw: raw::RawProfile| {
-            Ok(Self { toml: toml.into(), ..raw.valid(Directory::of(origin))? })
+            Ok(Self { toml: source::Source(toml.into()), ..raw.valid(Directory::of(origin))? })
         })
     }
 
@@ -272,12 +272,12 @@ impl Profile {
     /// The same profile with other randomness.
     #[must_use]
     pub fn with_seed(self, seed: u64) -> Self {
-        Self { seed, toml: source::with_seed(&self.toml, seed).into(), ..self }
+        Self { seed, toml: source::Source(source::with_seed(&self.toml.0, seed).into()), ..self }
     }
 
-    /// The profile as it was written, and with the seed that it was given.
+    /// The profile as it was written, keys included, and with the seed that it was given.
     pub fn toml(&self) -> &str {
-        &self.toml
+        &self.toml.0
     }
 }
 

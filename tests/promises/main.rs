@@ -26,6 +26,7 @@ mod client_timeouts;
 mod client_traces;
 mod command;
 mod determinism;
+mod faults;
 mod live;
 mod support;
 mod tutorial;

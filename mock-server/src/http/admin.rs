@@ -42,8 +42,8 @@ pub(super) fn is_about(path: &str) -> bool {
 }
 
 pub(super) async fn answer(server: MockServer, caller: &Caller, head: &Parts, body: RequestBody) -> Response<AnswerBody> {
-    if let Err(refused) = authorize(server.admin_token(), caller.peer, &head.headers) {
-        return refused;
+    if let Err(why) = authorize(server.admin_token(), caller.peer, &head.headers) {
+        return denied(why);
     }
     match (head.uri.path(), &head.method) {
         ("/__admin/profile", &Method::GET) => profile(&server.profile()),
@@ -57,9 +57,9 @@ pub(super) async fn answer(server: MockServer, caller: &Caller, head: &Parts, bo
         }
         ("/__admin/faults", &Method::GET) => said(StatusCode::OK, faults::shown(&server)),
         ("/__admin/faults", &Method::POST) => match collected(body).await {
-            Ok(body) => faults::queue(&server, &body)
+            Some(body) => faults::queue(&server, &body)
                 .map_or_else(|wrong| refused(StatusCode::BAD_REQUEST, &wrong), |queued| said(StatusCode::OK, queued)),
-            Err(too_large) => too_large,
+            None => too_large(),
         },
         ("/__admin/faults", &Method::DELETE) => {
             server.clear_queue();
@@ -76,25 +76,35 @@ pub(super) async fn answer(server: MockServer, caller: &Caller, head: &Parts, bo
     }
 }
 
+/// Why a caller may not.
+enum Denied {
+    Elsewhere,
+    WithoutToken,
+}
+
 /// Who may: the holder of the token, from anywhere; where there is none, programs on this machine.
-fn authorize(token: Option<&AdminToken>, peer: Peer, headers: &HeaderMap) -> Result<(), Response<AnswerBody>> {
+fn authorize(token: Option<&AdminToken>, peer: Peer, headers: &HeaderMap) -> Result<(), Denied> {
     let Some(token) = token else {
         // A page in a browser of this machine is from elsewhere; browsers name the page's origin when they change something.
-        return match peer == Peer::Here && !headers.contains_key(ORIGIN) {
-            true => Ok(()),
-            false => {
-                Err(refused(StatusCode::FORBIDDEN, "only programs on this machine may; start the relay with an admin token"))
-            }
-        };
+        let is_program_here = peer == Peer::Here && !headers.contains_key(ORIGIN);
+        return if is_program_here { Ok(()) } else { Err(Denied::Elsewhere) };
     };
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '));
     let is_known = bearer.is_some_and(|(scheme, sent)| scheme.eq_ignore_ascii_case("bearer") && token.is(sent.trim()));
-    if is_known {
-        return Ok(());
+    if is_known { Ok(()) } else { Err(Denied::WithoutToken) }
+}
+
+fn denied(why: Denied) -> Response<AnswerBody> {
+    match why {
+        Denied::Elsewhere => {
+            refused(StatusCode::FORBIDDEN, "only programs on this machine may; start the relay with an admin token")
+        }
+        Denied::WithoutToken => {
+            let mut refused = refused(StatusCode::UNAUTHORIZED, "this needs the admin token, as a bearer token");
+            refused.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            refused
+        }
     }
-    let mut refused = refused(StatusCode::UNAUTHORIZED, "this needs the admin token, as a bearer token");
-    refused.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    Err(refused)
 }
 
 fn profile(profile: &Profile) -> Response<AnswerBody> {
@@ -107,10 +117,7 @@ fn profile(profile: &Profile) -> Response<AnswerBody> {
 }
 
 async fn swap(server: &MockServer, body: RequestBody) -> Response<AnswerBody> {
-    let body = match collected(body).await {
-        Ok(body) => body,
-        Err(too_large) => return too_large,
-    };
+    let Some(body) = collected(body).await else { return too_large() };
     let Ok(toml) = String::from_utf8(body.into()) else {
         return refused(StatusCode::BAD_REQUEST, "a profile is TOML, which is UTF-8");
     };
@@ -124,11 +131,13 @@ async fn swap(server: &MockServer, body: RequestBody) -> Response<AnswerBody> {
     }
 }
 
-async fn collected(body: RequestBody) -> Result<Bytes, Response<AnswerBody>> {
-    match Limited::new(body, LONGEST_BODY).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(_) => Err(refused(StatusCode::PAYLOAD_TOO_LARGE, &format!("at most {LONGEST_BODY} bytes are read"))),
-    }
+async fn collected(body: RequestBody) -> Option<Bytes> {
+    let body = Limited::new(body, LONGEST_BODY).collect().await;
+    body.ok().map(|body| body.to_bytes())
+}
+
+fn too_large() -> Response<AnswerBody> {
+    refused(StatusCode::PAYLOAD_TOO_LARGE, &format!("a body of at most {LONGEST_BODY} bytes is read, and all of it must come"))
 }
 
 fn ledger(server: &MockServer, query: &str) -> Response<AnswerBody> {

@@ -57,17 +57,15 @@ pub(super) struct Caller {
 }
 
 /// Serves a connection until either side closes it.
-pub(crate) fn serve<IO>(admitted: Admitted, io: IO, protocol: Protocol) -> impl Future<Output = ()> + Send + use<IO> + 'static
+pub(crate) async fn serve<IO>(admitted: Admitted, io: IO, protocol: Protocol)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    async move {
-        if !admitted.served_after.is_zero() {
-            relaybench_clock::sleep(admitted.served_after).await;
-        }
-        // What goes wrong here is the caller's doing, or the plan's; the ledger has what it did to each attempt.
-        let _ = serve_admitted(&admitted, io, protocol).await;
+    if !admitted.served_after.is_zero() {
+        relaybench_clock::sleep(admitted.served_after).await;
     }
+    // What goes wrong here is the caller's doing, or the plan's; the ledger has what it did to each attempt.
+    let _ = serve_admitted(&admitted, io, protocol).await;
 }
 
 async fn serve_admitted<IO>(admitted: &Admitted, io: IO, protocol: Protocol) -> io::Result<()>

@@ -50,11 +50,11 @@ impl RawProfile {
         let (latency, capacity) = capacity::valid(self.latency, self.capacity, directory)?;
         let models = models(self.models)?;
         let keys = keys(self.auth)?;
-        let limits = self.limits.unwrap_or_default();
         let Faults { faults, phases, listener } = faults(self.fault, self.phase, &keys, &models)?;
+        let limits = self.limits.unwrap_or_default();
         Ok(Profile {
             // Whoever read it has it.
-            toml: Arc::default(),
+            toml: super::source::Source::default(),
             name: self.name.unwrap_or_else(|| "unnamed".to_owned()),
             dialect: self.dialect.map_or(Ok(Dialect::default()), dialect)?,
             seed: self.seed.unwrap_or(1),

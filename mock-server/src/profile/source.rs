@@ -1,7 +1,20 @@
 //! A profile as it is written.
 
+use std::fmt;
+use std::sync::Arc;
+
 use serde::Deserialize;
 use toml::Spanned;
+
+/// A profile's text. It is not printed, since it may have keys in it.
+#[derive(Clone, Default)]
+pub(super) struct Source(pub(super) Arc<str>);
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
 
 /// The same text, with a seed written into it. Whatever else it says stays as it is, comments too.
 pub(super) fn with_seed(toml: &str, seed: u64) -> String {

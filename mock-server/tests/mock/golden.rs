@@ -3,6 +3,7 @@
 
 mod dialects;
 mod endpoints;
+mod patience;
 
 use std::fs;
 use std::path::{Path, PathBuf};

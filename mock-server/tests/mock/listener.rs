@@ -124,6 +124,25 @@ fn an_idle_connection_is_closed_without_a_word_and_a_busy_one_is_not() {
 }
 
 #[test]
+fn a_request_that_is_answered_at_once_begins_the_time_anew() {
+    run_virtual(async {
+        let server = server("[[fault]]\nfault = \"close-idle=5s\"");
+        let mut connection = connect(&server);
+        let keep_alive = String::from_utf8(chat("", "")).unwrap().replace("connection: close\r\n", "");
+        for _ in 0..3 {
+            sleep(ms(4_999)).await;
+            connection.write_all(keep_alive.as_bytes()).await.unwrap();
+            assert!(connection.read(&mut [0; 9_000]).await.unwrap() > 0);
+        }
+        let (mut sender, _) = http2::handshake(connect(&server)).await;
+        for _ in 0..3 {
+            sleep(ms(4_990)).await;
+            assert_eq!(http2::exchange(&mut sender, http2::chat("")).await.unwrap().0, 200);
+        }
+    });
+}
+
+#[test]
 fn an_idle_connection_of_http2_is_closed_as_well() {
     run_virtual(async {
         let server = server("latency.total = { dist = \"fixed\", value = \"30s\" }\n[[fault]]\nfault = \"close-idle=5s\"");

@@ -11,7 +11,7 @@ use relaybench_clock::{Sleep, sleep};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Caller;
-use super::watch::Phase;
+use super::watch::{Phase, Stage};
 use crate::server::Shared;
 
 /// What a caller reads whose request did not come in time.
@@ -24,10 +24,17 @@ pub(super) struct Guarded<IO> {
     caller: Arc<Caller>,
     /// What is to be read once more.
     again: Box<[u8]>,
-    /// The clock of what is being waited for, and whose it is.
-    reading: Option<(Phase, Pin<Box<Sleep>>)>,
+    reading: Option<Wait>,
     /// The clock of bytes that the caller does not take.
     writing: Option<Pin<Box<Sleep>>>,
+}
+
+/// Waiting for the caller.
+struct Wait {
+    /// What for.
+    stage: Stage,
+    /// Until when.
+    clock: Pin<Box<Sleep>>,
 }
 
 impl<IO> Guarded<IO> {
@@ -58,23 +65,22 @@ impl<IO> Guarded<IO> {
 
     /// Ready when the caller has been waited for too long, with what it owed.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Phase> {
-        let phase = self.caller.watch.phase();
-        let is_stale = |clock: &(Phase, _)| clock.0 != phase || phase == Phase::Streams && !self.caller.watch.is_idle();
-        if self.reading.as_ref().is_some_and(is_stale) {
+        let stage = self.caller.watch.stage();
+        if self.reading.as_ref().is_some_and(|wait| wait.stage != stage) {
             self.reading = None;
         }
         if self.reading.is_none() {
-            let Some(patience) = self.patience(phase) else {
+            let Some(patience) = self.patience(stage.phase) else {
                 if self.caller.closes_idle_after.is_some() {
                     // Nobody reads again for the end of an answer alone.
                     self.caller.watch.wake_when_answered(cx.waker());
                 }
                 return Poll::Pending;
             };
-            self.reading = Some((phase, Box::pin(sleep(patience))));
+            self.reading = Some(Wait { stage, clock: Box::pin(sleep(patience)) });
         }
         match &mut self.reading {
-            Some((_, clock)) => clock.as_mut().poll(cx).map(|()| phase),
+            Some(Wait { stage, clock }) => clock.as_mut().poll(cx).map(|()| stage.phase),
             None => Poll::Pending,
         }
     }

@@ -36,11 +36,20 @@ pub(super) enum Phase {
     Streams,
 }
 
+/// How far a caller has come: the same phase of another request is another stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stage {
+    pub(super) phase: Phase,
+    requests: u32,
+}
+
 /// The phase of a connection, and how many of its requests are being answered.
 #[derive(Debug, Default)]
 pub(in crate::http) struct Watch {
     phase: AtomicU8,
     open: AtomicU32,
+    /// How many requests there were so far.
+    requests: AtomicU32,
     /// Whoever waits for it to be idle.
     idle: Mutex<Option<Waker>>,
 }
@@ -49,6 +58,10 @@ impl Watch {
     pub(super) fn phase(&self) -> Phase {
         const ALL: [Phase; 6] = [Phase::Idle, Phase::Head, Phase::Body, Phase::Answer, Phase::AnswerAndMore, Phase::Streams];
         ALL[usize::from(self.phase.load(Acquire))]
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        Stage { phase: self.phase(), requests: self.requests.load(Acquire) }
     }
 
     /// Whether no request is under way, nor the beginning of one.
@@ -80,6 +93,7 @@ impl Watch {
 
     fn asked(&self, phase: Phase) {
         self.open.fetch_add(1, Relaxed);
+        self.requests.fetch_add(1, Release);
         if self.phase() != Phase::Streams {
             self.set(phase);
         }

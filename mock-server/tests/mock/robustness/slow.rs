@@ -49,6 +49,23 @@ fn a_head_has_half_a_minute_from_its_first_byte_however_it_dribbles() {
 }
 
 #[test]
+fn each_head_has_a_time_of_its_own() {
+    run_virtual(async {
+        let server = guarded("");
+        let keep_alive = String::from_utf8(chat("", "")).unwrap().replace("connection: close\r\n", "");
+        let mut connection = connect(&server);
+        for _ in 0..3 {
+            connection.write_all(&keep_alive.as_bytes()[..10]).await.unwrap();
+            sleep(ms(29_000)).await;
+            connection.write_all(&keep_alive.as_bytes()[10..]).await.unwrap();
+            let mut answer = vec![0; 9_000];
+            let length = connection.read(&mut answer).await.unwrap();
+            assert_eq!(status(&String::from_utf8_lossy(&answer[..length])), 200);
+        }
+    });
+}
+
+#[test]
 fn a_body_has_two_minutes_and_then_the_caller_has_left() {
     run_virtual(async {
         let server = guarded("");
