@@ -11,7 +11,7 @@ const limited = new Mock('MOCK_LIMITED_URL');
 
 const MODEL = 'gpt-4.1';
 const QUESTION = { model: MODEL, messages: [{ role: 'user', content: 'What is a qubit?' }] };
-const SETTINGS = { apiKey: KEY, maxRetries: 0, timeout: 20_000 };
+const SETTINGS = { apiKey: KEY, maxRetries: 0, timeout: 20_000, logLevel: 'off' };
 const client = new OpenAI({ baseURL: `${mock.url}/v1`, ...SETTINGS });
 // Short enough not to be waited for, long enough to connect.
 const IMPATIENT = { timeout: 500 };
@@ -199,6 +199,22 @@ for (const name of ['reset-mid-body', 'truncate']) {
     yes('chunks before the end', came.length > 0, came);
   });
 }
+
+check('malformed-json: SyntaxError of the parser', () => raises(SyntaxError, {}, () => ask(fault('malformed-json'))));
+
+check('malformed-chunk in a stream: SyntaxError of the parser after what came', async () => {
+  const came = [];
+  await raises(SyntaxError, {}, async () => read(await stream(fault('malformed-chunk')), came));
+  yes('chunks before it', came.length > 0, came);
+});
+
+check('a stream that does not close is over at its [DONE]', async () => {
+  const chunks = await read(await stream(fault('never-close')));
+  same('last finish_reason', chunks.at(-1).choices[0].finish_reason, 'stop');
+});
+
+check('an answer that does not close: APIConnectionTimeoutError', () =>
+  raises(OpenAI.APIConnectionTimeoutError, {}, () => ask({ ...IMPATIENT, ...fault('never-close') })));
 
 check('an error in mid-stream: APIError after what came', async () => {
   const came = [];

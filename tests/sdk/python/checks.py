@@ -117,10 +117,18 @@ class Mock:
         self.call("POST", "/__admin/faults", {"fault": fault, "count": times})
 
     def attempts(self, request):
-        """What the ledger has of a request: the number and the status of each attempt, in order."""
+        """The number and the status of each attempt of a request, in order."""
+        return [(entry["attempt"], entry["status"]) for entry in self.ledger(request)]
+
+    def faults(self, request):
+        """The faults of a request that were played, in order."""
+        faults = [entry["fault"] for entry in self.ledger(request) if entry["fault"]]
+        return [fault["name"] for fault in faults if fault["outcome"] == "played"]
+
+    def ledger(self, request):
+        """What the ledger has of a request."""
         query = urllib.parse.urlencode({"request_id": request})
-        entries = self.call("GET", f"/__admin/ledger?{query}")["entries"]
-        return [(entry["attempt"], entry["status"]) for entry in entries]
+        return self.call("GET", f"/__admin/ledger?{query}")["entries"]
 
     def call(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()

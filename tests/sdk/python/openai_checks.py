@@ -1,6 +1,7 @@
 """The official openai package for Python against the mock, every answer validated against the package's own types."""
 
 import asyncio
+import json
 import math
 
 import openai
@@ -317,13 +318,12 @@ def _():
         ask(client.with_options(base_url=f"{url}/v1"))
 
 
-# What breaks an answer after its beginning, or before it.
+# What breaks an answer, and how that is called.
 BROKEN = {
     "reset": "a connection that is reset before the answer",
     "reset-mid-body": "a connection that is reset within the answer",
     "truncate": "an answer that ends too early",
     "long-length": "an answer shorter than its content-length",
-    "bad-chunk-size": "an answer in broken chunks",
 }
 
 
@@ -338,8 +338,15 @@ for name, promise in BROKEN.items():
     breaks(name, promise)
 
 
+BROKEN_STREAM = {
+    "reset-mid-body": "a stream whose connection is reset",
+    "truncate": "a stream that ends too early",
+    "bad-chunk-size": "a stream in broken chunks",
+}
+
+
 def breaks_stream(name, promise):
-    @check(f"{promise}, streamed: APIConnectionError after what came")
+    @check(f"{promise}: APIConnectionError after what came")
     def _():
         stream = ask(stream=True, **fault(name))
         came = []
@@ -349,8 +356,29 @@ def breaks_stream(name, promise):
         true("chunks before the end", came, came)
 
 
-for name in ("reset-mid-body", "truncate"):
-    breaks_stream(name, BROKEN[name])
+for name, promise in BROKEN_STREAM.items():
+    breaks_stream(name, promise)
+
+
+# The package has no class of its own for what is no JSON, and hands on its parser's.
+for name in ("malformed-json", "short-length"):
+
+    def is_no_json(name):
+        @check(f"{name}: JSONDecodeError of the parser")
+        def _():
+            with raises(json.JSONDecodeError):
+                ask(**fault(name))
+
+    is_no_json(name)
+
+
+@check("malformed-chunk in a stream: JSONDecodeError of the parser after what came")
+def _():
+    came = []
+    with raises(json.JSONDecodeError):
+        for chunk in ask(stream=True, **fault("malformed-chunk")):
+            came.append(chunk)
+    true("chunks before it", came, came)
 
 
 @check("an error in mid-stream: APIError after what came")
@@ -371,11 +399,25 @@ def _():
     true("an error in the body", "error" in caught[0].body, caught[0].body)
 
 
-@check("a stream without [DONE] ends where its connection ends")
+@check("a stream without [DONE] ends where its body ends")
 def _():
-    chunks, text = read(ask(stream=True, **fault("no-done")))
+    request, options = tagged("no-done")
+    chunks, text = read(ask(stream=True, **options))
     same("last finish_reason", chunks[-1].choices[0].finish_reason, "stop")
     true("some content", text, text)
+    same("faults", mock.faults(request), ["no-done"])
+
+
+@check("a stream that does not close is over at its [DONE]")
+def _():
+    chunks, _ = read(ask(stream=True, **fault("never-close")))
+    same("last finish_reason", chunks[-1].choices[0].finish_reason, "stop")
+
+
+@check("an answer that does not close: APITimeoutError")
+def _():
+    with raises(openai.APITimeoutError):
+        ask(timeout=IMPATIENT, **fault("never-close"))
 
 
 @check("an answer of another model is told apart")
@@ -384,15 +426,20 @@ def _():
     true(f"a model other than {MODEL}", answer.model != MODEL, answer.model)
 
 
-@check("a connection that closes after each response is replaced")
+@check("a connection that closes after its answer, unannounced, is replaced")
 def _():
+    request, options = tagged("close")
     for _ in range(3):
-        true("some content", ask(**fault("close")).choices[0].message.content, "")
+        ask(client.with_options(max_retries=2), **options)
+    served = [entry for entry in mock.ledger(request) if entry["status"] == 200]
+    same("connections", len({entry["connection"] for entry in served}), 3)
 
 
-@check("a slow drip arrives whole")
+@check("an answer that drips arrives whole")
 def _():
-    true("some content", ask(max_tokens=3, **fault("drip=5000")).choices[0].message.content, "")
+    request, options = tagged("drip=20000")
+    true("some content", ask(max_tokens=3, **options).choices[0].message.content, "")
+    same("faults", mock.faults(request), ["drip"])
 
 
 @check("headers that come slowly are waited for, and not longer than the timeout")
