@@ -11,7 +11,7 @@ const KEY = 'sk-checks';
 const LONGEST_MS = 60_000;
 
 // A value in one line.
-const inspect = (value) => shown(value, { breakLength: Infinity, depth: 3 });
+const inspect = (value) => shown(value, { breakLength: Infinity, compact: 9, depth: 3 }).slice(0, 300);
 
 // A promise that was not kept.
 class Failed extends Error {}

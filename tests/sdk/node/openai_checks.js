@@ -114,8 +114,8 @@ check('a route that does not exist: NotFoundError', () =>
   raises(OpenAI.NotFoundError, { status: 404, code: 'unknown_url' }, () => client.get('/no/such/route')));
 
 check('a parameter that is out of range: BadRequestError, which names it', () =>
-  raises(OpenAI.BadRequestError, { status: 400, param: 'temperature' }, () =>
-    client.chat.completions.create({ ...QUESTION, temperature: 5 })));
+  raises(OpenAI.BadRequestError, { status: 400, param: 'max_tokens' }, () =>
+    client.chat.completions.create({ ...QUESTION, max_tokens: 0 })));
 
 const STATUSES = {
   400: OpenAI.BadRequestError,

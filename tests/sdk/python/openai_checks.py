@@ -16,6 +16,8 @@ limited = Mock("MOCK_LIMITED_URL")
 MODEL = "gpt-4.1"
 SETTINGS = {"api_key": KEY, "max_retries": 0, "timeout": 20, "_strict_response_validation": True}
 client = OpenAI(base_url=f"{mock.url}/v1", **SETTINGS)
+# For the few answers of which the package's own types have not all that the wire has.
+lenient = OpenAI(base_url=f"{mock.url}/v1", **SETTINGS | {"_strict_response_validation": False})
 QUESTION = {"model": MODEL, "messages": [{"role": "user", "content": "What is a qubit?"}]}
 # Short enough not to be waited for, long enough to connect.
 IMPATIENT = 0.5
@@ -108,7 +110,7 @@ def _():
 @check("embeddings are unit vectors, the same for the same text")
 def _():
     texts = ["a qubit", "a bit", "a qubit"]
-    answer = client.embeddings.create(model="text-embedding-3-small", input=texts)
+    answer = client.embeddings.create(model="text-embedding-3-small", input=texts, encoding_format="float")
     first, second, again = (e.embedding for e in answer.data)
     same("indices", [e.index for e in answer.data], [0, 1, 2])
     for vector in (first, second):
@@ -121,7 +123,8 @@ def _():
 @check("embeddings as base64, which is the package's default, and as numbers are the same")
 def _():
     asked = {"model": "text-embedding-3-small", "input": "a qubit"}
-    packed = client.embeddings.create(**asked).data[0].embedding
+    # The package decodes it after the validation, for which it is no list yet.
+    packed = lenient.embeddings.create(**asked).data[0].embedding
     plain = client.embeddings.create(**asked, encoding_format="float").data[0].embedding
     same("dimensions", len(plain), len(packed))
     worst = max(abs(a - b) for a, b in zip(packed, plain))
@@ -130,7 +133,7 @@ def _():
 
 @check("embeddings have as many dimensions as are asked for")
 def _():
-    answer = client.embeddings.create(model="text-embedding-3-small", input="a qubit", dimensions=256)
+    answer = lenient.embeddings.create(model="text-embedding-3-small", input="a qubit", dimensions=256)
     same("dimensions", len(answer.data[0].embedding), 256)
 
 
@@ -145,8 +148,7 @@ def _():
 @check("a legacy completion is streamed")
 def _():
     asked = {"model": "gpt-3.5-turbo-instruct", "prompt": "A qubit is", "max_tokens": 20}
-    # The package's type has no null for a reason that is still to come, which is what the wire has.
-    lenient = OpenAI(base_url=f"{mock.url}/v1", **SETTINGS | {"_strict_response_validation": False})
+    # Its type has no null for a reason that is still to come.
     chunks = list(lenient.completions.create(**asked, stream=True))
     text = "".join(c.choices[0].text for c in chunks if c.choices)
     true("some text", text, text)
@@ -198,8 +200,8 @@ def _():
 
 @check("a parameter that is out of range: BadRequestError, which names it")
 def _():
-    with raises(openai.BadRequestError, status_code=400, type="invalid_request_error", param="temperature"):
-        ask(temperature=5)
+    with raises(openai.BadRequestError, status_code=400, type="invalid_request_error", param="max_tokens"):
+        ask(max_tokens=0)
 
 
 STATUSES = {
