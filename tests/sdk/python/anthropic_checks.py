@@ -83,6 +83,19 @@ def _():
         same("streamed", stream.get_final_text(), whole)
 
 
+@check("models are listed, and one is retrieved")
+def _():
+    ids = [model.id for model in client.models.list()]
+    true(f"{MODEL} among the models", MODEL in ids, ids)
+    same("id", client.models.retrieve(MODEL).id, MODEL)
+
+
+@check("a model that does not exist is not retrieved: NotFoundError")
+def _():
+    with raises(anthropic.NotFoundError, status_code=404, type="not_found_error"):
+        client.models.retrieve("claude-0")
+
+
 @check("a wrong key: AuthenticationError, tried once")
 def _():
     request, named = tagged()
