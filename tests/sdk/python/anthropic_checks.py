@@ -200,7 +200,7 @@ def _():
     true("no end before the error", "message_stop" not in came, came)
     same("keys of the event", sorted(caught[0].body)[:1] + sorted(caught[0].body)[-1:], ["error", "type"])
     same("type of the event", caught[0].body["type"], "error")
-    same("type of the error", caught[0].type, "overloaded_error")
+    same("type of the error", caught[0].type, "api_error")
 
 
 # The package hands on what its transport raises while a stream is read.
