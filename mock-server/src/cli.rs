@@ -93,7 +93,7 @@ pub fn run(args: &MockArgs) -> Result<(), MockError> {
 }
 
 fn listed_profiles() -> String {
-    let line = |name| format!("{name:<12}{}", Profile::builtin_summary(name).unwrap_or_default());
+    let line = |name| format!("{name:<14}{}", Profile::builtin_summary(name).unwrap_or_default());
     Profile::builtin_names().map(line).collect::<Vec<_>>().join("\n")
 }
 

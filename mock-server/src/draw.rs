@@ -33,10 +33,10 @@ pub enum Purpose {
     Chunks,
     /// Whether the fault of a phase (by its place in the profile) befalls the attempt.
     PhaseFault(u32),
-    /// The direction of an embedding, which belongs to a text and not to an attempt.
-    Embedding,
     /// Whether a fault (by its place in the profile) befalls a connection.
     ListenerFault(u32),
+    /// The direction of an embedding, which belongs to a text and not to an attempt.
+    Embedding,
 }
 
 impl Purpose {
@@ -53,8 +53,8 @@ impl Purpose {
             Self::Identity => (8, 0),
             Self::Chunks => (9, 0),
             Self::PhaseFault(which) => (10, which),
-            Self::Embedding => (20, 0),
             Self::ListenerFault(which) => (11, which),
+            Self::Embedding => (20, 0),
         };
         u64::from(which) << 32 | kind
     }

@@ -9,6 +9,7 @@ mod generation;
 mod limited;
 pub(crate) mod listen;
 mod overrides;
+mod patience;
 mod production;
 mod response;
 mod route;
@@ -21,12 +22,14 @@ use hyper::http::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
 
-use self::attempt::Attempt;
+use self::attempt::{Attempt, LONGEST_HANG};
 use self::body::AnswerBody;
 pub(crate) use self::connection::Protocol;
 use self::connection::{Caller, RequestBody};
 use self::fault::Played;
 use self::route::{Route, route};
+use crate::ledger::FaultOutcome;
+use crate::profile::FaultKind;
 use crate::server::Shared;
 
 /// Ends the connection without an answer.
@@ -62,8 +65,8 @@ async fn respond(server: Arc<Shared>, caller: &Caller, head: &Parts, body: Reque
             let attempt = attempt(term, generation.endpoint.dialect(of_profile));
             generation::answer(attempt, generation, head, body).await
         }
-        Ok(Route::Models) => Ok(response::models(attempt(term, of_profile), head, None)),
-        Ok(Route::Model(id)) => Ok(response::models(attempt(term, of_profile), head, Some(id))),
+        Ok(Route::Models) => held_back(response::models(attempt(term, of_profile), head, None)).await,
+        Ok(Route::Model(id)) => held_back(response::models(attempt(term, of_profile), head, Some(id))).await,
         Ok(Route::Health) => {
             let mut healthy = Response::new(AnswerBody::unrecorded(b"ok\n".to_vec()));
             healthy.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
@@ -71,4 +74,18 @@ async fn respond(server: Arc<Shared>, caller: &Caller, head: &Parts, body: Reque
         }
         Err(refusal) => Ok(response::unrouted(&term, refusal, head)),
     }
+}
+
+/// What is answered at once, when its caller wants it, if ever.
+async fn held_back(mut response: Response<AnswerBody>) -> Result<Response<AnswerBody>, Cut> {
+    if let Some(attempt) = response.body_mut().attempt_mut() {
+        attempt.may_answer().await;
+        if attempt.fault() == Some(FaultKind::Hang) {
+            attempt.is_held_as_planned();
+            attempt.fault_ended(FaultOutcome::Played);
+            relaybench_clock::sleep(LONGEST_HANG).await;
+            return Err(Cut);
+        }
+    }
+    Ok(response)
 }

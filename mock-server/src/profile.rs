@@ -83,8 +83,10 @@
 //! Limits come before bursts, faults and capacity. An attempt is admitted when it is good, of a good key, asks for a model that
 //! exists, and finds room in all limits. It uses a request, whatever befalls it then, and reserves the tokens of its prompt and
 //! `max_tokens`. What it does not use of these is given back when it ends, as if it had never been reserved: a completion uses its
-//! usage; a caller who leaves has used the prompt, once it was its turn, and what was sent; whatever fails has used none. Whom a limit
-//! refuses has used nothing. A caller who is refused for several reasons reads the one that lasts longest.
+//! usage, also where a fault damages it; a stream that breaks off and a caller who leaves have used the prompt, once it was its turn,
+//! and what was sent; whatever fails has used none.
+//!
+//! Whom a limit refuses has used nothing. A caller who is refused for several reasons reads the one that lasts longest.
 //!
 //! Every answer to whoever was admitted or refused says how far the limits are used up at that instant: a whole answer when what it
 //! did not use is given back, a stream while it is reserved. The others, such as a 401 or an unknown model, concern no limit. Where a

@@ -7,6 +7,8 @@
 //! 2. [`Relay::arrive`] knows who else is there. It turns the demand into a plan, and grants the instant from which it is served,
 //!    at once or, where requests wait for each other, later. Whoever arrived must [`leave`](Relay::leave).
 //!
+//! Before both, [`limits`] admit an attempt or refuse it, where the profile has any.
+//!
 //! Whoever drives a relay lets it [`advance`](Relay::advance) at its [`next_event`](Relay::next_event), and tells those that
 //! [`moved`](Relay::moved).
 

@@ -182,7 +182,7 @@ impl MockServer {
 
     /// The next so many attempts get this fault, in the order in which their requests are read, behind what was queued before. It
     /// comes before all that the profile says of faults and bursts, and outlasts a swap of the profile. Attempts that are refused for
-    /// their key, their model or their body take nothing from the queue, nor do those that ask for a fault themselves.
+    /// their key, model, body or limits take nothing from the queue, nor do those that ask for a fault themselves.
     pub fn queue_faults(&self, count: u64, fault: FaultKind) {
         self.0.common.orders.add(count, fault.into());
     }

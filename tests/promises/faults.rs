@@ -32,7 +32,7 @@ const fn failed(failure: ErrorKind, progress: Progress, billed: bool) -> Label {
 const GOOD: Label = Label { failure: None, progress: Progress::Content, billed: true };
 
 /// What becomes of whole answers.
-const WHOLE: [(&str, Label); 20] = [
+const WHOLE: [(&str, Label); 21] = [
     ("status=503", failed(ErrorKind::Status(503), Progress::Content, false)),
     ("status=429", failed(ErrorKind::RateLimited, Progress::Content, false)),
     ("html=502", failed(ErrorKind::Status(502), Progress::Content, false)),
@@ -49,6 +49,7 @@ const WHOLE: [(&str, Label); 20] = [
     ("short-length", failed(ErrorKind::Malformed, Progress::Content, true)),
     ("long-length", failed(ErrorKind::Truncated, Progress::Content, true)),
     ("malformed-json", failed(ErrorKind::Malformed, Progress::Content, true)),
+    ("bad-chunk-size", failed(ErrorKind::Malformed, Progress::Content, true)),
     ("never-close", failed(ErrorKind::TotalTimeout, Progress::Content, true)),
     ("close", GOOD),
     ("error-in-200", failed(ErrorKind::InBand, Progress::Content, false)),
@@ -56,7 +57,7 @@ const WHOLE: [(&str, Label); 20] = [
 ];
 
 /// What becomes of streams. One whose end is proved has succeeded, whatever comes after it.
-const STREAMED: [(&str, Label); 14] = [
+const STREAMED: [(&str, Label); 15] = [
     ("hang", failed(ErrorKind::TotalTimeout, Progress::NoResponse, true)),
     ("stall=3c", failed(ErrorKind::TotalTimeout, Progress::Content, true)),
     ("truncate=3c", failed(ErrorKind::Truncated, Progress::Content, true)),
@@ -66,6 +67,7 @@ const STREAMED: [(&str, Label); 14] = [
     ("short-length", failed(ErrorKind::Truncated, Progress::Content, true)),
     ("long-length", GOOD),
     ("malformed-chunk", failed(ErrorKind::Malformed, Progress::Content, true)),
+    ("bad-chunk-size", failed(ErrorKind::Malformed, Progress::Content, true)),
     ("error-event", failed(ErrorKind::InBand, Progress::Content, true)),
     ("no-done", GOOD),
     ("never-close", GOOD),

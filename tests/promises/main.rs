@@ -15,6 +15,7 @@ mod client_deadline;
 mod client_dialects;
 mod client_failures;
 mod client_http2;
+mod client_limits;
 mod client_pool;
 mod client_pool_sockets;
 mod client_requests;

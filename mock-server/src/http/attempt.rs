@@ -16,7 +16,7 @@ use crate::profile::{FaultKind, Keys, Outcome};
 use crate::relay::limits::{Caller, Standing};
 use crate::relay::{Arrival, Decided, Decision, Demand, Grant, Plan, Progress, Refusal, Request, Ticket, decide};
 use crate::server::Term;
-use crate::wire::dialect::Dialect;
+use crate::wire::dialect::{Dialect, KeepAlive};
 use crate::wire::endpoint::Asked;
 use crate::wire::identity::Identity;
 use crate::wire::openai::error::masked;
@@ -50,8 +50,9 @@ pub(crate) struct Attempt {
 
 #[derive(Debug)]
 struct Befallen {
-    kind: FaultKind,
-    /// How long a refusal is held back, as the caller told.
+    /// None for those who only told a latency.
+    kind: Option<FaultKind>,
+    /// How long what is answered at once is held back, as the caller told.
     held_back: Duration,
     draws: Draws,
 }
@@ -89,6 +90,12 @@ impl Attempt {
     /// Whose errors and headers its caller reads.
     pub(crate) fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    /// What its stream says as long as its first token is not due. One that a fault befalls waits in silence, so that the fault finds
+    /// all of it.
+    pub(super) fn keep_alive(&self) -> Option<KeepAlive> {
+        self.dialect.keep_alive().filter(|_| self.entry.stream && self.fault.is_none())
     }
 
     /// What it asked for; empty as long as that is not known to exist.
@@ -157,7 +164,7 @@ impl Attempt {
         }
     }
 
-    /// Its caller was sent so many more tokens of each answer, or is about to be.
+    /// Its caller was sent so many tokens of each answer so far, or is about to be.
     pub(super) fn sent(&mut self, tokens: u32) {
         if let Some(limited) = &mut self.limited {
             limited.sent(tokens.saturating_mul(self.choices));
@@ -189,10 +196,8 @@ impl Attempt {
         request.order = overrides.fault.map(Outcome::Fault).or_else(|| self.term.common.next_order());
         request.told = overrides.told(&self.term.profile, self.entry.stream)?;
         let Decided { decision, fault } = decide(&self.term.profile, &request, draws, self.arrived(), &self.term.tally);
-        if let Some(kind) = fault {
-            let held_back = overrides.latency.unwrap_or_default();
-            self.fault = Some(Box::new(Befallen { kind, held_back, draws }));
-            self.entry.fault = Some(PlannedFault { name: kind.name(), outcome: FaultOutcome::NotReached });
+        if fault.is_some() {
+            self.is_befallen(fault, overrides, draws);
         }
         match decision {
             Decision::Refuse(refusal) => Err(refusal),
@@ -200,9 +205,27 @@ impl Attempt {
         }
     }
 
+    /// What its headers ask for, where the relay's capacity and the profile's faults do not matter.
+    pub(super) fn decide_alone(&mut self, headers: &HeaderMap, draws: Draws) -> Result<(), Refusal> {
+        let overrides = Overrides::read(headers, &[])?;
+        if overrides != Overrides::default() {
+            self.is_befallen(overrides.fault, overrides, draws);
+        }
+        match overrides.fault {
+            Some(FaultKind::Status(status)) => Err(Refusal::Injected(status)),
+            Some(FaultKind::Html(status)) => Err(Refusal::InjectedHtml(status)),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_befallen(&mut self, kind: Option<FaultKind>, overrides: Overrides, draws: Draws) {
+        self.fault = Some(Box::new(Befallen { kind, held_back: overrides.latency.unwrap_or_default(), draws }));
+        self.entry.fault = kind.map(|kind| PlannedFault { name: kind.name(), outcome: FaultOutcome::NotReached });
+    }
+
     /// The fault that befalls its answer.
     pub(super) fn fault(&self) -> Option<FaultKind> {
-        self.fault.as_ref().map(|befallen| befallen.kind)
+        self.fault.as_ref().and_then(|befallen| befallen.kind)
     }
 
     /// What came of its fault.
@@ -212,9 +235,9 @@ impl Attempt {
         }
     }
 
-    /// The caller waits in vain from here on, as planned, or does not.
-    pub(super) fn is_held_as_planned(&mut self, is_held: bool) {
-        self.is_hang = is_held;
+    /// The caller waits in vain from here on, as planned.
+    pub(super) fn is_held_as_planned(&mut self) {
+        self.is_hang = true;
     }
 
     /// The relay breaks the answer off, as planned.
@@ -235,8 +258,8 @@ impl Attempt {
         other.map_or("another-model", |other| other)
     }
 
-    /// Ready when a refusal may be sent.
-    pub(super) async fn may_refuse(&self) {
+    /// Ready when what is answered at once may be sent.
+    pub(super) async fn may_answer(&self) {
         let held_back = self.held_back();
         if !held_back.is_zero() {
             relaybench_clock::sleep_until(self.term.instant(self.arrived() + held_back)).await;

@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
@@ -10,8 +10,8 @@ use hyper::body::{Body, Frame, SizeHint};
 use super::Cut;
 use super::attempt::{Attempt, Part};
 use super::fault::{Altered, Piece};
+use super::patience::Patience;
 use super::production::Production;
-use crate::ledger::FaultOutcome;
 use crate::wire::events::Events;
 use crate::wire::reply::Reply;
 
@@ -40,13 +40,13 @@ impl AnswerBody {
         Self::Whole { bytes: bytes.into(), attempt: None }
     }
 
-    /// A stream whose first token is due.
-    pub(super) fn stream(attempt: Box<Attempt>, events: Events, production: Production) -> Self {
-        Self::Stream(Box::new(Streamed { attempt, events, production, written: 0 }))
+    /// A stream whose first token is due, or one that has the patience to wait for it.
+    pub(super) fn stream(attempt: Box<Attempt>, events: Events, production: Production, patience: Option<Box<Patience>>) -> Self {
+        Self::Stream(Box::new(Streamed { attempt, events, production, patience, written: 0 }))
     }
 
-    /// The attempt that it answers.
-    pub(super) fn recorded(&self) -> Option<&Attempt> {
+    /// The attempt that it answers; none where it answers what is no attempt.
+    pub(super) fn attempt(&self) -> Option<&Attempt> {
         match self {
             Self::Whole { attempt, .. } => attempt.as_deref(),
             Self::Stream(stream) => Some(&stream.attempt),
@@ -54,12 +54,12 @@ impl AnswerBody {
         }
     }
 
-    /// What came of the attempt's fault, as long as nothing is written.
-    pub(super) fn fault_ended(&mut self, outcome: FaultOutcome) {
+    /// The same, to be changed, as long as nothing befell it.
+    pub(super) fn attempt_mut(&mut self) -> Option<&mut Attempt> {
         match self {
-            Self::Whole { attempt: Some(attempt), .. } => attempt.fault_ended(outcome),
-            Self::Stream(stream) => stream.attempt.fault_ended(outcome),
-            Self::Whole { attempt: None, .. } | Self::Altered(_) => {}
+            Self::Whole { attempt, .. } => attempt.as_deref_mut(),
+            Self::Stream(stream) => Some(&mut stream.attempt),
+            Self::Altered(_) => None,
         }
     }
 
@@ -131,6 +131,8 @@ pub(crate) struct Streamed {
     attempt: Box<Attempt>,
     events: Events,
     production: Production,
+    /// None for most, and from the first token on.
+    patience: Option<Box<Patience>>,
     /// How many tokens the chunks have that were written.
     written: u32,
 }
@@ -139,6 +141,16 @@ impl Streamed {
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if self.is_over() {
             return Poll::Ready(None);
+        }
+        if let Some(patience) = &mut self.patience {
+            if self.production.poll_token(1, &mut self.attempt, cx).is_pending() {
+                let comment = ready!(patience.poll_comment(cx));
+                self.attempt.written(Part::Early);
+                return Poll::Ready(Some(comment));
+            }
+            if let Some(failure) = self.patience.take().and_then(|patience| patience.failure) {
+                return Poll::Ready(Some(self.fail(&failure)));
+            }
         }
         let mut chunk = Vec::new();
         while let Some(tokens) = self.events.next_chunk().filter(|_| chunk.len() < FRAME_BYTES) {
@@ -150,7 +162,7 @@ impl Streamed {
             chunk.reserve(512);
             self.events.write_chunk(&mut chunk);
             self.written += tokens;
-            self.attempt.sent(tokens);
+            self.attempt.sent(self.written);
         }
         if self.is_over() {
             self.attempt.settle();
@@ -160,6 +172,17 @@ impl Streamed {
         }
         self.attempt.written(if self.is_over() { Part::Last } else { Part::Early });
         Poll::Ready(Some(chunk.into()))
+    }
+
+    /// Ends with an error, and nothing else.
+    fn fail(&mut self, failure: &Reply) -> Bytes {
+        let mut event = Vec::new();
+        self.events.write_error(self.attempt.dialect(), failure, &mut event);
+        self.events.abandon();
+        self.attempt.settle();
+        self.attempt.failed(200);
+        self.attempt.written(Part::Last);
+        event.into()
     }
 
     fn pieces(&self) -> Vec<Piece> {

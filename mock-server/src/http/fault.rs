@@ -34,12 +34,14 @@ pub(super) enum Played {
 /// An answer, after whatever befalls it. `resets` tells whether its connection can be reset.
 pub(super) fn befall(mut response: Response<AnswerBody>, head: &Parts, resets: bool) -> Played {
     // An attempt that fails in another way has no answer for a fault to befall.
-    let kind = response.body().recorded().and_then(|attempt| attempt.fault()).filter(|_| response.status() == StatusCode::OK);
+    let kind = response.body().attempt().and_then(|attempt| attempt.fault()).filter(|_| response.status() == StatusCode::OK);
     let Some(kind) = kind else { return Played::OverHyper(response) };
     match alteration(kind, &response, head, resets) {
         Ok(alteration) => play(kind, alteration, response, head),
         Err(outcome) => {
-            response.body_mut().fault_ended(outcome);
+            if let Some(attempt) = response.body_mut().attempt_mut() {
+                attempt.fault_ended(outcome);
+            }
             Played::OverHyper(response)
         }
     }
@@ -53,7 +55,7 @@ fn alteration(kind: FaultKind, response: &Response<AnswerBody>, head: &Parts, re
     if matches!(kind, FaultKind::Reset | FaultKind::ResetMidBody(_)) && !resets {
         return Err(FaultOutcome::NeedsReset);
     }
-    let attempt = response.body().recorded().ok_or(FaultOutcome::NothingThere)?;
+    let attempt = response.body().attempt().ok_or(FaultOutcome::NothingThere)?;
     let request_id = attempt.request_id();
     let error = || attempt.dialect().error(Refusal::Injected(500), subject(head, attempt.model(), &request_id));
     let pieces = match kind {
@@ -66,7 +68,7 @@ fn alteration(kind: FaultKind, response: &Response<AnswerBody>, head: &Parts, re
 
 fn play(kind: FaultKind, alteration: Alteration, response: Response<AnswerBody>, head: &Parts) -> Played {
     let (mut parts, body) = response.into_parts();
-    let Some((mut attempt, production)) = body.into_attempt() else {
+    let Some((attempt, production)) = body.into_attempt() else {
         return Played::OverHyper(Response::from_parts(parts, AnswerBody::unrecorded(Vec::new())));
     };
     if kind == FaultKind::ErrorIn200 {
@@ -75,7 +77,6 @@ fn play(kind: FaultKind, alteration: Alteration, response: Response<AnswerBody>,
     if kind.is_of_http1() {
         return Played::ByHand(Box::new(Raw::new(attempt, production, alteration, parts, head)));
     }
-    attempt.is_held_as_planned(alteration.holds());
     let body = AnswerBody::Altered(Box::new(Altered::new(attempt, production, alteration)));
     Played::OverHyper(Response::from_parts(parts, body))
 }

@@ -15,6 +15,7 @@ use super::body::AnswerBody;
 use super::connection::RequestBody;
 use super::limited::Need;
 use super::overrides::Overrides;
+use super::patience::Patience;
 use super::production::Production;
 use super::response;
 use crate::draw::Draws;
@@ -48,10 +49,10 @@ pub(super) async fn answer(
         Err(Unread::TooLarge(refusal)) => Err((Identity::new(attempt.draws(&[])), refusal)),
         Err(Unread::CallerLeft) => return Err(Cut),
     };
-    let (asked, draws, plan, grant) = match entered {
+    let Entered { asked, draws, plan, grant } = match entered {
         Ok(entered) => entered,
         Err((identity, refusal)) => {
-            attempt.may_refuse().await;
+            attempt.may_answer().await;
             return Ok(response::refused(attempt, head, &identity, refusal));
         }
     };
@@ -67,12 +68,45 @@ pub(super) async fn answer(
         Outcome::Completion { tokens, .. } if !attempt.is_stream() => tokens.max(1),
         Outcome::Completion { .. } | Outcome::Overloaded => 1,
     };
-    let due = production.token(awaited, &mut attempt).await;
-    let took = due.saturating_sub(attempt.arrived());
-    Ok(match outcome {
-        Outcome::Overloaded => response::failed(attempt, head, &Identity::new(draws), Refusal::Overloaded, took),
-        Outcome::Completion { tokens, finish } => completed(attempt, asked, draws, production, created, (tokens, finish), took),
+    let (took, patience) = match attempt.keep_alive() {
+        None => (production.token(awaited, &mut attempt).await.saturating_sub(attempt.arrived()), None),
+        // In a box of its own, since few need the room.
+        Some(keep_alive) => match Box::pin(within(keep_alive.every, &mut production, &mut attempt)).await {
+            Some(due) => (due.saturating_sub(attempt.arrived()), None),
+            None => (keep_alive.every, Some(keep_alive)),
+        },
+    };
+    let begun = Begun { created, took };
+    let identity = Identity::new(draws);
+    Ok(match (outcome, patience) {
+        (Outcome::Overloaded, None) => response::failed(attempt, head, &identity, Refusal::Overloaded, took),
+        (Outcome::Overloaded, Some(keep_alive)) => {
+            let (failure, _) = response::error(&attempt, head, &identity, Refusal::Overloaded);
+            let patience = Patience::new(keep_alive, Some(failure));
+            completed(attempt, &asked, draws, production, (0, Finish::Stop), begun, Some(patience))
+        }
+        (Outcome::Completion { tokens, finish }, keep_alive) => {
+            let patience = keep_alive.map(|keep_alive| Patience::new(keep_alive, None));
+            completed(attempt, &asked, draws, production, (tokens, finish), begun, patience)
+        }
     })
+}
+
+/// When the first token is due, if that is before so long a time after the request.
+async fn within(patience: Duration, production: &mut Production, attempt: &mut Attempt) -> Option<Duration> {
+    let end = attempt.term().instant(attempt.arrived() + patience);
+    tokio::select! {
+        biased;
+        due = production.token(1, attempt) => Some(due),
+        () = relaybench_clock::sleep_until(end) => None,
+    }
+}
+
+/// When an answer was begun, by the time of day, and how long that took.
+#[derive(Clone, Copy)]
+struct Begun {
+    created: Duration,
+    took: Duration,
 }
 
 /// What an attempt that waits for its answer will get.
@@ -82,13 +116,21 @@ enum Outcome {
     Overloaded,
 }
 
+/// An attempt that was read and not refused.
+struct Entered {
+    asked: Asked,
+    draws: Draws,
+    plan: Plan,
+    grant: Option<Grant>,
+}
+
 /// Reads the request, decides, and takes the attempt's place; or why it has none.
 fn enter(
     attempt: &mut Attempt,
     generation: Generation<'_>,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<(Asked, Draws, Plan, Option<Grant>), (Identity, Refusal)> {
+) -> Result<Entered, (Identity, Refusal)> {
     let asked = generation.endpoint.read(body, generation.deployment, &attempt.term().profile);
     if let Ok(asked) = &asked {
         attempt.asked(asked);
@@ -100,18 +142,18 @@ fn enter(
     attempt.admit(|term| Need::of(&asked, term, draws)).map_err(refused)?;
     let request = Request { key: key(headers).unwrap_or_default(), model: &asked.model, ..asked.request };
     let (plan, grant) = attempt.decide(request, overrides, draws).map_err(refused)?;
-    Ok((asked, draws, plan, grant))
+    Ok(Entered { asked, draws, plan, grant })
 }
 
-/// The answer, or its beginning, which is due.
+/// The answer, or its beginning, which is due unless there is patience.
 fn completed(
     mut attempt: Box<Attempt>,
-    asked: Asked,
+    asked: &Asked,
     draws: Draws,
     production: Production,
-    created: Duration,
     (tokens, finish): (u32, Finish),
-    took: Duration,
+    Begun { created, took }: Begun,
+    patience: Option<Box<Patience>>,
 ) -> Response<AnswerBody> {
     let completion_tokens = tokens.saturating_mul(asked.choices);
     let usage = Usage { prompt_tokens: asked.request.prompt_tokens, completion_tokens };
@@ -121,7 +163,7 @@ fn completed(
     let (written, dialect) = (asked.written(&answer, tokens, draws, chunks, profile.seed), attempt.dialect());
     match written {
         Written::Stream(events) => {
-            response::stream(AnswerBody::stream(attempt, events, production), dialect, &answer.identity, took)
+            response::stream(AnswerBody::stream(attempt, events, production, patience), dialect, &answer.identity, took)
         }
         Written::Whole(bytes) => {
             attempt.sent(tokens);

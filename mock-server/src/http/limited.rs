@@ -44,33 +44,34 @@ pub(crate) struct Limited {
     /// None until it was admitted or refused: then no limit concerns it.
     model: Option<usize>,
     reservation: Option<Reservation>,
-    used_tokens: u64,
+    prompt_tokens: u64,
+    sent_tokens: u64,
     /// A burst turns it away: so long the requests count as used up by others.
     burst: Option<Duration>,
 }
 
 impl Limited {
     pub(super) fn new(caller: Caller) -> Self {
-        Self { caller, model: None, reservation: None, used_tokens: 0, burst: None }
+        Self { caller, model: None, reservation: None, prompt_tokens: 0, sent_tokens: 0, burst: None }
     }
 
     /// Reserves as much as may be needed at a model, by its place in the profile.
     pub(super) fn admit(&mut self, term: &Term, model: usize, need: Need) -> Result<(), LimitReached> {
         self.model = Some(model);
-        self.used_tokens = need.prompt_tokens;
+        self.prompt_tokens = need.prompt_tokens;
         self.reservation = term.admit(self.caller, model, need.tokens).transpose()?;
         Ok(())
     }
 
-    /// So many more tokens are sent.
+    /// So many tokens are sent so far.
     pub(super) fn sent(&mut self, tokens: u32) {
-        self.used_tokens += u64::from(tokens);
+        self.sent_tokens = tokens.into();
     }
 
     /// Gives back what was not used, once.
     pub(super) fn settle(&mut self, term: &Term, service: Service) {
         let used = match service {
-            Service::Begun => self.used_tokens,
+            Service::Begun => self.prompt_tokens + self.sent_tokens,
             Service::None => 0,
         };
         if let Some(reservation) = self.reservation.take() {

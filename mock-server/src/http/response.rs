@@ -38,7 +38,7 @@ pub(super) fn stream(body: AnswerBody, dialect: Dialect, identity: &Identity, to
 
 /// Says how far limits are used up as well.
 fn with_headers(body: AnswerBody, dialect: Dialect, mut headers: HeaderMap) -> Response<AnswerBody> {
-    let standings = body.recorded().map(Attempt::standings).unwrap_or_default();
+    let standings = body.attempt().map(Attempt::standings).unwrap_or_default();
     if !standings.is_empty() {
         dialect.write_limits(&standings, relaybench_clock::wall_now(), &mut headers);
     }
@@ -49,9 +49,11 @@ fn with_headers(body: AnswerBody, dialect: Dialect, mut headers: HeaderMap) -> R
 
 /// The list of models, or the model of this name, or why the caller may not see it.
 pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts, id: Option<&str>) -> Response<AnswerBody> {
-    let identity = Identity::new(attempt.draws(&[]));
+    let draws = attempt.draws(&[]);
+    let identity = Identity::new(draws);
     let profile = Arc::clone(&attempt.term().profile);
-    let body = attempt.authorize(&head.headers).and_then(|()| match id {
+    let allowed = attempt.authorize(&head.headers).and_then(|()| attempt.decide_alone(&head.headers, draws));
+    let body = allowed.and_then(|()| match id {
         None => Ok(profile.dialect.models(&profile)),
         Some(id) => match profile.model(id) {
             Some(model) => Ok(profile.dialect.model(&model)),
@@ -70,10 +72,10 @@ pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts, id: Option<&str>) 
 
 /// An error in answer to an attempt, at once.
 pub(super) fn refused(mut attempt: Box<Attempt>, head: &Parts, identity: &Identity, refusal: Refusal) -> Response<AnswerBody> {
-    let refusal = attempt.in_its_limits(refusal);
     if matches!(refusal, Refusal::Injected(_) | Refusal::InjectedHtml(_)) {
         attempt.fault_ended(FaultOutcome::Played);
     }
+    let refusal = attempt.in_its_limits(refusal);
     let (error, request_id) = error(&attempt, head, identity, refusal);
     attempt.answered_at_once(error.status);
     attempt_failed(attempt, error, request_id, Duration::ZERO)
@@ -98,7 +100,8 @@ fn attempt_failed(mut attempt: Box<Attempt>, mut error: Reply, request_id: Strin
     with_error(dialect, error, AnswerBody::whole(attempt, body), request_id, took)
 }
 
-fn error(attempt: &Attempt, head: &Parts, identity: &Identity, refusal: Refusal) -> (Reply, String) {
+/// What whoever is refused reads, and what the request is called.
+pub(super) fn error(attempt: &Attempt, head: &Parts, identity: &Identity, refusal: Refusal) -> (Reply, String) {
     let request_id = attempt.dialect().request_id(identity);
     (attempt.dialect().error(refusal, subject(head, attempt.model(), &request_id)), request_id)
 }
@@ -121,11 +124,14 @@ pub(super) fn subject<'a>(head: &'a Parts, model: &'a str, request_id: &'a str) 
 /// `body` is the body of `error`.
 fn with_error(dialect: Dialect, error: Reply, body: AnswerBody, request_id: String, took: Duration) -> Response<AnswerBody> {
     let content_type = HeaderValue::from_static(error.content_type);
-    let headers = match error.is_page() {
-        true => HeaderMap::from_iter([(CONTENT_TYPE, content_type)]),
-        false => headers(dialect, request_id, took, content_type, KEPT),
+    let mut response = match error.is_page() {
+        true => {
+            let mut page = Response::new(body);
+            page.headers_mut().insert(CONTENT_TYPE, content_type);
+            page
+        }
+        false => with_headers(body, dialect, headers(dialect, request_id, took, content_type, KEPT)),
     };
-    let mut response = with_headers(body, dialect, headers);
     *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in error.headers {
         let value = HeaderValue::try_from(value).expect("an error's headers are printable");

@@ -4,7 +4,7 @@ use super::Profile;
 use crate::config::{self, LoadError};
 
 /// The profiles that are compiled in, with their TOML.
-const BUILTIN: [(&str, &str); 7] = [
+const BUILTIN: [(&str, &str); 8] = [
     ("instant", include_str!("../../../fixtures/profiles/instant.toml")),
     ("holysheep", include_str!("../../../fixtures/profiles/holysheep.toml")),
     ("steady", include_str!("../../../fixtures/profiles/steady.toml")),
@@ -12,6 +12,7 @@ const BUILTIN: [(&str, &str); 7] = [
     ("saturating", include_str!("../../../fixtures/profiles/saturating.toml")),
     ("flaky", include_str!("../../../fixtures/profiles/flaky.toml")),
     ("outage", include_str!("../../../fixtures/profiles/outage.toml")),
+    ("rate-limited", include_str!("../../../fixtures/profiles/rate-limited.toml")),
 ];
 
 impl Profile {
@@ -84,7 +85,10 @@ mod tests {
     fn an_unknown_name_is_answered_with_the_nearest() {
         let refusal = |name| Profile::load(name).unwrap_err().to_string();
         assert!(refusal("hollysheep").contains("did you mean \"holysheep\"?"));
-        assert!(refusal("zzz").contains("known here: instant, holysheep, steady, heavy-tail, saturating, flaky, outage;"));
+        assert!(
+            refusal("zzz")
+                .contains("known here: instant, holysheep, steady, heavy-tail, saturating, flaky, outage, rate-limited;")
+        );
         assert!(refusal("./missing.toml").starts_with("cannot read the profile ./missing.toml"));
     }
 }

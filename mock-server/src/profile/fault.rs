@@ -139,11 +139,17 @@ impl FaultKind {
 
     /// Whether it is about bytes of HTTP/1.1, or about a connection that is the attempt's alone.
     pub(crate) fn is_of_http1(self) -> bool {
-        match self {
-            Self::SlowHeaders(_) | Self::Truncate(_) | Self::Reset | Self::ResetMidBody(_) | Self::Close => true,
-            Self::ShortLength | Self::LongLength | Self::BadChunkSize => true,
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::SlowHeaders(_)
+                | Self::Truncate(_)
+                | Self::Reset
+                | Self::ResetMidBody(_)
+                | Self::Close
+                | Self::ShortLength
+                | Self::LongLength
+                | Self::BadChunkSize
+        )
     }
 
     /// Whether the attempt ends only when its caller goes away, or later than its latency says.

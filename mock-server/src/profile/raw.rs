@@ -50,8 +50,8 @@ impl RawProfile {
         let (latency, capacity) = capacity::valid(self.latency, self.capacity, directory)?;
         let models = models(self.models)?;
         let keys = keys(self.auth)?;
-        let limits = self.limits.unwrap_or_default();
         let Faults { faults, phases, listener } = faults(self.fault, self.phase, &keys, &models)?;
+        let limits = self.limits.unwrap_or_default();
         Ok(Profile {
             // Whoever read it has it.
             toml: super::source::Source::default(),

@@ -42,8 +42,8 @@ impl Term {
     pub(super) fn start(profile: Profile, common: Arc<Common>) -> Arc<Self> {
         let floor = Floor { relay: Relay::new(&profile), wakers: Vec::new(), driven_until: None };
         Arc::new(Self {
-            limiter: Limiter::new(&profile).map(Mutex::new),
             tally: Tally::new(&profile),
+            limiter: Limiter::new(&profile).map(Mutex::new),
             profile: Arc::new(profile),
             common,
             start: relaybench_clock::now(),

@@ -26,6 +26,14 @@ pub(crate) enum Dialect {
     OneApi,
 }
 
+/// A comment that a stream sends again and again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KeepAlive {
+    /// From the request to the first, and from one to the next.
+    pub(crate) every: Duration,
+    pub(crate) comment: &'static [u8],
+}
+
 impl Dialect {
     /// All of them, by the names that profiles use.
     pub(crate) const NAMED: [(&str, Self); 8] = [
@@ -133,8 +141,8 @@ impl Dialect {
         self == Self::Anthropic
     }
 
-    /// The comment that a stream sends while there is nothing to say, and after what time it is sent, again and again.
-    pub(crate) fn keep_alive(self) -> Option<(Duration, &'static [u8])> {
+    /// What a stream says as long as its first token is not due.
+    pub(crate) fn keep_alive(self) -> Option<KeepAlive> {
         match self {
             Self::OpenRouter => Some(openrouter::KEEP_ALIVE),
             _ => None,

@@ -76,6 +76,11 @@ impl Events {
         }
     }
 
+    /// Leaves out whatever is still to come.
+    pub(crate) fn abandon(&mut self) {
+        self.next = None;
+    }
+
     /// An error instead of what is still to come: the stream ends with it.
     pub(crate) fn write_error(&self, dialect: Dialect, error: &Reply, out: &mut Vec<u8>) {
         match &self.form {

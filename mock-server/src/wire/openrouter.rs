@@ -8,14 +8,15 @@ use hyper::http::HeaderValue;
 use serde::Serialize;
 
 use super::Enveloped;
+use super::dialect::KeepAlive;
 use super::limits::{Names, scarcest, write};
 use super::openai::error::WireError;
 use super::reply::{Reply, Subject};
 use crate::relay::Refusal;
 use crate::relay::limits::{LimitReached, Period, Resource, Standing};
 
-/// How long a stream may be silent, and what it says then.
-pub(super) const KEEP_ALIVE: (Duration, &[u8]) = (Duration::from_millis(500), b": OPENROUTER PROCESSING\n\n");
+/// What a stream says until its first token is due. How often the provider does is not documented.
+pub(super) const KEEP_ALIVE: KeepAlive = KeepAlive { every: Duration::from_millis(500), comment: b": OPENROUTER PROCESSING\n\n" };
 
 pub(super) fn write_headers(request_id: HeaderValue, headers: &mut HeaderMap) {
     headers.insert("x-generation-id", request_id);

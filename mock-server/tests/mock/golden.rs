@@ -3,6 +3,7 @@
 
 mod dialects;
 mod endpoints;
+mod patience;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,11 +36,16 @@ fn matches_golden(name: &str, profile: &str, request: Vec<u8>) {
 #[track_caller]
 fn matches_golden_of(dialect: &str, name: &str, profile: &str, request: Vec<u8>) {
     let profile = profile.to_owned();
-    let actual = run_virtual(async move { text(&server(&profile), &request).await });
+    is_golden(dialect, name, &run_virtual(async move { text(&server(&profile), &request).await }));
+}
+
+/// Compares the bytes of an answer with those that are kept under a name.
+#[track_caller]
+pub(crate) fn is_golden(dialect: &str, name: &str, actual: &str) {
     let path = directory().join(dialect).join(format!("{name}.http"));
     if std::env::var_os("RELAYBENCH_WRITE_GOLDEN").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, &actual).unwrap();
+        fs::write(&path, actual).unwrap();
     }
     let golden = fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(actual, golden, "{}", path.display());

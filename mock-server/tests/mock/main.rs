@@ -15,6 +15,7 @@ mod exact;
 mod faults;
 mod golden;
 mod ledger;
+mod limits;
 mod listener;
 mod phases;
 mod profiles;

@@ -23,6 +23,70 @@ fn wrong_values_are_refused_where_they_are() {
 }
 
 #[test]
+fn wrong_limits_are_refused_where_they_are() {
+    const NOTHING: &str = "write requests_per_minute, tokens_per_minute or another limit";
+    refused(
+        "[limits]\nrequests_per_minute = 0",
+        "2: limits.requests_per_minute: 0 would refuse every request; write a whole number from 1",
+    );
+    refused(
+        "[limits]\ntokens_per_day = -1",
+        "2: limits.tokens_per_day: invalid value: integer `-1`, expected a whole number from 0",
+    );
+    refused(
+        "limits.tokens_per_minute = 1_000_000_000_001",
+        "1: limits.tokens_per_minute: 1000000000001 is beyond any limit; write at most 1000000000000",
+    );
+    refused("limits.concurrency = 0", "1: limits.concurrency: 0 would refuse every request; write a whole number from 1");
+    refused(
+        "[limits]\nrequests_per_minut = 1",
+        "2: limits.requests_per_minut: unknown key, did you mean \"requests_per_minute\"?",
+    );
+    refused(
+        "[limits]\nrequests_per_minute = 1\nwindow = \"slidin\"",
+        "3: limits.window: \"slidin\" is no window, did you mean \"sliding\"?",
+    );
+    refused("[limits]\nwindow = \"fixed\"", &format!("2: limits.window: nothing is limited; {NOTHING}"));
+    refused(
+        "[limits]\nrequests_per_minute = 1\nper = [\"key\", \"modle\"]",
+        "3: limits.per: nothing is limited for each \"modle\", did you mean \"model\"?",
+    );
+    refused(
+        "[limits.models.\"gpt-4.2\"]\nrequests_per_minute = 1",
+        "1: limits.models.gpt-4.2: the profile has no model \"gpt-4.2\", did you mean \"gpt-4.1\"?",
+    );
+    refused("[limits.models.\"gpt-4.1\"]", &format!("1: limits.models.gpt-4.1: nothing is limited here; {NOTHING}"));
+    refused(
+        "[limits]\nper = [\"key\"]\n[limits.models.\"gpt-4.1\"]\nconcurrency = 1",
+        "2: limits.per: all models share their limits, and some have limits of their own; name \"model\" too",
+    );
+}
+
+#[test]
+fn wrong_limits_of_a_key_are_refused_without_naming_it() {
+    const ONE: &str = "[auth]\nkeys = [\"sk-secret\"]\n[[limits.key]]\n";
+    refused(
+        "[[limits.key]]\nplace = 1\nconcurrency = 1",
+        "2: limits.key.place: any key is accepted, so that none has a place; name them in auth.keys",
+    );
+    for place in [0, 2] {
+        refused(
+            &format!("{ONE}place = {place}\nconcurrency = 1"),
+            &format!("4: limits.key.place: {place} is no place in auth.keys; write a whole number from 1 to 1"),
+        );
+    }
+    refused(
+        &format!("{ONE}place = 1\nconcurrency = 1\n[[limits.key]]\nplace = 1\nconcurrency = 2"),
+        "7: limits.key.place: the key at place 1 has limits already",
+    );
+    refused(&format!("{ONE}concurrency = 1"), "3: limits.key: the key \"place\" is missing");
+    refused(
+        &format!("{ONE}place = 1\nconcurrency = 1\n[limits]\nper = [\"model\"]"),
+        "7: limits.per: all keys share their limits, and some have limits of their own; name \"key\" too",
+    );
+}
+
+#[test]
 fn a_value_of_the_wrong_type_is_refused_in_plain_words() {
     refused("auth = 3", "1: auth: invalid type: integer `3`, expected a table");
     refused("models = \"gpt\"", "1: models: invalid type: string \"gpt\", expected an array");

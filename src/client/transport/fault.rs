@@ -140,6 +140,8 @@ fn kind_of_one(error: &(dyn StdError + 'static), stage: Stage) -> Option<ErrorKi
         {
             Some(ErrorKind::Reset)
         }
+        // So hyper calls a chunk whose size is no number.
+        io::ErrorKind::InvalidInput if stage == Stage::Body => Some(ErrorKind::Malformed),
         _ => None,
     }
 }

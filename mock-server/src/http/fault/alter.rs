@@ -66,13 +66,6 @@ pub(super) enum Ending {
     Reset,
 }
 
-impl Alteration {
-    /// Whether the caller is held until it goes away.
-    pub(super) fn holds(&self) -> bool {
-        self.ending == Ending::Hold
-    }
-}
-
 /// What becomes of an answer, or why nothing does.
 pub(super) fn alter(kind: FaultKind, answer: Answer<'_>) -> Result<Alteration, FaultOutcome> {
     let Answer { pieces, is_stream, .. } = &answer;

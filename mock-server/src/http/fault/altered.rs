@@ -24,6 +24,8 @@ pub(in crate::http) struct Altered {
     production: Option<Production>,
     pieces: Vec<Piece>,
     next: usize,
+    /// How many tokens the pieces have that were due so far.
+    tokens: u32,
     struck: usize,
     length: Option<u64>,
     drip: Option<Drip>,
@@ -55,6 +57,7 @@ impl Altered {
             production,
             pieces: alteration.pieces,
             next: 0,
+            tokens: 0,
             struck: alteration.struck,
             length,
             drip,
@@ -71,11 +74,16 @@ impl Altered {
         while let Some(piece) = self.pieces.get(self.next) {
             if let Some(production) = &mut self.production {
                 ready!(production.poll_token(piece.token, &mut self.attempt, cx));
+                self.attempt.sent(piece.token - self.tokens);
+                self.tokens = piece.token;
             }
             let bytes = match &mut self.drip {
                 None => Bytes::copy_from_slice(&piece.bytes),
                 Some(drip) => ready!(drip.poll_next(&piece.bytes, cx)),
             };
+            if piece.is_chunk {
+                self.attempt.sent(piece.token);
+            }
             if self.next >= self.struck {
                 self.attempt.fault_ended(FaultOutcome::Played);
             }
@@ -83,6 +91,9 @@ impl Altered {
                 self.next += 1;
             }
             if !bytes.is_empty() {
+                if self.is_over() {
+                    self.attempt.settle();
+                }
                 self.attempt.written(if self.is_over() { Part::Last } else { Part::Early });
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
@@ -95,6 +106,7 @@ impl Altered {
             return Poll::Ready(None);
         }
         self.attempt.fault_ended(FaultOutcome::Played);
+        self.attempt.is_held_as_planned();
         let hold = self.hold.get_or_insert_with(|| sleep(LONGEST_HANG));
         Pin::new(hold).poll(cx).map(|()| Some(Err(Cut)))
     }

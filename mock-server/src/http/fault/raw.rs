@@ -82,14 +82,23 @@ impl Raw {
         self.write_head(out).await?;
         let Self { attempt, production, alteration, .. } = self;
         let Alteration { framing, pieces, ending, struck, .. } = alteration;
+        let mut tokens = 0;
         for (number, piece) in pieces.iter().enumerate() {
             if let Some(production) = production {
                 poll_fn(|cx| production.poll_token(piece.token, attempt, cx)).await;
+                attempt.sent(piece.token - tokens);
+                tokens = piece.token;
             }
             if number >= *struck {
                 attempt.fault_ended(FaultOutcome::Played);
             }
+            if piece.is_chunk {
+                attempt.sent(piece.token);
+            }
             let is_last = number + 1 == pieces.len() && *ending == Ending::Close;
+            if is_last {
+                attempt.settle();
+            }
             attempt.written(if is_last { Part::Last } else { Part::Early });
             out.write_all(&framed(*framing, piece, number >= *struck)).await?;
             out.flush().await?;

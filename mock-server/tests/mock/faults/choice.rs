@@ -160,3 +160,31 @@ fn connections_get_what_the_profile_says_of_the_listener() {
     // Three standard errors are 47.
     assert!((453..547).contains(&slow), "{slow}");
 }
+
+#[test]
+fn a_list_of_models_has_what_its_headers_ask_for() {
+    run_virtual(async {
+        let server = server("");
+        let list = |headers: &str| request("GET", "/v1/models", &format!("{KEY}{headers}"), "");
+        let whole = text(&server, &list("")).await;
+        for (headers, expected, at) in [
+            ("x-mock-fault: status=503\r\n", "HTTP/1.1 503 ", 0),
+            ("x-mock-latency: 2s\r\n", "HTTP/1.1 200 ", 2_000),
+            ("x-mock-fault: truncate=3b\r\nx-mock-latency: 1s\r\n", "HTTP/1.1 200 ", 1_000),
+            ("x-mock-fault: no-done\r\n", "HTTP/1.1 200 ", 0),
+            ("x-mock-fault: drop\r\n", "HTTP/1.1 400 ", 0),
+        ] {
+            let start = now();
+            let parts = exchange(&server, &list(headers)).await;
+            let answer: String = parts.iter().map(|part| part.text.as_str()).collect();
+            assert!(answer.starts_with(expected) && parts[0].at - start == ms(at), "{headers}: {answer}");
+            assert_eq!(answer.ends_with("\r\n\r\n{\"o"), headers.contains("truncate"), "{answer}");
+            assert!(!headers.contains("no-done") || answer.len() == whole.len(), "{answer}");
+        }
+        let start = now();
+        assert!(exchange(&server, &list("x-mock-fault: hang\r\n")).await.is_empty() && now() - start == ms(3_600_000));
+        let outcomes: Vec<_> = server.ledger().entries().iter().map(|e| e.fault.map(|fault| fault.outcome)).collect();
+        let (played, not) = (Some(FaultOutcome::Played), Some(FaultOutcome::NeedsStream));
+        assert_eq!(outcomes, [None, played, None, played, not, None, played]);
+    });
+}

@@ -1,10 +1,14 @@
 //! Faults before the body, their instants, and the places that they hold.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use relaybench_clock::{now, run_virtual, sleep};
-use relaybench_mock::{Ending, FaultKind, MockServer, Place};
+use relaybench_mock::{Ending, FaultKind, MockRelay, MockServer, Place};
 
 use super::seen::{End, PROFILE, is_played, ordinary, seen};
-use crate::support::{Part, chat, exchange, ms, server};
+use crate::support::{Part, chat, exchange, ms, profile, server};
 
 /// What is read of a request, and when, in milliseconds.
 async fn instants(server: &MockServer, request: &[u8]) -> (Vec<u64>, String) {
@@ -131,4 +135,30 @@ fn whoever_leaves_while_its_answer_is_played_by_hand_gives_its_place_back() {
         assert_eq!(server.in_flight(), 0);
         assert_eq!(server.ledger().entries()[0].ending, Ending::CallerLeft);
     });
+}
+
+/// A socket that asks, and is not told that its connection ends; what it reads first, and when.
+fn first_answer(toml: &str) -> (MockRelay, TcpStream, String, Duration) {
+    let relay = MockRelay::start(profile(toml)).unwrap();
+    let start = now();
+    let mut socket = TcpStream::connect(relay.addr()).unwrap();
+    let request = String::from_utf8(chat("", "")).unwrap().replace("connection: close\r\n", "");
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = vec![0; 9_000];
+    let length = socket.read(&mut answer).unwrap();
+    answer.truncate(length);
+    (relay, socket, String::from_utf8(answer).unwrap(), now() - start)
+}
+
+#[test]
+fn a_slow_accept_delays_the_first_answer_of_a_socket() {
+    let (_relay, _socket, answer, took) = first_answer("[[fault]]\nfault = \"slow-accept=80ms\"");
+    assert!(took >= ms(80) && crate::support::status(&answer) == 200, "{took:?}");
+}
+
+#[test]
+fn an_idle_socket_ends_without_a_word() {
+    let (_relay, mut socket, answer, _) = first_answer("[[fault]]\nfault = \"close-idle=80ms\"");
+    assert!(crate::support::status(&answer) == 200 && !answer.contains("connection: "), "{answer}");
+    assert_eq!(socket.read(&mut [0; 10]).unwrap(), 0);
 }

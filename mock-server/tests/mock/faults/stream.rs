@@ -1,8 +1,10 @@
 //! What faults do to a stream.
 
-use relaybench_mock::Ending;
+use relaybench_clock::run_virtual;
+use relaybench_mock::{Ending, FaultOutcome};
 
-use super::seen::{End, is_played, ordinary, seen};
+use super::seen::{End, PROFILE, is_played, ordinary, seen};
+use crate::support::{KEY, request, server, text};
 
 /// The events of a stream, without what lies between them.
 fn events(payload: &str) -> Vec<&str> {
@@ -115,4 +117,33 @@ fn all_chunks_of_a_stream_are_another_models() {
     let (seen, entry) = seen("wrong-model", true);
     assert_eq!(seen.unchunked().0, payload().replace("\"model\":\"gpt-4.1\"", "\"model\":\"gpt-4o\""));
     is_played(&entry, Ending::Served);
+}
+
+#[test]
+fn streams_of_all_endpoints_break_in_their_own_words() {
+    run_virtual(async {
+        let server = server(PROFILE);
+        let input = r#""input":"hi""#;
+        let messages = r#""max_tokens":50,"messages":[{"role":"user","content":"hi"}]"#;
+        for (path, input, error, end) in [
+            ("/v1/completions", r#""prompt":"hi""#, "data: {\"error\":{", "data: [DONE]"),
+            ("/v1/responses", input, "event: ", "event: response.completed"),
+            ("/v1/messages", messages, "event: error\ndata: {\"type\":\"error\"", "event: message_stop"),
+        ] {
+            let ask = async |fault: &str| {
+                let body = format!(r#"{{"model":"gpt-4.1","stream":true,{input}}}"#);
+                let headers = format!("{KEY}x-client-request-id: a\r\nx-stainless-retry-count: 0\r\n{fault}");
+                text(&server, &request("POST", path, &headers, &body)).await
+            };
+            let whole = ask("").await;
+            let broken = ask("x-mock-fault: error-event\r\n").await;
+            assert!(whole.contains(end) && !broken.contains(end) && broken.contains(error), "{path}: {broken}");
+            assert!(broken.ends_with("\r\n0\r\n\r\n"), "{path}: {broken}");
+            let endless = ask("x-mock-fault: no-done\r\n").await;
+            assert!(!endless.contains(end) && endless.ends_with("\r\n0\r\n\r\n"), "{path}: {endless}");
+            let other = ask("x-mock-fault: wrong-model\r\n").await;
+            assert!(other.contains("\"gpt-4o\"") && !other.contains("\"gpt-4.1\""), "{path}: {other}");
+        }
+        assert!(server.ledger().entries().iter().all(|e| e.fault.is_none_or(|fault| fault.outcome == FaultOutcome::Played)));
+    });
 }

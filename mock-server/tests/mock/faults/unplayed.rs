@@ -4,7 +4,7 @@ use relaybench_clock::run_virtual;
 use relaybench_mock::{Ending, FaultOutcome, MockServer, Outcome};
 
 use super::seen::{PROFILE, ordinary, seen};
-use crate::support::{chat, connect, exchange, profile, server, text};
+use crate::support::{chat, connect, exchange, http2, profile, server, text};
 
 #[test]
 fn faults_of_streams_need_one_and_those_of_whole_answers_need_one() {
@@ -68,5 +68,24 @@ fn the_ledgers_lines_name_the_fault_and_its_outcome() {
         let lines: Vec<_> = server.ledger().drain().iter().map(|entry| serde_json::to_string(entry).unwrap()).collect();
         assert!(lines[0].contains(r#""fault":{"name":"error-in-200","outcome":"played"}"#), "{}", lines[0]);
         assert!(lines[1].contains(r#""fault":null"#), "{}", lines[1]);
+    });
+}
+
+#[test]
+fn bytes_of_http1_need_it_and_all_else_befalls_http2_as_well() {
+    run_virtual(async {
+        let server = server(PROFILE);
+        let (mut sender, _connection) = http2::handshake(connect(&server)).await;
+        let mut outcomes = Vec::new();
+        for (fault, is_whole) in
+            [("truncate", true), ("reset", true), ("close", true), ("no-done", false), ("error-event", false)]
+        {
+            server.queue_faults(1, fault.parse().unwrap());
+            let (_, answer) = http2::exchange(&mut sender, http2::chat(",\"stream\":true")).await.unwrap();
+            assert_eq!(answer.ends_with("data: [DONE]\n\n"), is_whole, "{fault}: {answer}");
+            outcomes.push(server.ledger().entries().last().unwrap().fault.unwrap().outcome);
+        }
+        let (needs, played) = (FaultOutcome::NeedsHttp1, FaultOutcome::Played);
+        assert_eq!(outcomes, [needs, needs, needs, played, played]);
     });
 }
