@@ -16,7 +16,8 @@ use hyper::{Request, Response, Uri};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use relaybench::client::{Policy, TransportKind};
+use relaybench::ChatRequest;
+use relaybench::client::{Policy, TransportKind, connector};
 use relaybench::load::{Extent, InFlight, Load, Outcome, Record, Run, Sample, Scenario, Stage, Stop, Unsent, Window};
 use relaybench::report::Collector;
 use relaybench::stats::Histogram;
@@ -24,7 +25,7 @@ use relaybench::target::Target;
 use relaybench_clock::{HyperTimer, now, run_virtual, sleep};
 use relaybench_mock::Profile;
 use relaybench_mock::draw::{Draws, Purpose};
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 fn stats(criterion: &mut Criterion) {
     let mut histogram = Histogram::default();
@@ -71,6 +72,47 @@ fn draws(criterion: &mut Criterion) {
             Draws::new(1, 42, attempt).uniform(Purpose::Latency)
         });
     });
+}
+
+/// Chunks of one stream.
+const CHUNKS: usize = 1000;
+
+/// What a chunk of a stream costs the client, from the bytes on the connection to the typed chunk: the stream is written at once.
+fn streams(criterion: &mut Criterion) {
+    const CHUNK: &str = concat!(
+        r#"data: {"id":"chatcmpl-1234567890abcdef","object":"chat.completion.chunk","created":1767225600,"model":"gpt-4.1","#,
+        r#""system_fingerprint":"fp_1","choices":[{"index":0,"delta":{"content":" quantum"},"logprobs":null,"finish_reason":null}]}"#,
+        "\n\n"
+    );
+    let stream = format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n{}data: [DONE]\n\n", CHUNK.repeat(CHUNKS));
+    let stream: &'static str = stream.leak();
+    let dial = move || {
+        let (near, mut far) = tokio::io::duplex(64 * 1024);
+        tokio::spawn(async move {
+            let _ = far.read(&mut [0; 4096]).await;
+            let _ = far.write_all(stream.as_bytes()).await;
+        });
+        Ok(near)
+    };
+    let builder = relaybench::Client::builder().base_url("http://relay/v1").policy(Policy::none());
+    let client = builder.connector(connector::memory(dial, Duration::ZERO)).build().expect("nothing is wrong with it");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("the system has room for one");
+    let mut group = criterion.benchmark_group("stream");
+    group.throughput(Throughput::Elements(CHUNKS as u64));
+    group.bench_function("1000-chunks", |bencher| {
+        bencher.iter(|| {
+            let read = async {
+                let mut stream = client.chat_stream(ChatRequest::new("gpt-4.1").user("Hi")).await.ok()?;
+                let mut count = 0;
+                while let Some(Ok(_)) = stream.next().await {
+                    count += 1;
+                }
+                Some(count)
+            };
+            assert_eq!(runtime.block_on(read), Some(CHUNKS));
+        });
+    });
+    group.finish();
 }
 
 /// Requests in flight in the simulations.
@@ -197,5 +239,5 @@ fn short() -> Criterion {
     Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(1)).sample_size(20)
 }
 
-criterion_group! { name = benches; config = short(); targets = stats, records, draws, simulation }
+criterion_group! { name = benches; config = short(); targets = stats, records, draws, streams, simulation }
 criterion_main!(benches);

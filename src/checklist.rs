@@ -1,7 +1,9 @@
 //! The tutorial's migration from the official API to a relay, as a checklist: three small requests, and what they tell of base
-//! URL, key, model, answers, streams, timeouts and retries.
+//! URL, key, model, answers and streams; and what a policy risks with such a relay: by its timeouts, for whole answers and for
+//! streams, its retries, what these may cost, and its pool.
 
 mod judge;
+mod policy;
 mod probe;
 
 use std::fmt::{self, Write};

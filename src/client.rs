@@ -26,6 +26,7 @@ mod embeddings;
 mod error;
 mod exchange;
 mod hint;
+mod lookup;
 mod models;
 mod policy;
 mod pool;
@@ -51,10 +52,12 @@ use relaybench_clock::{now, sleep_until};
 
 pub use self::attempt::{Attempt, Connection, Progress};
 pub use self::batch::{Batch, BatchProgress};
+pub use self::budget::BudgetStats;
 pub use self::builder::{ClientBuilder, TransportKind};
 pub use self::config::ApiKey;
 pub use self::embeddings::{Embeddings, EmbeddingsRequest, EncodingFormat};
 pub use self::error::{Error, ErrorKind, Limit, Stop};
+pub use self::lookup::Lookup;
 pub use self::models::Catalog;
 pub use self::policy::{
     BillingRisk, BrokenStreams, Hints, Http2, Jitter, OtherModel, Policy, Pool, Protocol, Retry, RetryBudget, RetryOn, Timeout,
@@ -66,15 +69,14 @@ pub use self::response::{ChatResponse, FinishReason, Model, Usage};
 pub use self::stream::{ChatChunk, ChatStream, ChunkChoice, Delta, Partial, Proof, StreamEnd};
 pub use self::tools::{FunctionCall, Tool, ToolCall, ToolCallDelta, ToolCalls, ToolChoice};
 
-use self::budget::Budgets;
+use self::budget::{Asked, Budgets};
 use self::embeddings::EmbeddingList;
 use self::error::Failure;
 use self::exchange::Line;
-use self::response::ModelList;
 use self::retry::{Bounds, Outcome, Tried, Turn};
 use self::stream::Question;
 use self::trace::{RequestSpan, Server};
-use self::transport::{Accept, Endpoint, ModelPath, Outgoing};
+use self::transport::{Accept, Endpoint, Outgoing};
 use self::watchdog::Deadline;
 
 /// A client of one endpoint. Clones are cheap and share its connections, its caps and its settings.
@@ -87,7 +89,7 @@ pub(crate) struct Shared {
     server: Server,
     headers: HeaderMap,
     policy: Policy,
-    budgets: Budgets,
+    budgets: Arc<Budgets>,
     catalog: Option<Catalog>,
     seed: u64,
     asked: AtomicU64,
@@ -107,6 +109,11 @@ impl Client {
     /// What its pool did until now.
     pub fn pool(&self) -> PoolStats {
         self.0.line.pool.stats()
+    }
+
+    /// What retries may still cost, and how many are in flight.
+    pub fn budgets(&self) -> BudgetStats {
+        self.0.budgets.stats()
     }
 
     /// Asks and waits for the whole answer.
@@ -170,33 +177,23 @@ impl Client {
         Batch::new(self, requests)
     }
 
-    /// The models that the endpoint offers.
+    /// The models that the endpoint offers; await it.
     ///
     /// # Errors
     ///
-    /// When the last attempt failed.
-    pub async fn models(&self) -> Result<Vec<Model>, Error> {
-        let parse = |body: &Bytes| classify::parse::<ModelList>(body);
-        let (span, timeouts) = (self.0.span(Endpoint::Models, ""), &self.0.policy.timeouts);
-        let (list, _, _) = self.0.ask(&span, Endpoint::Models, Bytes::new(), timeouts, &self.0.next_id(), parse).await?;
-        Ok(list.data)
+    /// When a timeout of the request is none, or when the last attempt failed.
+    pub fn models(&self) -> Lookup<'_, Vec<Model>> {
+        Lookup::all(self)
     }
 
-    /// What the endpoint tells of one model. One that it does not have is an error of kind
+    /// What the endpoint tells of one model; await it. One that it does not have is an error of kind
     /// [`Status(404)`](ErrorKind::Status), on most servers.
     ///
     /// # Errors
     ///
-    /// When the last attempt failed.
-    pub async fn model(&self, id: &str) -> Result<Model, Error> {
-        if id.is_empty() {
-            return Err(Error::config("the model has no name"));
-        }
-        let path = ModelPath::new(id);
-        let (endpoint, parse) = (Endpoint::Model(&path), |body: &Bytes| classify::parse(body));
-        let span = self.0.span(endpoint, id);
-        let (model, _, _) = self.0.ask(&span, endpoint, Bytes::new(), &self.0.policy.timeouts, &self.0.next_id(), parse).await?;
-        Ok(model)
+    /// When the name or a timeout of the request is none, or when the last attempt failed.
+    pub fn model(&self, id: &str) -> Lookup<'_, Model> {
+        Lookup::one(self, id)
     }
 
     /// The vectors of some texts.
@@ -206,11 +203,13 @@ impl Client {
     /// When the request is wrong in itself, or when the last of its attempts failed.
     pub async fn embeddings(&self, request: EmbeddingsRequest) -> Result<Embeddings, Error> {
         let (body, count) = (request.body()?, request.count());
+        let timeouts = request.timeouts(&self.0.policy.timeouts)?;
         let request_id = request.id().cloned().unwrap_or_else(|| self.0.next_id());
         let parse = |body: &Bytes| EmbeddingList::parse(body, count);
-        let (span, timeouts) = (self.0.span(Endpoint::Embeddings, request.model()), &self.0.policy.timeouts);
-        let (list, raw, attempts) = self.0.ask(&span, Endpoint::Embeddings, body, timeouts, &request_id, parse).await?;
-        span.answered(list.model.as_deref(), None, None, list.usage.as_ref());
+        let span = self.0.span(Endpoint::Embeddings, request.model());
+        let (list, raw, attempts) = self.0.ask(&span, Endpoint::Embeddings, body, &timeouts, &request_id, parse).await?;
+        span.named(list.model.as_deref(), None, self.0.line.key.as_ref());
+        span.counted(list.usage.as_ref());
         Ok(Embeddings { list, raw, request_id, attempts })
     }
 
@@ -286,7 +285,7 @@ impl Shared {
 
     fn question(&self, model: Arc<str>, body: Bytes, timeouts: Timeouts, id: RequestId) -> Question {
         let span = self.span(Endpoint::Chat, &model);
-        Question::new(model, body, timeouts, id, span)
+        Question::new(model, body, timeouts, id, span, self.budgets.ask())
     }
 
     async fn whole(&self, model: &str, body: Bytes, timeouts: &Timeouts, id: RequestId) -> Result<ChatResponse, Error> {
@@ -301,7 +300,10 @@ impl Shared {
             answered.other_model = other_model;
         }
         let answer = ChatResponse { completion, raw, request_id: id, attempts };
-        span.answered(answer.model(), answer.id(), answer.finish_reason(), answer.usage());
+        let key = self.line.key.as_ref();
+        span.named(answer.model(), answer.id(), key);
+        span.finished(answer.completion.finish_reasons(), key);
+        span.counted(answer.usage());
         Ok(answer)
     }
 
@@ -316,11 +318,13 @@ impl Shared {
         parse: impl Fn(&Bytes) -> Result<T, Failure> + Copy,
     ) -> Result<(T, Bytes, Vec<Attempt>), Error> {
         let deadline = Deadline::new(now(), timeouts);
-        let outcome = self.retrying(id, deadline, Vec::with_capacity(1), |turn| {
+        let asked = self.budgets.ask();
+        let outcome = self.retrying(&asked, id, deadline, Vec::with_capacity(1), |turn| {
             let outgoing = self.outgoing(endpoint, &body, id, turn, Accept::Json);
             span.attempt(&self.server, endpoint, turn, self.line.whole(outgoing, turn, deadline, parse))
         });
         let (((value, raw), attempt), attempts) = self.conclude(span, outcome.await)?;
+        asked.succeeded();
         attempts.last().inspect(|own| attempt.end(own));
         span.end(&attempts, None);
         Ok((value, raw, attempts))
@@ -329,14 +333,14 @@ impl Shared {
     /// The retry loop with the clock, the sleep, the randomness and the budgets of this client.
     async fn retrying<T, F: Future<Output = Tried<T>>>(
         &self,
+        asked: &Asked,
         id: &RequestId,
         deadline: Deadline<'_>,
         earlier: Vec<Attempt>,
         call: impl FnMut(Turn) -> F,
     ) -> Outcome<T> {
         let mut rng = keyed_rng(self.seed, id);
-        let asked = self.budgets.ask();
-        let bounds = Bounds { policy: &self.policy.retry, asked: &asked, deadline: deadline.at };
+        let bounds = Bounds { policy: &self.policy.retry, asked, deadline: deadline.at };
         retry::run(bounds, earlier, &mut rng, now, sleep_until, call).await
     }
 

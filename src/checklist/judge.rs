@@ -1,26 +1,16 @@
 //! What the answers mean: pure.
 
-use std::time::Duration;
-
+use super::policy::{self, Measured};
 use super::probe::{Answer, Probed, Streamed};
 use super::{Check, Checklist, is_refused};
-use crate::client::{Catalog, Error, ErrorKind, Hints, Jitter, Model, Policy, StreamEnd};
+use crate::client::{Catalog, Error, ErrorKind, Model, StreamEnd};
 use crate::target::API_KEY;
-
-/// How much longer than the expected answer a timeout must be: between models p95 is 1.5 to 4.2 times p50, and few answers are as
-/// long as the longest.
-const HEADROOM: f64 = 2.0;
-
-/// A lost SYN is sent again after 1 s and then after 3 s.
-const SHORTEST_CONNECT: Duration = Duration::from_secs(3);
 
 const BASE_URL: &str = "base URL";
 const KEY: &str = "key";
 const MODEL: &str = "model";
 const ANSWER: &str = "answer";
 const STREAM: &str = "streaming";
-const TIMEOUTS: &str = "timeouts";
-const RETRIES: &str = "retries";
 
 /// All checks, in the order in which they are to be mended.
 pub(super) fn all(checklist: &Checklist, probed: &Probed) -> Vec<Check> {
@@ -28,26 +18,18 @@ pub(super) fn all(checklist: &Checklist, probed: &Probed) -> Vec<Check> {
     let base = base_url(target.name(), probed);
     if base.verdict == super::Verdict::Failed {
         let skipped = [KEY, MODEL, ANSWER, STREAM].map(|subject| Check::not_checked(subject, "the base URL comes first"));
-        return [base].into_iter().chain(skipped).chain([timeouts(policy, None), retries(policy)]).collect();
+        return [base].into_iter().chain(skipped).chain(policy::all(policy, Measured::default())).collect();
     }
-    let longest = expected(probed.answer.as_ref().ok(), probed.stream.as_ref().ok(), *longest_answer);
-    vec![
-        base,
-        key(probed),
-        listed(model, probed),
-        answered(&probed.answer),
-        streamed(&probed.stream),
-        timeouts(policy, longest.map(|longest| (*longest_answer, longest))),
-        retries(policy),
-    ]
+    let measured = Measured::of(probed.answer.as_ref().ok(), probed.stream.as_ref().ok(), *longest_answer);
+    let looked_at = [base, key(probed), listed(model, probed), answered(&probed.answer), streamed(&probed.stream)];
+    looked_at.into_iter().chain(policy::all(policy, measured)).collect()
 }
 
 /// The checks when no client could be made.
 pub(super) fn without_client(checklist: &Checklist, error: &Error) -> Vec<Check> {
     let base = Check::failed(BASE_URL, error.to_string(), "it ends where /chat/completions begins, most often in /v1");
     let skipped = [KEY, MODEL, ANSWER, STREAM].map(|subject| Check::not_checked(subject, "the base URL comes first"));
-    let policy = &checklist.policy;
-    [base].into_iter().chain(skipped).chain([timeouts(policy, None), retries(policy)]).collect()
+    [base].into_iter().chain(skipped).chain(policy::all(&checklist.policy, Measured::default())).collect()
 }
 
 fn base_url(url: &str, probed: &Probed) -> Check {
@@ -160,117 +142,5 @@ fn remedy(error: &Error) -> &'static str {
         ErrorKind::Status(400 | 422) => "the relay does not take this request: look at what its message names",
         _ if error.is_timeout() => "see the timeouts; if they are long enough the relay hangs",
         _ => "if it passes when tried again, retries are for it; else ask who runs the relay",
-    }
-}
-
-/// How long the longest answer takes: tokens go on coming as they came.
-fn expected(answer: Option<&Answer>, stream: Option<&Streamed>, tokens: u32) -> Option<Duration> {
-    let by_stream = stream.filter(|stream| stream.pieces > 1).map(|stream| {
-        let gap = (stream.took - stream.first) / (stream.pieces - 1);
-        stream.first + gap * tokens.saturating_sub(1)
-    });
-    by_stream.max(answer.map(|answer| answer.took))
-}
-
-/// `longest` is an answer's length in tokens, and how long it takes.
-fn timeouts(policy: &Policy, longest: Option<(u32, Duration)>) -> Check {
-    let timeouts = &policy.timeouts;
-    let shown = |timeout: Option<Duration>| timeout.map_or("none".to_owned(), |timeout| format!("{timeout:?}"));
-    let figures = format!("total {:?}, connect {}, read {}", timeouts.total, shown(timeouts.connect), shown(timeouts.read));
-    if let Some(connect) = timeouts.connect.filter(|connect| *connect < SHORTEST_CONNECT || *connect > timeouts.total) {
-        let why = format!("connect timeout {connect:?} ({figures})");
-        return Check::failed(TIMEOUTS, why, "3 s or more, so that a lost packet is mended, and no more than the total");
-    }
-    let Some((tokens, longest)) = longest else {
-        return Check::not_checked(TIMEOUTS, format!("no latency was measured ({figures})"));
-    };
-    let needed = longest.mul_f64(HEADROOM);
-    let told = format!("an answer of {tokens} tokens takes about {longest:.1?} here");
-    let silence = timeouts.read.unwrap_or(timeouts.total).min(timeouts.total);
-    if silence < needed {
-        let which = if timeouts.total < needed { "total" } else { "read" };
-        let hint = format!("{which} timeout of at least {needed:.0?}, {HEADROOM} times as long, or shorter answers, or streams");
-        return Check::failed(TIMEOUTS, format!("{told}, and the client waits for {silence:?} ({figures})"), hint);
-    }
-    Check::ok(TIMEOUTS, format!("{told} ({figures})"))
-}
-
-fn retries(policy: &Policy) -> Check {
-    let retry = &policy.retry;
-    let waits: f64 = (0..retry.attempts.saturating_sub(1).min(64))
-        .map(|n| (retry.base.as_secs_f64() * retry.factor.powi(n as i32)).min(retry.cap.as_secs_f64()))
-        .sum();
-    let is_429 = retry.on.statuses.contains(&429);
-    let faults = [
-        (retry.attempts < 2, "nothing is retried"),
-        (retry.attempts > 1 && !is_429, "429 is not retried"),
-        (
-            retry.attempts > 1 && retry.jitter == Jitter::None,
-            "waits without jitter: clients that failed together come back together",
-        ),
-        (retry.attempts > 1 && retry.hints == Hints::Ignore, "Retry-After is ignored"),
-        (retry.attempts > 1 && retry.on.quota, "a used-up quota is retried, which never succeeds"),
-        (waits > policy.timeouts.total.as_secs_f64(), "the waits alone are longer than the total timeout"),
-    ];
-    let faults: Vec<&str> = faults.into_iter().filter(|(is_fault, _)| *is_fault).map(|(_, what)| what).collect();
-    match faults.is_empty() {
-        true => {
-            Check::ok(RETRIES, format!("{}: {} tries, waits with jitter, the server's word obeyed", policy.name, retry.attempts))
-        }
-        false => Check::failed(RETRIES, format!("{}: {}", policy.name, faults.join("; ")), "--policy resilient has none of this"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::Verdict;
-    use super::*;
-
-    #[test]
-    fn each_preset_is_told_what_it_lacks() {
-        for (name, says) in [
-            ("resilient", None),
-            ("tutorial-bench", Some("nothing is retried")),
-            ("tutorial-retry", Some("without jitter: clients that failed together come back together; Retry-After is ignored")),
-            ("openai-sdk", Some("a used-up quota is retried")),
-            ("none", Some("nothing is retried")),
-        ] {
-            let check = retries(&Policy::named(name).unwrap());
-            match says {
-                None => assert_eq!(check.verdict, Verdict::Ok, "{check:?}"),
-                Some(says) => assert!(check.verdict == Verdict::Failed && check.why.contains(says), "{check:?}"),
-            }
-        }
-    }
-
-    #[test]
-    fn waits_that_fit_into_no_total_are_told() {
-        let mut policy = Policy::resilient();
-        policy.retry.base = Duration::from_secs(8);
-        policy.retry.attempts = 6;
-        assert!(retries(&policy).why.contains("longer than the total"), "{:?}", retries(&policy));
-    }
-
-    #[test]
-    fn a_long_answer_takes_as_long_as_its_tokens_come() {
-        let seconds = Duration::from_secs_f64;
-        let stream = Streamed { first: seconds(0.5), took: seconds(1.4), pieces: 10, end: None };
-        assert_eq!(expected(None, Some(&stream), 101), Some(seconds(10.5)));
-        let answer = Answer { took: seconds(1.0), tokens: None, model: None };
-        assert_eq!(expected(Some(&answer), None, 101), Some(seconds(1.0)));
-        assert_eq!(expected(None, None, 101), None);
-    }
-
-    #[test]
-    fn timeouts_are_judged_by_how_long_an_answer_takes() {
-        let judged =
-            |name: &str, longest_s: f64| timeouts(&Policy::named(name).unwrap(), Some((500, Duration::from_secs_f64(longest_s))));
-        assert_eq!(judged("tutorial-retry", 12.0).verdict, Verdict::Ok);
-        let read = judged("tutorial-retry", 14.0);
-        assert!(read.verdict == Verdict::Failed && read.hint.unwrap().starts_with("read timeout of at least 28s"));
-        assert!(judged("tutorial-bench", 16.0).hint.unwrap().starts_with("total timeout of at least 32s"));
-        let mut hasty = Policy::resilient();
-        hasty.timeouts.connect = Some(Duration::from_millis(500));
-        assert!(timeouts(&hasty, None).why.contains("connect timeout 500ms"));
     }
 }

@@ -12,7 +12,7 @@ use relaybench_mock::Profile;
 /// The tutorial's model.
 const MODEL: &str = "gpt-4.1";
 
-/// Check a relay before moving to it: base URL, key, model, an answer, a stream, and whether timeouts and retries fit
+/// Check a relay before moving to it: base URL, key, model, an answer, a stream, and what the policy risks
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CheckArgs {

@@ -23,7 +23,7 @@ pub struct Attempt {
     pub started: Instant,
     /// When the whole response was there, or the failure.
     pub ended: Instant,
-    /// How long it queued for a place in the pool, or for the connection that another gave back.
+    /// How long it queued for a place in the pool, for the connection that another gave back or was opening, or for a free stream.
     pub queued: Duration,
     /// How long its connection took to open, if it opened one and the transport tells.
     pub connect: Option<Duration>,
@@ -41,13 +41,16 @@ pub struct Attempt {
     pub progress: Progress,
     /// How it failed, if it did.
     pub failure: Option<ErrorKind>,
+    /// The status that an error in the body named as its code, where the response's own said that all was well.
+    pub in_band_status: Option<u16>,
     /// Which limit the server said was reached, if it did.
     pub limit: Option<Limit>,
     /// The model that the answer names, if it is another than was asked.
     pub other_model: Option<Box<str>>,
     /// What the server calls it: its `x-request-id` (or `request-id`), at most 128 bytes.
     pub server_request_id: Option<Box<str>>,
-    /// On which connection, where the transport knows.
+    /// On which connection, if it was handed to one, answered or not. Over `network` it is not known of a request that was never
+    /// answered on a connection which another attempt had opened and nobody had been answered on yet.
     pub connection: Option<Connection>,
     /// The connection on which it was tried first, when the server had just closed that one: nothing of the request had left, so
     /// that it was sent on another at once, once, and no retry of the policy was used up. Over `network` reqwest does that by
@@ -61,17 +64,28 @@ impl Attempt {
         self.progress > Progress::NeverSent
     }
 
-    /// Whether it may appear on the bill. A request that never left does not, nor one that was refused; but a gateway that gave
-    /// up waiting (504, 524) does not know what became of it, and neither does a client that did.
+    /// Whether it may appear on the bill. A request that never left does not, nor one that was refused. But a gateway that gave
+    /// up waiting (504, 524) or whose connection broke under it (520) does not know what became of the request, and neither does a
+    /// client to which that happens; it says so in a status or, once it has said 200, in the error's code.
+    ///
+    /// A 502 counts as a refusal: it is what gateways say first of all when the server behind them is down or turns them away, and
+    /// what that server then bills is an answer that nobody got. Where a relay's 502s do appear on the bill, take 502 out of the
+    /// statuses that are retried.
     pub fn possibly_billed(&self) -> bool {
         let refused = match self.failure {
-            Some(ErrorKind::Status(status)) => !matches!(status, 504 | 524),
+            Some(ErrorKind::Status(status)) => !is_in_doubt(status),
             Some(ErrorKind::RateLimited | ErrorKind::InsufficientQuota | ErrorKind::TooLarge) => true,
-            Some(ErrorKind::InBand) => self.first_token.is_none(),
+            Some(ErrorKind::InBand) => self.first_token.is_none() && !self.in_band_status.is_some_and(is_in_doubt),
             _ => false,
         };
         self.left_the_client() && !refused
     }
+}
+
+/// Whether a gateway that says this has passed the request on, and does not know what became of it: 504, and of Cloudflare's own
+/// 524 (no answer in time) and 520 (an empty or broken one). Where it could not pass it on, these are 521 to 523, 525 and 526.
+fn is_in_doubt(status: u16) -> bool {
+    matches!(status, 504 | 520 | 524)
 }
 
 /// How far an attempt came.

@@ -279,7 +279,7 @@ impl ClientBuilder {
             server: Server::new(&base),
             headers: headers(&base, self.api_key.as_ref())?,
             line: Line { transport, in_flight, pool, proof: self.proof, key: self.api_key },
-            budgets: Budgets::new(&self.policy.retry),
+            budgets: Arc::new(Budgets::new(&self.policy.retry)),
             policy: self.policy,
             catalog: self.catalog,
             seed: self.seed.unwrap_or_else(rand::random),

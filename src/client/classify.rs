@@ -85,10 +85,12 @@ pub(crate) fn in_band(body: &[u8]) -> Failure {
     /// Errors that have no status are looked at as if they had this one.
     const NO_STATUS: u16 = 500;
     let told = Told::of_refusal(body);
-    let status = told.status().unwrap_or(NO_STATUS);
+    let in_band_status = told.status();
+    let status = in_band_status.unwrap_or(NO_STATUS);
     // Faulty requests do not mend; a gateway that says so in a 200 means it no less.
     let is_fault = !is_passing(status) || is_request_fault(&told);
     let mut failure = Failure::new(ErrorKind::InBand, "the response tells of an error");
+    failure.in_band_status = in_band_status;
     failure.limit = limit::of(status, &told, &HeaderMap::new());
     failure.hint = hint::in_words(&told.message);
     failure.is_hint_in_words = true;

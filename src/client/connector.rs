@@ -171,27 +171,27 @@ impl Service<Uri> for Dialer {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let (running, lane) = (Arc::clone(&self.running), self.lane);
-        let scope = Scope::current();
-        Box::pin(async move { running.connect(uri, lane, scope.unwrap_or_default()).await })
+        let scope = Scope::connecting();
+        Box::pin(async move { running.connect(uri, lane, scope).await })
     }
 }
 
 impl Running {
     async fn connect(&self, uri: Uri, lane: usize, scope: Scope) -> Result<Live, Known> {
         // A request that was given another connection wants none any more, and must not open one later.
-        let unwanted = || Known::new(ErrorKind::Connect, "the request got another connection");
-        scope.hold(scope.unless_orphaned(self.lanes.pass_gate(lane)).await.ok_or_else(unwanted)?);
-        let permit = self.permit(&scope).await.ok_or_else(unwanted)?;
+        scope.hold(scope.unless_orphaned(self.lanes.pass_gate(lane, &scope)).await.ok_or_else(Known::unwanted)?);
+        let permit = self.permit(&scope).await.ok_or_else(Known::unwanted)?;
         let dialing = now();
         // From here the attempt's connect timeout runs; it drops this future when it strikes.
         scope.record_dialing();
-        let (io, takes_http2) = self.dial(uri).await?;
+        let (io, takes_http2) = scope.while_wanted(dialing, self.dial(uri)).await.ok_or_else(Known::unwanted)??;
         let opened = now();
-        scope.record_connect(opened - dialing);
         let is_http2 = self.lanes.learn(takes_http2)?;
+        let identity = Identity::new(self.meter.opened(), is_http2);
+        scope.record_connect(opened - dialing, &identity);
         let is_negotiated = is_http2 && self.lanes.protocol() == Protocol::Negotiate;
         let retires = self.max_age.map(|age| sleep_until(opened + age));
-        Ok(Live::new(io, permit, Identity::new(self.meter.opened(), is_http2), is_negotiated, retires))
+        Ok(Live::new(io, permit, identity, is_negotiated, retires))
     }
 
     /// A place under the cap; `None` if the request was given a connection while it waited.
@@ -208,9 +208,7 @@ impl Running {
             return Some(permit);
         }
         scope.waits_since(began);
-        let waiting = self.meter.wait();
         let permit = scope.unless_orphaned(self.cap.acquire()).await;
-        waiting.over();
         scope.has_place(now());
         permit
     }

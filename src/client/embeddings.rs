@@ -1,5 +1,7 @@
 //! Embeddings: texts in, vectors out.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -9,6 +11,7 @@ use serde_json::{Map, Value};
 use super::attempt::Attempt;
 use super::classify;
 use super::error::{Error, Failure};
+use super::policy::{Overrides, Timeout, Timeouts};
 use super::request::RequestId;
 use super::response::Usage;
 
@@ -33,6 +36,8 @@ pub struct EmbeddingsRequest {
     fields: Map<String, Value>,
     #[serde(skip)]
     request_id: Option<RequestId>,
+    #[serde(skip)]
+    timeouts: Overrides,
 }
 
 /// How numbers travel. What comes out is the same.
@@ -49,7 +54,14 @@ pub enum EncodingFormat {
 impl EmbeddingsRequest {
     /// A request to this model, with no text yet. The client's catalog is of models that chat, so this name is not looked up.
     pub fn new(model: impl Into<String>) -> Self {
-        Self { model: model.into(), input: Vec::new(), encoding_format: None, fields: Map::new(), request_id: None }
+        Self {
+            model: model.into(),
+            input: Vec::new(),
+            encoding_format: None,
+            fields: Map::new(),
+            request_id: None,
+            timeouts: Overrides::default(),
+        }
     }
 
     /// Adds a text.
@@ -83,6 +95,18 @@ impl EmbeddingsRequest {
         self
     }
 
+    /// The total timeout of this request, instead of its client's; see [`Timeouts::total`](super::Timeouts::total).
+    pub fn total_timeout(mut self, figure: Duration) -> Self {
+        self.timeouts.total(figure);
+        self
+    }
+
+    /// Another timeout of this request, instead of its client's; `None` lifts it. See [`Timeouts`](super::Timeouts).
+    pub fn timeout(mut self, which: Timeout, figure: impl Into<Option<Duration>>) -> Self {
+        self.timeouts.set(which, figure.into());
+        self
+    }
+
     /// The model that is asked.
     pub fn model(&self) -> &str {
         &self.model
@@ -90,6 +114,11 @@ impl EmbeddingsRequest {
 
     pub(crate) fn id(&self) -> Option<&RequestId> {
         self.request_id.as_ref()
+    }
+
+    /// The figures that rule this request.
+    pub(crate) fn timeouts(&self, defaults: &Timeouts) -> Result<Timeouts, Error> {
+        self.timeouts.applied_to(defaults)
     }
 
     /// How many texts.

@@ -83,7 +83,8 @@ impl Line {
     /// Sends a request and waits for the head of a response with a status of success.
     pub(crate) async fn open(&self, outgoing: Outgoing<'_>, turn: Turn, deadline: Deadline<'_>) -> Result<Exchange, Broken> {
         let started = now();
-        let scope = Scope::new(Arc::clone(&self.pool));
+        let scope = Scope::new(Arc::clone(&self.pool), deadline.timeouts.connect);
+        let search = scope.search();
         let mut watchdog = Watchdog::new(started, deadline, outgoing.accept, scope.clone());
         let mut record = Attempt::begin(turn, outgoing.id.clone(), started);
         let permit = match self.permit(&mut watchdog, &scope, started).await {
@@ -96,8 +97,12 @@ impl Line {
                 record.connection = fault.connection;
                 return Err(record.broken(&scope, fault.into()));
             }
-            Err(expired) => return Err(record.broken(&scope, expired)),
+            Err(expired) => {
+                record.connection = self.transport.connection_unanswered(&scope);
+                return Err(record.broken(&scope, expired));
+            }
         };
+        search.answered();
         let head = now();
         watchdog.head(head);
         record.answered(&reply, head, self.key.as_ref());
@@ -112,9 +117,7 @@ impl Line {
             return Ok(permit);
         }
         scope.waits_since(started);
-        let waiting = self.pool.wait();
         let permit = watchdog.guard(self.in_flight.acquire()).await?;
-        waiting.over();
         let had = now();
         scope.has_place(had);
         watchdog.check_total(had)?;
@@ -213,6 +216,7 @@ impl Exchange {
     pub(crate) fn break_off(mut self, mut failure: Failure) -> Broken {
         failure.status.get_or_insert(self.status);
         self.record.limit = failure.limit;
+        self.record.in_band_status = failure.in_band_status;
         self.record.end(&self.scope, Some(failure.kind));
         Box::new((self.record, failure))
     }
@@ -259,6 +263,7 @@ impl Attempt {
             status: None,
             progress: Progress::NeverSent,
             failure: None,
+            in_band_status: None,
             limit: None,
             other_model: None,
             server_request_id: None,

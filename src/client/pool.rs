@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
-pub(crate) use self::meter::Meter;
 pub use self::meter::PoolStats;
+pub(crate) use self::meter::{Meter, Waiting};
 pub use self::waits::Waits;
 
 /// How many of something may be alive at once. Clones share the cap.

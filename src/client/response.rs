@@ -180,6 +180,11 @@ pub(crate) struct Choice {
 }
 
 impl Completion {
+    /// Why each choice ended, of those that say.
+    pub(crate) fn finish_reasons(&self) -> impl Iterator<Item = &FinishReason> {
+        self.choices.iter().filter_map(|choice| choice.finish_reason.as_ref())
+    }
+
     /// Whether anything was said, or counted.
     pub(crate) fn has_content(&self) -> bool {
         let says = |choice: &Choice| {

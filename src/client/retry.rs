@@ -1,7 +1,9 @@
 //! Whether to try again, and the loop that does.
 
+use std::pin::pin;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
 use rand::Rng;
 use relaybench_clock::Instant;
 
@@ -36,12 +38,13 @@ pub(crate) struct Outcome<T> {
 /// What the tries of one logical request are bound by.
 pub(crate) struct Bounds<'a> {
     pub(crate) policy: &'a Retry,
-    pub(crate) asked: &'a Asked<'a>,
+    pub(crate) asked: &'a Asked,
     /// Rules above all: no wait is begun that would end at it or after.
     pub(crate) deadline: Instant,
 }
 
-/// Calls until it succeeds or another try makes no sense. `earlier` are tries that were made before.
+/// Calls until it succeeds or another try makes no sense. `earlier` are tries that were made before. A retry's permit is held until
+/// its call returns.
 pub(crate) async fn run<T, Calling, Sleeping>(
     bounds: Bounds<'_>,
     earlier: Vec<Attempt>,
@@ -57,33 +60,51 @@ where
     let Bounds { policy, asked, deadline } = bounds;
     let mut attempts = earlier;
     let mut turn = Turn::after(&attempts);
-    let mut permit: Option<Permit<'_>> = None;
+    let mut permit: Option<Permit> = None;
     loop {
         let Tried { record, result } = call(turn).await;
         drop(permit.take());
         attempts.push(record);
         let failure = match result {
-            Ok(value) => {
-                asked.succeeded();
-                return Outcome { attempts, result: Ok(value) };
-            }
+            Ok(value) => return Outcome { attempts, result: Ok(value) },
             Err(failure) => failure,
         };
-        let now = now();
-        let next = next(policy, &failure, turn, deadline.saturating_duration_since(now), rng);
+        let failed = now();
+        let next = next(policy, &failure, turn, deadline.saturating_duration_since(failed), rng);
         let granted = next.and_then(|wait| Ok((wait, asked.retry(plea(&attempts, wait))?)));
-        let (wait, mut granted) = match granted {
-            Ok(granted) => granted,
+        let begun = match granted {
+            Ok((wait, mut granted)) => {
+                sleep_until(failed + wait.length).await;
+                let expiry = async { sleep_until(deadline).await };
+                enter(&mut granted, deadline, &now, expiry).await.map(|()| (wait, granted))
+            }
+            Err(stop) => Err(stop),
+        };
+        let (wait, granted) = match begun {
+            Ok(begun) => begun,
             Err(stop) => {
                 let backoff = backoff::unjittered(policy, turn.number - 1);
                 return Outcome { attempts, result: Err((Failure { backoff, ..failure }, stop)) };
             }
         };
-        sleep_until(now + wait.length).await;
-        granted.begin();
         permit = Some(granted);
-        turn = Turn { number: turn.number + 1, waited: wait.length, hint_obeyed: wait.hint_obeyed };
+        turn = Turn { number: turn.number + 1, waited: now() - failed, hint_obeyed: wait.hint_obeyed };
     }
+}
+
+/// Waits for the retry's place among those in flight, up to the deadline: there is no use in a place that comes with it.
+async fn enter(
+    permit: &mut Permit,
+    deadline: Instant,
+    now: impl Fn() -> Instant,
+    sleep: impl Future<Output = ()>,
+) -> Result<(), Stop> {
+    match select(pin!(permit.enter()), pin!(sleep)).await {
+        Either::Left(_) if now() < deadline => {}
+        _ => return Err(Stop::Budget),
+    }
+    permit.begin();
+    Ok(())
 }
 
 impl Turn {

@@ -4,6 +4,7 @@ mod chunk;
 mod partial;
 mod proof;
 mod question;
+mod sniff;
 mod source;
 
 use std::pin::Pin;
@@ -50,14 +51,17 @@ use super::trace::StreamSpans;
 /// hands its connection back to the pool; dropped before, it closes the connection, which tells the server to stop.
 pub struct ChatStream {
     shared: Arc<Shared>,
-    question: Arc<Question>,
+    id: RequestId,
+    /// Until the stream has ended.
+    question: Option<Arc<Question>>,
     attempts: Vec<Attempt>,
     state: State,
     so_far: Partial,
     /// The next chunk is the first of a new answer.
     restarts: bool,
     end: Option<StreamEnd>,
-    spans: StreamSpans,
+    /// Of the attempt that is read, until it has ended.
+    spans: Option<StreamSpans>,
 }
 
 enum State {
@@ -70,9 +74,9 @@ enum State {
 impl ChatStream {
     pub(crate) fn new(shared: Arc<Shared>, question: Question, opened: Opened) -> Self {
         let Opened { source, attempts, attempt } = opened;
-        let spans = StreamSpans::new(question.span.clone(), attempt);
-        let (question, state) = (Arc::new(question), State::Open(Box::new(source)));
-        Self { shared, question, attempts, state, so_far: Partial::default(), restarts: false, end: None, spans }
+        let (id, spans, state) = (question.id.clone(), Some(StreamSpans::new(attempt)), State::Open(Box::new(source)));
+        let question = Some(Arc::new(question));
+        Self { shared, id, question, attempts, state, so_far: Partial::default(), restarts: false, end: None, spans }
     }
 
     /// The next chunk; `None` when the answer is complete, or after an error.
@@ -88,7 +92,7 @@ impl ChatStream {
 
     /// What the request was called.
     pub fn request_id(&self) -> &RequestId {
-        &self.question.id
+        &self.id
     }
 
     /// What was counted, when the chunk that tells it has passed.
@@ -111,19 +115,36 @@ impl ChatStream {
         self.end
     }
 
+    /// The stream is over, and so is the request.
     fn conclude(&mut self, record: Attempt) {
         if let Some(last) = self.attempts.last_mut() {
             *last = record;
         }
-        self.spans.end(&self.attempts, self.so_far.finish_reason.as_ref(), self.so_far.usage.as_ref());
+        let (question, spans) = (self.question.take(), self.spans.take());
+        if let (Some(question), Some(spans)) = (question, spans) {
+            if self.end.is_some() {
+                question.asked.succeeded();
+            }
+            spans.end(&question.span, &self.attempts, self.so_far.usage.as_ref(), self.shared.line.key.as_ref());
+        }
+    }
+
+    fn told(&mut self, chunk: &ChatChunk) {
+        if let (Some(question), Some(spans)) = (&self.question, &mut self.spans) {
+            spans.chunk(&question.span, chunk, self.shared.line.key.as_ref());
+        }
     }
 
     /// The stream broke: asks again, or ends with the error.
     fn broke(&mut self, source: Source, failure: Failure) -> Option<Error> {
         let broken = source.break_off(failure);
-        if self.shared.policy.retry.broken_streams == BrokenStreams::Restart {
-            self.spans.attempt.end(&broken.0);
-            let (shared, question) = (Arc::clone(&self.shared), Arc::clone(&self.question));
+        if self.shared.policy.retry.broken_streams == BrokenStreams::Restart
+            && let Some(question) = self.question.clone()
+        {
+            if let Some(spans) = self.spans.take() {
+                spans.attempt.end(&broken.0);
+            }
+            let shared = Arc::clone(&self.shared);
             let mut earlier = std::mem::take(&mut self.attempts);
             earlier.pop();
             let open = async move { question.open_again(&shared, earlier, broken).await };
@@ -141,11 +162,12 @@ impl ChatStream {
         match opened {
             Ok(Opened { source, attempts, attempt }) => {
                 (self.attempts, self.so_far, self.restarts) = (attempts, Partial::default(), true);
-                self.spans = StreamSpans::new(self.question.span.clone(), attempt);
+                self.spans = Some(StreamSpans::new(attempt));
                 self.state = State::Open(Box::new(source));
                 None
             }
             Err(error) => {
+                self.question = None;
                 self.attempts = error.attempts().to_vec();
                 Some(error.with_partial(self.so_far.clone()))
             }
@@ -173,7 +195,7 @@ impl Stream for ChatStream {
             let item = ready!(source.poll_item(cx));
             if let Ok(Item::Chunk(mut chunk)) = item {
                 chunk.restarts = std::mem::take(&mut self.restarts);
-                self.spans.chunk(&chunk);
+                self.told(&chunk);
                 self.so_far.add(&chunk);
                 return Poll::Ready(Some(Ok(chunk)));
             }
@@ -196,6 +218,6 @@ impl Stream for ChatStream {
 
 impl std::fmt::Debug for ChatStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ChatStream").field("request_id", &self.question.id).field("ended_by", &self.end).finish_non_exhaustive()
+        f.debug_struct("ChatStream").field("request_id", &self.id).field("ended_by", &self.end).finish_non_exhaustive()
     }
 }

@@ -3,13 +3,18 @@
 //! Names are those of OpenTelemetry's semantic conventions, for GenAI clients
 //! (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/>) and for HTTP clients and what they send again
 //! (<https://opentelemetry.io/docs/specs/semconv/http/http-spans/>); `otel.*` is what `tracing-opentelemetry` reads. No text of a
-//! prompt, of an answer or of a server's error, and no key. Without a listener a span costs a look at a static variable.
+//! prompt, of an answer or of a server's error, and no key: names that the server gives are told only where they look like names,
+//! at most 128 bytes of letters, digits and `-_.:/@+`. What its caller gives up ends as `cancelled`. Without a listener a span costs a look at a static variable.
 
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use serde_json::json;
 use tracing::field::Empty;
 use tracing::{Instrument, Span, debug, info_span};
 
 use super::attempt::Attempt;
-use super::config::BaseUrl;
+use super::config::{ApiKey, BaseUrl};
 use super::error::ErrorKind;
 use super::response::{FinishReason, Usage};
 use super::retry::{Tried, Turn};
@@ -18,6 +23,12 @@ use super::transport::Endpoint;
 
 /// Whose API the client speaks. Which company runs a relay, it cannot know.
 const PROVIDER: &str = "openai";
+
+/// How a span ends that its caller gave up.
+const CANCELLED: &str = "cancelled";
+
+/// Stands for a finish reason that is no name, so that the others keep their places.
+const UNSPEAKABLE: &str = "_OTHER";
 
 /// The endpoint, as spans name it.
 #[derive(Clone, Debug)]
@@ -34,8 +45,8 @@ impl Server {
 }
 
 /// The span of one request, or none when nobody listens.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestSpan(Span);
+#[derive(Debug)]
+pub(crate) struct RequestSpan(Open);
 
 impl RequestSpan {
     /// `model` is empty where none is asked.
@@ -63,7 +74,7 @@ impl RequestSpan {
             error.type = Empty,
             relaybench.attempts = Empty,
         );
-        Self(span)
+        Self(Open::new(span))
     }
 
     /// Runs one of the request's attempts in a span of its own, which it gives back: that of a stream goes on.
@@ -74,42 +85,48 @@ impl RequestSpan {
         turn: Turn,
         attempt: impl Future<Output = Tried<T>>,
     ) -> Tried<(T, AttemptSpan)> {
-        let span = AttemptSpan::begin(&self.0, server, endpoint, turn);
-        let Tried { record, result } = attempt.instrument(span.0.clone()).await;
+        let span = AttemptSpan::begin(&self.0.span, server, endpoint, turn);
+        let Tried { record, result } = attempt.instrument(span.0.span.clone()).await;
         if let Err(failure) = &result {
             span.end(&record);
-            debug!(parent: &self.0, error.type = failure.kind.as_str(), attempt = turn.number, "an attempt failed");
+            debug!(parent: &self.0.span, error.type = failure.kind.as_str(), attempt = turn.number, "an attempt failed");
         }
         Tried { record, result: result.map(|value| (value, span)) }
     }
 
-    /// What the answer says of itself.
-    pub(crate) fn answered(&self, model: Option<&str>, id: Option<&str>, finish: Option<&FinishReason>, usage: Option<&Usage>) {
-        self.0.record("gen_ai.response.model", model);
-        self.0.record("gen_ai.response.id", id);
-        if let Some(reason) = finish {
-            self.0.record("gen_ai.response.finish_reasons", format_args!("[\"{}\"]", reason.as_str()).to_string());
+    /// What the answer is called, and by whom it is.
+    pub(crate) fn named(&self, model: Option<&str>, id: Option<&str>, key: Option<&ApiKey>) {
+        self.0.span.record("gen_ai.response.model", model.and_then(|model| name(model, key)));
+        self.0.span.record("gen_ai.response.id", id.and_then(|id| name(id, key)));
+    }
+
+    /// Why the answer ended, choice by choice. The conventions want an array, which `tracing` has not: it is written as JSON.
+    pub(crate) fn finished<'a>(&self, reasons: impl Iterator<Item = &'a FinishReason>, key: Option<&ApiKey>) {
+        if self.is_heard() {
+            let reasons: Vec<_> = reasons.map(|reason| name(reason.as_str(), key).unwrap_or(UNSPEAKABLE)).collect();
+            self.0.span.record("gen_ai.response.finish_reasons", (!reasons.is_empty()).then(|| json!(reasons).to_string()));
         }
-        if let Some(usage) = usage {
-            self.0.record("gen_ai.usage.input_tokens", usage.prompt_tokens);
-            self.0.record("gen_ai.usage.output_tokens", usage.completion_tokens);
-        }
+    }
+
+    pub(crate) fn counted(&self, usage: Option<&Usage>) {
+        self.0.span.record("gen_ai.usage.input_tokens", usage.map(|usage| usage.prompt_tokens));
+        self.0.span.record("gen_ai.usage.output_tokens", usage.map(|usage| usage.completion_tokens));
     }
 
     /// How many attempts it took, and how it failed, if it did.
     pub(crate) fn end(&self, attempts: &[Attempt], failure: Option<ErrorKind>) {
-        self.0.record("relaybench.attempts", attempts.len());
-        fail(&self.0, failure);
+        self.0.span.record("relaybench.attempts", attempts.len());
+        self.0.end(failure);
     }
 
     fn is_heard(&self) -> bool {
-        !self.0.is_disabled()
+        !self.0.span.is_disabled()
     }
 }
 
 /// The span of one attempt.
 #[derive(Debug)]
-pub(crate) struct AttemptSpan(Span);
+pub(crate) struct AttemptSpan(Open);
 
 impl AttemptSpan {
     fn begin(request: &Span, server: &Server, endpoint: Endpoint<'_>, turn: Turn) -> Self {
@@ -130,49 +147,90 @@ impl AttemptSpan {
             relaybench.waited_s = turn.waited.as_secs_f64(),
             relaybench.hint_obeyed = turn.hint_obeyed,
         );
-        Self(span)
+        Self(Open::new(span))
     }
 
     /// What became of the attempt.
     pub(crate) fn end(&self, record: &Attempt) {
-        self.0.record("http.response.status_code", record.status);
-        fail(&self.0, record.failure);
+        self.0.span.record("http.response.status_code", record.status);
+        self.0.end(record.failure);
     }
 }
 
-/// The spans of a stream, which last as long as it does.
+/// What is told of a stream while it lasts: its attempt's span goes on until its end.
 #[derive(Debug)]
 pub(crate) struct StreamSpans {
-    pub(crate) request: RequestSpan,
     pub(crate) attempt: AttemptSpan,
     is_named: bool,
+    /// Of each choice that has ended.
+    reasons: BTreeMap<u32, FinishReason>,
 }
 
 impl StreamSpans {
-    pub(crate) fn new(request: RequestSpan, attempt: AttemptSpan) -> Self {
-        Self { request, attempt, is_named: false }
+    pub(crate) fn new(attempt: AttemptSpan) -> Self {
+        Self { attempt, is_named: false, reasons: BTreeMap::new() }
     }
 
     /// Each chunk says what model it is of: the first is enough.
-    pub(crate) fn chunk(&mut self, chunk: &ChatChunk) {
-        if !self.is_named && self.request.is_heard() {
-            self.request.answered(chunk.model(), chunk.id(), None, None);
+    pub(crate) fn chunk(&mut self, request: &RequestSpan, chunk: &ChatChunk, key: Option<&ApiKey>) {
+        if !request.is_heard() {
+            return;
         }
-        self.is_named = true;
+        if !self.is_named {
+            request.named(chunk.model(), chunk.id(), key);
+            self.is_named = true;
+        }
+        let ended = chunk.choices().iter().filter_map(|choice| Some((choice.index, choice.finish_reason.clone()?)));
+        self.reasons.extend(ended);
     }
 
     /// The stream is over; the last of the attempts is its own.
-    pub(crate) fn end(&self, attempts: &[Attempt], finish: Option<&FinishReason>, usage: Option<&Usage>) {
+    pub(crate) fn end(&self, request: &RequestSpan, attempts: &[Attempt], usage: Option<&Usage>, key: Option<&ApiKey>) {
         let Some(own) = attempts.last() else { return };
-        self.request.answered(None, None, finish, usage);
+        request.finished(self.reasons.values(), key);
+        request.counted(usage);
         self.attempt.end(own);
-        self.request.end(attempts, own.failure);
+        request.end(attempts, own.failure);
     }
 }
 
-fn fail(span: &Span, failure: Option<ErrorKind>) {
-    if let Some(kind) = failure {
-        span.record("error.type", kind.as_str());
-        span.record("otel.status_code", "ERROR");
+/// A span that says so when it is dropped before its end, as by a caller that goes away.
+#[derive(Debug)]
+struct Open {
+    span: Span,
+    is_ended: AtomicBool,
+}
+
+impl Open {
+    fn new(span: Span) -> Self {
+        Self { span, is_ended: AtomicBool::new(false) }
     }
+
+    fn end(&self, failure: Option<ErrorKind>) {
+        self.is_ended.store(true, Relaxed);
+        if let Some(kind) = failure {
+            self.fail(kind.as_str());
+        }
+    }
+
+    fn fail(&self, kind: &str) {
+        self.span.record("error.type", kind);
+        self.span.record("otel.status_code", "ERROR");
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if !self.is_ended.load(Relaxed) {
+            self.fail(CANCELLED);
+        }
+    }
+}
+
+/// A name that the server gives, as it may be told: no text, nothing long, and not the key.
+fn name<'a>(text: &'a str, key: Option<&ApiKey>) -> Option<&'a str> {
+    const LONGEST: usize = 128;
+    let may_be_named = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/@+".contains(&byte);
+    let is_name = !text.is_empty() && text.len() <= LONGEST && text.bytes().all(may_be_named);
+    (is_name && !key.is_some_and(|key| key.is_in(text))).then_some(text)
 }

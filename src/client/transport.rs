@@ -173,6 +173,15 @@ impl Transport {
             Self::Hyper(transport) => transport.send(outgoing, scope).await,
         }
     }
+
+    /// The connection of an attempt that ended before it was answered, as one more use of it: the one to which the request was
+    /// handed, if it was.
+    pub(crate) fn connection_unanswered(&self, scope: &Scope) -> Option<Connection> {
+        match self {
+            Self::Network(transport) => transport.connection_unanswered(scope),
+            Self::Hyper(_) => scope.chosen(),
+        }
+    }
 }
 
 /// The body of a response, in pieces.

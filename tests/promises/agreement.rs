@@ -1,9 +1,9 @@
 //! The same promises hold over both transports, over sockets and in memory, against the mock relay and against a server that
-//! shares no code with it.
+//! shares no code with it. What the mock does not do, a relay that writes raw bytes does in its place.
 
 use std::time::Duration;
 
-use relaybench::client::{Client, ClientBuilder, ErrorKind, Policy, RequestId, StreamEnd, TransportKind, connector};
+use relaybench::client::{Client, ClientBuilder, ErrorKind, Policy, RequestId, StreamEnd, Timeout, TransportKind, connector};
 use relaybench::{ChatRequest, Error};
 use relaybench_clock::run_virtual;
 use relaybench_mock::{MockRelay, MockServer, Profile};
@@ -11,8 +11,9 @@ use tokio::runtime::Builder;
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, ResponseTemplate};
 
-use crate::support::raw_relay::{COMPLETION, question};
+use crate::support::raw_relay::{COMPLETION, RawRelay, Step, question};
 use crate::support::runs::profile;
+use crate::support::sockets;
 
 const KEY: &str = "sk-agreed";
 const HOUR: Duration = Duration::from_secs(3600);
@@ -28,10 +29,14 @@ struct Promise {
     name: &'static str,
     /// The mock's profile.
     profile: &'static str,
-    /// What the other server answers first, if it is not the good answer.
-    first: Option<fn() -> ResponseTemplate>,
+    /// Where the mock cannot do it: what a relay writes, byte for byte, in its place, when it is asked for a stream or not.
+    raw: Option<fn(bool) -> Step>,
+    /// What the other server answers first, streamed or not, if it is not the good answer.
+    first: Option<fn(bool) -> ResponseTemplate>,
     /// Whether the good answer follows.
     passes: bool,
+    /// Whether it is asked for streamed answers, and for whole ones.
+    streamed: &'static [bool],
     client: fn(ClientBuilder) -> ClientBuilder,
     request: fn() -> ChatRequest,
     expected: Outcome,
@@ -69,8 +74,10 @@ fn promises() -> Vec<Promise> {
     let promise = |name, profile, expected| Promise {
         name,
         profile,
+        raw: None,
         first: None,
         passes: true,
+        streamed: &[false, true],
         client: unchanged,
         request: question,
         expected,
@@ -78,7 +85,7 @@ fn promises() -> Vec<Promise> {
     vec![
         promise("a good answer is one attempt", "", outcome(None, &[200], &[false])),
         Promise {
-            first: Some(|| failing(401, "invalid_api_key")),
+            first: Some(|_| failing(401, "invalid_api_key")),
             passes: false,
             client: |builder| builder.api_key("sk-wrong"),
             ..promise(
@@ -88,14 +95,14 @@ fn promises() -> Vec<Promise> {
             )
         },
         Promise {
-            first: Some(|| failing(404, "model_not_found")),
+            first: Some(|_| failing(404, "model_not_found")),
             passes: false,
             client: |builder| builder.validate_models(false),
             request: || ChatRequest::new("no-such-model").user("Hi"),
             ..promise("an unknown model is not tried again", "", outcome(Some(ErrorKind::Status(404)), &[404], &[false]))
         },
         Promise {
-            first: Some(|| failing(429, "rate_limit_exceeded").insert_header("retry-after-ms", "20")),
+            first: Some(|_| failing(429, "rate_limit_exceeded").insert_header("retry-after-ms", "20")),
             ..promise(
                 "a 429 is waited for as long as it says",
                 "[[burst]]\nevery = \"24h\"\nfor = \"24h\"\nshare = 0.5\nretry_after = \"20ms\"",
@@ -103,7 +110,7 @@ fn promises() -> Vec<Promise> {
             )
         },
         Promise {
-            first: Some(|| failing(503, "server_is_overloaded")),
+            first: Some(|_| failing(503, "server_is_overloaded")),
             client: |builder| builder.backoff(Duration::from_millis(20), 1.0, Duration::from_millis(20)),
             ..promise(
                 "a 503 is tried again",
@@ -112,7 +119,7 @@ fn promises() -> Vec<Promise> {
             )
         },
         Promise {
-            first: Some(|| failing(503, "server_is_overloaded")),
+            first: Some(|_| failing(503, "server_is_overloaded")),
             passes: false,
             client: |builder| builder.attempts(3).backoff(Duration::from_millis(5), 1.0, Duration::from_millis(5)),
             ..promise(
@@ -122,7 +129,7 @@ fn promises() -> Vec<Promise> {
             )
         },
         Promise {
-            first: Some(|| ResponseTemplate::new(200).set_delay(HOUR)),
+            first: Some(|_| ResponseTemplate::new(200).set_delay(HOUR)),
             passes: false,
             client: |builder| builder.total_timeout(Duration::from_millis(100)),
             ..promise(
@@ -132,7 +139,7 @@ fn promises() -> Vec<Promise> {
             )
         },
         Promise {
-            first: Some(|| ResponseTemplate::new(200).set_delay(HOUR)),
+            first: Some(|_| ResponseTemplate::new(200).set_delay(HOUR)),
             passes: false,
             client: |builder| builder.policy(Policy::none()).read_timeout(Duration::from_millis(100)),
             ..promise(
@@ -141,7 +148,78 @@ fn promises() -> Vec<Promise> {
                 unanswered(ErrorKind::ReadTimeout),
             )
         },
+        Promise {
+            first: Some(|_| ResponseTemplate::new(200).set_delay(HOUR)),
+            passes: false,
+            streamed: &[true],
+            client: |builder| builder.policy(Policy::none()).timeout(Timeout::FirstToken, Duration::from_millis(100)),
+            ..promise(
+                "a stream that does not begin ends at the first-token timeout",
+                "[latency]\ntotal = { dist = \"fixed\", value = \"1h\" }",
+                unanswered(ErrorKind::FirstTokenTimeout),
+            )
+        },
+        broken(
+            "an answer that is cut is no answer",
+            ErrorKind::Truncated,
+            |streamed| Step::WriteAndClose(head(streamed, "content-length: 1000") + cut(streamed)),
+            |streamed| answer(streamed, cut(streamed)),
+        ),
+        broken(
+            "an error in a response that says 200 is one",
+            ErrorKind::InBand,
+            |streamed| Step::WriteAndClose(head(streamed, "connection: close") + &failed(streamed)),
+            |streamed| answer(streamed, &failed(streamed)),
+        ),
+        Promise {
+            streamed: &[true],
+            ..broken(
+                "a stream that ends without proof of its end is cut",
+                ErrorKind::Truncated,
+                |_| Step::WriteAndClose(head(true, "connection: close") + cut(true)),
+                |_| answer(true, cut(true)),
+            )
+        },
     ]
+}
+
+/// What is answered with 200 and fails all the same, in one attempt.
+fn broken(name: &'static str, kind: ErrorKind, raw: fn(bool) -> Step, first: fn(bool) -> ResponseTemplate) -> Promise {
+    Promise {
+        name,
+        profile: "",
+        raw: Some(raw),
+        first: Some(first),
+        passes: false,
+        streamed: &[false, true],
+        client: |builder| builder.policy(Policy::none()),
+        request: question,
+        expected: outcome(Some(kind), &[200], &[false]),
+    }
+}
+
+fn content_type(streamed: bool) -> &'static str {
+    if streamed { "text/event-stream" } else { "application/json" }
+}
+
+fn head(streamed: bool, header: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\ncontent-type: {}\r\n{header}\r\n\r\n", content_type(streamed))
+}
+
+fn answer(streamed: bool, body: &str) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_raw(body, content_type(streamed))
+}
+
+/// The beginning of a good answer.
+fn cut(streamed: bool) -> &'static str {
+    let whole = if streamed { EVENTS } else { COMPLETION };
+    &whole[..whole.find("Hello.").expect("it says so") + if streamed { "Hello.\"}}]}\n\n".len() } else { 0 }]
+}
+
+/// An error, and before it the beginning of the stream.
+fn failed(streamed: bool) -> String {
+    const ERROR: &str = r#"{"error":{"message":"no","type":"server_error"}}"#;
+    if streamed { format!("{}data: {ERROR}\n\n", cut(true)) } else { ERROR.to_owned() }
 }
 
 /// Asks, whole or streamed, and tells what came of it. Whatever succeeds must be complete.
@@ -189,10 +267,13 @@ fn request_id(promise: &Promise, streamed: bool) -> RequestId {
 
 /// hyper over connections in memory, against the mock, in virtual time.
 fn in_memory(promise: &Promise, id: &RequestId, streamed: bool) -> Outcome {
-    let server = MockServer::new(mock_profile(promise));
+    let (server, raw) = (MockServer::new(mock_profile(promise)), promise.raw.map(|raw| raw(streamed)));
     let dial = move || {
         let (near, far) = tokio::io::duplex(64 * 1024);
-        tokio::spawn(server.serve_connection(far));
+        match &raw {
+            Some(step) => tokio::spawn(RawRelay::start([step.clone()]).serve(far)),
+            None => tokio::spawn(server.serve_connection(far)),
+        };
         Ok(near)
     };
     let builder = client(promise, "http://mock/v1").connector(connector::memory(dial, Duration::ZERO));
@@ -207,9 +288,15 @@ fn mock_profile(promise: &Promise) -> Profile {
 /// Over sockets, against the mock.
 fn over_sockets(promise: &Promise, id: &RequestId, streamed: bool, transport: TransportKind) -> Outcome {
     let relay = MockRelay::start(mock_profile(promise)).unwrap();
-    let client = client(promise, &relay.base_url()).transport(transport).build().unwrap();
     let request = (promise.request)().request_id(id.clone());
-    Builder::new_current_thread().enable_all().build().unwrap().block_on(ask(&client, request, streamed))
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        let base_url = match promise.raw {
+            Some(raw) => format!("http://{}/v1", sockets::serve(&RawRelay::start([raw(streamed)])).await),
+            None => relay.base_url(),
+        };
+        let client = client(promise, &base_url).transport(transport).build().unwrap();
+        ask(&client, request, streamed).await
+    })
 }
 
 /// Over sockets, against a server that shares no code with the mock.
@@ -217,7 +304,7 @@ fn against_another(promise: &Promise, streamed: bool) -> Outcome {
     Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
         let server = wiremock::MockServer::start().await;
         if let Some(first) = promise.first {
-            let first = Mock::given(method("POST")).respond_with(first());
+            let first = Mock::given(method("POST")).respond_with(first(streamed));
             let first = if promise.passes { first.up_to_n_times(1) } else { first };
             first.with_priority(1).mount(&server).await;
         }
@@ -235,7 +322,7 @@ fn against_another(promise: &Promise, streamed: bool) -> Outcome {
 #[test]
 fn wiremock_and_the_mock_agree_over_both_transports_and_in_memory() {
     for promise in promises() {
-        for streamed in [false, true] {
+        for &streamed in promise.streamed {
             let id = request_id(&promise, streamed);
             for (set_up, found) in [
                 ("network, wiremock", against_another(&promise, streamed)),

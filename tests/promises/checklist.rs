@@ -39,7 +39,10 @@ fn a_good_relay_and_a_good_policy_pass_every_check() {
         let run = check(arguments);
         assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""), "{}", run.stdout);
         let subjects: Vec<_> = run.stdout.lines().map(|line| line[..10].trim_end()).collect();
-        assert_eq!(subjects, ["base URL", "key", "model", "answer", "streaming", "timeouts", "retries"]);
+        assert_eq!(
+            subjects,
+            ["base URL", "key", "model", "answer", "streaming", "timeouts", "stalls", "retries", "budgets", "pool"]
+        );
         assert!(run.stdout.lines().all(|line| line[12..].starts_with("ok ")), "{}", run.stdout);
         assert!(line(&run, "streaming").0.contains("ended by [DONE]"), "{}", run.stdout);
     }
@@ -58,6 +61,10 @@ fn a_model_that_is_not_there_is_answered_with_the_nearest() {
 #[test]
 fn a_policy_is_judged_by_what_the_relay_needs() {
     assert_failed(&check(&["--virtual", "--policy", "tutorial-retry"]), "retries", "Retry-After is ignored", "resilient");
+    let tutorial = check(&["--virtual", "--policy", "tutorial-retry"]);
+    assert_failed(&tutorial, "stalls", "never begins, but sends comments, is waited for until the total, 30s", "first-token");
+    assert_failed(&tutorial, "budgets", "gets 5 times the load", "retry budget");
+    assert_failed(&tutorial, "pool", "common servers close idle connections after 5 s", "4 s");
     // Of 100,000 tokens none is done in 30 s.
     let slow = check(&["--virtual", "--max-tokens", "100000"]);
     assert_failed(&slow, "timeouts", "100000 tokens takes about", "timeout of at least");

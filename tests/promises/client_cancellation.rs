@@ -1,16 +1,19 @@
-//! Dropping a call, at whatever it waits for, leaks nothing: no place in the pool, no connection, no attempt that nobody counted.
+//! Dropping a call, at whatever it waits for, leaks nothing: no place in the pool, no connection, no attempt that nobody counted, no retry.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use relaybench::client::{Attempt, Policy, PreparedRequest, RequestId, RetryBudget, Stop, Timeout, connector};
+use relaybench::client::{Attempt, BillingRisk, Policy, PreparedRequest, RequestId, RetryBudget, Timeout, connector};
 use relaybench::{ChatRequest, Client};
 use relaybench_clock::{now, run_virtual, sleep, sleep_until, timeout_at};
 use relaybench_mock::{MockServer, Profile};
+use tracing::instrument::WithSubscriber;
+
+use crate::support::listener::Listener;
 
 const MILLISECOND: Duration = Duration::from_millis(1);
 const PLACES: usize = 5;
@@ -107,9 +110,10 @@ async fn caller(client: Client, number: u32) -> (Vec<Attempt>, u32) {
     (attempts, dropped)
 }
 
-/// All of the calls.
-async fn all_callers(client: &Client) -> (Vec<Attempt>, u32) {
-    let callers: Vec<_> = (0..CALLERS).map(|number| tokio::spawn(caller(client.clone(), number))).collect();
+/// All of the calls, with somebody who listens.
+async fn all_callers(client: &Client, listener: &Listener) -> (Vec<Attempt>, u32) {
+    let call = |number| tokio::spawn(caller(client.clone(), number).with_subscriber(listener.clone()));
+    let callers: Vec<_> = (0..CALLERS).map(call).collect();
     let (mut attempts, mut dropped) = (Vec::new(), 0);
     for caller in callers {
         let (seen, lost) = caller.await.unwrap();
@@ -125,7 +129,7 @@ fn ten_thousand_calls_dropped_at_random_instants_leak_nothing() {
         let server = MockServer::new(Profile::parse(FAULTY, "faulty.toml").unwrap());
         let live = Arc::new(AtomicUsize::new(0));
         let client = client_of(&server, &live, Policy::resilient());
-        let (attempts, dropped) = all_callers(&client).await;
+        let (attempts, dropped) = all_callers(&client, &Listener::default()).await;
         assert!(dropped > CALLS / 4 && dropped < CALLS, "{dropped} dropped");
 
         // The server notices that they left, and streams that said their end have closed their bodies.
@@ -170,27 +174,62 @@ async fn every_place_is_free(client: &Client) {
     sleep_until(until).await;
 }
 
+/// Retries that began, as a listener knows them, also those whose calls were dropped; and how many of these followed on an attempt
+/// that may be billed, which here is one that hung.
+fn retries_begun(listener: &Listener) -> (i64, i64) {
+    let spans = listener.spans();
+    let (mut retries, mut risks) = (0, 0);
+    let mut last_failures = BTreeMap::new();
+    for span in spans.iter().filter(|span| span.name == "attempt") {
+        let last = last_failures.insert(span.parent, span.field("error.type"));
+        assert_eq!(span.field("http.request.resend_count").is_some(), last.is_some(), "{span:?}");
+        retries += i64::from(last.is_some());
+        risks += i64::from(last.flatten().is_some_and(|failure| failure.ends_with("-timeout")));
+    }
+    (retries, risks)
+}
+
+/// In thousandths of a retry: what is left to be retried, and to be risked.
+fn purses(client: &Client) -> (i64, i64) {
+    let thousandths = |left: Option<f64>| (left.unwrap() * 1000.0).round() as i64;
+    let left = client.budgets();
+    (thousandths(left.retries_left), thousandths(left.risks_left))
+}
+
 #[test]
-fn a_retry_that_is_dropped_leaves_its_place_in_the_budget() {
+fn ten_thousand_calls_dropped_at_random_instants_cost_the_budgets_what_was_sent() {
+    const START: f64 = 5000.0;
     run_virtual(async {
         let server = MockServer::new(Profile::parse(FAULTY, "faulty.toml").unwrap());
         let mut policy = Policy::resilient();
-        // One retry at a time: were a single one of ten thousand calls to keep that place, there would be no other retry.
-        let mut budget = RetryBudget::default();
-        (budget.start, budget.share_in_flight, budget.least_in_flight) = (1e6, 0.0, 1);
-        (policy.retry.budget, policy.retry.billing_risk) = (Some(budget), None);
+        let (mut budget, mut risk) = (RetryBudget::default(), BillingRisk::default());
+        (budget.start, budget.deposit, risk.start, risk.share, risk.per_request) = (START, 0.001, START, 0.001, 10);
+        (policy.retry.budget, policy.retry.billing_risk) = (Some(budget), Some(risk));
         let client = client_of(&server, &Arc::default(), policy);
-        let (_, dropped) = all_callers(&client).await;
-        assert!(dropped > CALLS / 4, "{dropped} dropped");
 
-        let request = client.prepare(&ChatRequest::new("gpt-4.1").user("Hi").max_tokens(30)).unwrap();
-        let mut retries = 0;
-        for index in 0..100 {
-            let answer = client.send(&request, RequestId::new(format!("after-{index}")).unwrap()).await;
-            let stop = answer.as_ref().err().and_then(|error| error.stop());
-            assert_ne!(stop, Some(Stop::Budget), "call {index}");
-            retries += answer.map_or_else(|error| error.into_attempts(), |answer| answer.into_attempts()).len() - 1;
+        // Enough retries that the deposits of all calls find room.
+        let request = Arc::new(client.prepare(&ChatRequest::new("gpt-4.1").user("Hi").max_tokens(30)).unwrap());
+        for index in 0..400 {
+            call(client.clone(), Arc::clone(&request), RequestId::new(format!("before-{index}")).unwrap(), index % 2 == 0).await;
         }
-        assert!(retries > 10, "{retries} retries");
+        let (retries, risks) = purses(&client);
+        let room = (START * 1000.0) as i64 - i64::from(CALLS);
+        assert!(retries < room && risks < room, "{retries} and {risks} of {room}");
+        server.ledger().drain();
+
+        let listener = Listener::default();
+        let (attempts, dropped) = all_callers(&client, &listener).await;
+        assert!(dropped > CALLS / 4, "{dropped} dropped");
+        sleep(2000 * MILLISECOND).await;
+        let left = client.budgets();
+        assert_eq!((left.requests_in_flight, left.retries_in_flight, left.retries_waiting), (0, 0, 0));
+
+        let (begun, risked) = retries_begun(&listener);
+        let answered = attempts.iter().filter(|attempt| attempt.failure.is_none()).count() as i64;
+        let expected = (retries + answered - 1000 * begun, risks + i64::from(CALLS) - 1000 * risked);
+        assert_eq!(purses(&client), expected, "{begun} retries, {risked} of them risks, {answered} answers");
+        // In the server's books are those of them that left.
+        let left = server.ledger().drain().iter().filter(|entry| entry.attempt > 0).count() as i64;
+        assert!(left <= begun && left > 0, "{left} of {begun} retries came");
     });
 }

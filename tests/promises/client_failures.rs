@@ -25,6 +25,9 @@ fn each_failure_says_how_far_it_came_and_whether_it_may_be_billed() {
         (error("429 Too Many Requests", "busy", &[]), ErrorKind::RateLimited, Progress::Content, false),
         (html("502 Bad Gateway"), ErrorKind::Status(502), Progress::Content, false),
         (html("504 Gateway Timeout"), ErrorKind::Status(504), Progress::Content, true),
+        (html("520 Unknown"), ErrorKind::Status(520), Progress::Content, true),
+        (html("522 Timed Out"), ErrorKind::Status(522), Progress::Content, false),
+        (html("524 A Timeout"), ErrorKind::Status(524), Progress::Content, true),
         (
             Step::Write(response("503 Service Unavailable", "text/plain", &[], "")),
             ErrorKind::Status(503),
@@ -32,6 +35,10 @@ fn each_failure_says_how_far_it_came_and_whether_it_may_be_billed() {
             false,
         ),
         (json("200 OK", &[], r#"{"error":{"message":"no"}}"#), ErrorKind::InBand, Progress::Content, false),
+        (json("200 OK", &[], &in_band(502)), ErrorKind::InBand, Progress::Content, false),
+        (json("200 OK", &[], &in_band(504)), ErrorKind::InBand, Progress::Content, true),
+        (json("200 OK", &[], &in_band(520)), ErrorKind::InBand, Progress::Content, true),
+        (json("200 OK", &[], &in_band(524)), ErrorKind::InBand, Progress::Content, true),
         (json("200 OK", &[], &failed_midway()), ErrorKind::InBand, Progress::Content, true),
         (json("200 OK", &[], "{}"), ErrorKind::Malformed, Progress::Content, true),
         (Step::WriteAndClose(String::new()), ErrorKind::Closed, Progress::NoResponse, true),
@@ -53,6 +60,26 @@ fn each_failure_says_how_far_it_came_and_whether_it_may_be_billed() {
         assert_eq!(error.kind(), kind, "{step:?}");
         assert_eq!(error.attempts()[0].progress, progress, "{step:?}");
         assert_eq!(error.possibly_billed(), billed, "{step:?}");
+    }
+}
+
+/// An error in a 200 whose code is the status that it should have had.
+fn in_band(code: u16) -> String {
+    format!(r#"{{"error":{{"message":"no","code":{code}}},"choices":[]}}"#)
+}
+
+#[test]
+fn an_error_in_a_stream_says_by_its_code_whether_it_may_be_billed() {
+    for (code, billed) in [(502, false), (503, false), (504, true), (520, true), (524, true)] {
+        run_virtual(async move {
+            let body = in_band(code);
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+            let relay = RawRelay::start([Step::WriteAndClose(format!("{head}data: {body}\n\n"))]);
+            let client = relay.client().policy(Policy::none()).build().unwrap();
+            let error = client.chat_stream(question()).await.unwrap_err();
+            assert_eq!((error.kind(), error.possibly_billed()), (ErrorKind::InBand, billed), "{code}");
+            assert_eq!(error.attempts()[0].in_band_status, Some(code));
+        });
     }
 }
 

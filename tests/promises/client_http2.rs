@@ -7,11 +7,11 @@ use futures_util::future::join_all;
 use relaybench::Client;
 use relaybench::client::{ErrorKind, Http2, Policy, Progress, Protocol, RequestId};
 use relaybench_clock::{run_virtual, sleep};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 
 use crate::support::http2_relay::{Http2Relay, Seen, in_memory};
 use crate::support::raw_relay::question;
-use crate::support::sockets::BOTH;
+use crate::support::sockets::{self, BOTH};
 use crate::support::tls::Authority;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -73,14 +73,16 @@ fn an_old_connection_of_http2_carries_no_request() {
 
 /// Greets as HTTP/2 demands, and then reads for ever and says nothing.
 fn zombie() -> io::Result<DuplexStream> {
-    const EMPTY_SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
-    let (near, mut far) = tokio::io::duplex(64 * 1024);
-    tokio::spawn(async move {
-        far.write_all(&EMPTY_SETTINGS).await?;
-        while far.read(&mut [0; 4096]).await? > 0 {}
-        Ok::<_, io::Error>(())
-    });
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    tokio::spawn(silent(far));
     Ok(near)
+}
+
+async fn silent(mut io: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
+    const EMPTY_SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    io.write_all(&EMPTY_SETTINGS).await?;
+    while io.read(&mut [0; 4096]).await? > 0 {}
+    Ok(())
 }
 
 #[test]
@@ -94,6 +96,23 @@ fn a_connection_that_answers_no_ping_is_given_up() {
         assert_eq!(attempt.ended - attempt.sent.unwrap(), 25 * SECOND);
         assert_eq!(client.pool().live, 0);
     });
+}
+
+#[tokio::test]
+async fn a_connection_that_answers_no_ping_is_given_up_over_both_transports() {
+    for transport in BOTH {
+        let address = sockets::accept(|stream, _| {
+            tokio::spawn(silent(stream));
+            Ok(())
+        })
+        .await;
+        let mut http2 = Http2::default();
+        (http2.ping_interval, http2.ping_timeout) = (Some(SECOND / 20), SECOND / 20);
+        let client = sockets::client(address, transport).protocol(Protocol::Http2).http2(http2).build().unwrap();
+        let error = client.chat(question()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ReadTimeout, "{transport:?}: {error:?}");
+        assert_eq!(error.attempts()[0].progress, Progress::NoResponse, "{transport:?}");
+    }
 }
 
 #[test]

@@ -114,6 +114,37 @@ async fn a_connection_that_the_server_closed_while_it_was_idle_costs_no_attempt(
     }
 }
 
+/// Whether the kernel is about to ask the other side of this machine's connection to `address` if it is there.
+#[cfg(target_os = "linux")]
+fn is_kept_alive(address: std::net::SocketAddr) -> bool {
+    const ESTABLISHED: &str = "01";
+    const KEEP_ALIVE: &str = "02";
+    let remote = format!("0100007F:{:04X}", address.port());
+    let table = std::fs::read_to_string("/proc/self/net/tcp").unwrap();
+    let mut rows = table.lines().skip(1).map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    let row = rows.find(|row| row[2] == remote && row[3] == ESTABLISHED).expect("the connection is kept");
+    row[5].starts_with(KEEP_ALIVE)
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn tcp_asks_whether_the_other_side_is_there_if_it_is_to() {
+    for transport in BOTH {
+        for silence in [Some(Duration::from_secs(15)), None] {
+            let relay = RawRelay::start([success()]);
+            let address = sockets::serve(&relay).await;
+            let client = sockets::client(address, transport).tcp_keepalive(silence).build().unwrap();
+            client.chat(question()).await.unwrap();
+            // Until the last acknowledgement is there another timer may run.
+            let until = relaybench_clock::now() + Duration::from_secs(30);
+            while is_kept_alive(address) != silence.is_some() {
+                assert!(relaybench_clock::now() < until, "{transport:?}, {silence:?}");
+                sleep(Duration::from_millis(5)).await;
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn keep_alive_of_tcp_is_at_least_a_second() {
     let build =

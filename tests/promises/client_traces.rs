@@ -1,9 +1,11 @@
 //! What a listener is told: the names and values of the semantic conventions, and no secret.
 
+use std::time::Duration;
+
 use relaybench::Policy;
 use relaybench::client::Part;
 use relaybench::{ChatRequest, Client, EmbeddingsRequest};
-use relaybench_clock::run_virtual;
+use relaybench_clock::{now, run_virtual, timeout_at};
 use tracing::instrument::WithSubscriber;
 
 use crate::support::listener::{Listener, Told};
@@ -116,6 +118,90 @@ fn the_spans_of_a_stream_last_until_its_end() {
         assert_fields(request, &[("gen_ai.response.model", "gpt-4.1-2025"), ("gen_ai.response.id", "chatcmpl-1")]);
         assert_eq!((request.field("gen_ai.usage.output_tokens"), request.field("error.type")), (usage, error));
         assert_eq!((attempt.field("http.response.status_code"), attempt.field("error.type")), (Some("200"), error));
+    }
+}
+
+#[test]
+fn the_finish_reasons_of_all_choices_are_told_as_an_array_in_json() {
+    let choice = |index, reason| {
+        format!(r#"{{"index":{index},"message":{{"role":"assistant","content":"Hi"}},"finish_reason":"{reason}"}}"#)
+    };
+    let body = format!(r#"{{"choices":[{},{},{}]}}"#, choice(0, "stop"), choice(1, "length"), choice(2, "no \\\"name"));
+    let delta = |index, reason| {
+        format!(r#"data: {{"choices":[{{"index":{index},"delta":{{"content":"Hi"}},"finish_reason":{reason}}}]}}"#) + "\n\n"
+    };
+    let events = delta(0, "null") + &delta(1, "\"tool_calls\"") + &delta(0, "\"stop\"") + "data: [DONE]\n\n";
+    let heard = told(move || async move {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+        let relay = RawRelay::start([json("200 OK", &[], &body), Step::WriteAndClose(head.to_owned() + &events)]);
+        let client = single_try(&relay);
+        client.chat(asked()).await.unwrap();
+        let mut stream = client.chat_stream(asked()).await.unwrap();
+        while let Some(chunk) = stream.next().await {
+            chunk.unwrap();
+        }
+    });
+    let reasons: Vec<_> =
+        heard.spans().iter().filter_map(|span| span.field("gen_ai.response.finish_reasons").map(str::to_owned)).collect();
+    assert_eq!(reasons, [r#"["stop","length","_OTHER"]"#, r#"["stop","tool_calls"]"#]);
+}
+
+#[test]
+fn names_that_the_server_gives_are_told_only_where_they_are_names() {
+    let long = "x".repeat(129);
+    for (name, is_told) in [
+        ("meta-llama/Llama-3.1:free", true),
+        ("accounts/fireworks/models/x_1@2", true),
+        (PROMPT, true),
+        ("the prompt is private", false),
+        ("", false),
+        (&long, false),
+        (KEY, false),
+        ("model-sk-test-secret-1", false),
+    ] {
+        let name = name.to_owned();
+        let body = format!(
+            r#"{{"id":"{name}","model":"{name}","choices":[{{"index":0,"message":{{"content":"Hi"}},"delta":{{"content":"Hi"}},"finish_reason":"{name}"}}]}}"#
+        );
+        let heard = told(move || async move {
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+            let relay = RawRelay::start([json("200 OK", &[], &body), Step::WriteAndClose(format!("{head}data: {body}\n\n"))]);
+            let client = single_try(&relay);
+            client.chat(asked()).await.unwrap();
+            let mut stream = client.chat_stream(asked()).await.unwrap();
+            while let Some(chunk) = stream.next().await {
+                chunk.unwrap();
+            }
+        });
+        let spans = heard.spans();
+        for request in spans.iter().filter(|span| span.name == "request") {
+            let expected = is_told.then_some(name.as_str());
+            assert_eq!(request.field("gen_ai.response.model"), expected, "{name}");
+            assert_eq!(request.field("gen_ai.response.id"), expected, "{name}");
+            let reasons = format!("[\"{}\"]", expected.unwrap_or("_OTHER"));
+            assert_eq!(request.field("gen_ai.response.finish_reasons"), Some(reasons.as_str()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_its_caller_gives_up_ends_as_cancelled() {
+    let heard = told(|| async {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+        let chunk = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}}]}\n\n";
+        let begun = Step::Drip(vec![(Duration::ZERO, format!("{head}{chunk}")), (Duration::from_secs(3600), String::new())]);
+        let relay = RawRelay::start([begun, Step::Hang]);
+        let client = single_try(&relay);
+        let mut stream = client.chat_stream(asked()).await.unwrap();
+        stream.next().await.unwrap().unwrap();
+        drop(stream);
+        assert!(timeout_at(now() + Duration::from_secs(1), client.chat(asked())).await.is_err());
+    });
+    let spans = heard.spans();
+    assert_eq!(spans.len(), 4);
+    for span in spans {
+        assert_fields(&span, &[("error.type", "cancelled"), ("otel.status_code", "ERROR")]);
+        assert!(span.is_closed);
     }
 }
 

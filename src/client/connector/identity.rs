@@ -41,6 +41,11 @@ impl Identity {
         attempt::Connection { id, reused: used.swap(true, Ordering::Relaxed), is_http2 }
     }
 
+    /// Nothing was sent on it yet.
+    pub(crate) fn is_fresh(&self) -> bool {
+        !self.0.used.load(Ordering::Relaxed)
+    }
+
     /// It is given no further request, from now on or as soon as the pool can be told.
     pub(crate) fn retire(&self) {
         if let Standing::Reachable(handle) = mem::replace(&mut *self.standing(), Standing::Retired) {

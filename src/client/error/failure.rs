@@ -15,6 +15,8 @@ pub(crate) struct Failure {
     pub(crate) source: Option<Source>,
     /// Some of an answer came with it, which may be billed.
     pub(crate) has_content: bool,
+    /// The status that the error's code stands for, where it was told in a response of status 200.
+    pub(crate) in_band_status: Option<u16>,
     /// Which limit the server says was reached.
     pub(crate) limit: Option<Limit>,
     /// The wait the server asked for.
@@ -36,6 +38,7 @@ impl Failure {
             body: None,
             source: None,
             has_content: false,
+            in_band_status: None,
             limit: None,
             hint: None,
             is_hint_in_words: false,

@@ -7,12 +7,18 @@ use serde::Serialize;
 ///
 /// Two bounds, since each fails where the other holds. The *rate* (Brooker, "Fixing retries with token buckets and circuit
 /// breakers", 2022): a success pays in `deposit`, a retry takes 1, so that when everything fails retries end after `start` of
-/// them, and in the long run add no more than `deposit` to the load. The *share in flight* (Envoy's retry budget): a slow outage
-/// lets few retries end but many begin. It counts a retry from the decision for it to its end. Tries for which the server itself
-/// named the time (an obeyed hint) are neither refused by it nor counted: they come when the server wants them.
+/// them, and in the long run add no more than `deposit` to the load. The *share in flight* (after Envoy's retry budget): a slow
+/// outage lets few retries end but many begin. It is never exceeded by a retry that is sent; that requests end all around it cuts
+/// none off.
 ///
-/// A request counts as in flight until its answer is complete; a streamed one until its first piece, after which nothing is
-/// retried.
+/// A retry is in flight while its attempt is, not while it is waited for. One for which the server named the time (an obeyed hint)
+/// comes when the server wants it, as soon as there is a place: if there is none it waits for one, behind those who came before, up
+/// to the total timeout, and fails then with what had failed. So 20 requests that are all told to come back in a second come back
+/// four at a time, and not in one burst. One that nobody invited fails at once when as many such retries are decided on as may be in
+/// flight: in an outage it is better to know.
+///
+/// A request is in flight until its answer is complete; a streamed one until the proof of its end, which is also when it pays in,
+/// or until it breaks or is dropped, which pays nothing. A streamed retry ends with its first content: what follows is an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct RetryBudget {

@@ -19,7 +19,9 @@ pub enum Protocol {
     #[default]
     Http1,
     /// HTTP/2 if the server takes it (ALPN, RFC 7301), else HTTP/1.1. Without TLS nothing is negotiated: HTTP/1.1. The first
-    /// request finds out; others wait for its handshake. What it found holds for as long as the client lives.
+    /// request finds out; others wait for its handshake, in the queue, for as long as an own connect may take
+    /// ([`Timeouts::connect`](super::Timeouts::connect)); then they open their own. What it found holds for as long as the client
+    /// lives.
     Negotiate,
     /// HTTP/2, known beforehand: without TLS (RFC 9113 §3.3), or with TLS, where a server that does not take it is an error.
     Http2,

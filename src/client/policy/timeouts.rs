@@ -12,12 +12,13 @@ use super::{seconds, seconds_or_null};
 use crate::client::error::{Error, ErrorKind};
 
 /// When the client stops waiting. In JSON in seconds. Each figure is a default that a single request may change:
-/// [`ChatRequest::timeout`](crate::ChatRequest::timeout), [`ChatRequest::total_timeout`](crate::ChatRequest::total_timeout).
+/// [`ChatRequest::timeout`](crate::ChatRequest::timeout) and [`total_timeout`](crate::ChatRequest::total_timeout), and the same of
+/// [`EmbeddingsRequest`](crate::EmbeddingsRequest::timeout) and of what [`Client::models`](crate::Client::models) gives.
 ///
 /// | figure | runs from | to | fails with | in `resilient` |
 /// |---|---|---|---|---|
 /// | `total` | the call | the end of the answer | `total-timeout` | 30 s |
-/// | `queue` | the attempt's begin | a place in the pool, or a free connection | `queue-timeout` | 15 s |
+/// | `queue` | the attempt's begin | a place in the pool, a free connection, or a free stream of one | `queue-timeout` | 15 s |
 /// | `connect` | the place in the pool | an open connection | `connect-timeout` | 5 s |
 /// | `headers` | the request was sent | the response's head | `headers-timeout` | – |
 /// | `first_token` | the request was sent | the first content of a stream | `first-token-timeout` | 15 s |
@@ -37,13 +38,14 @@ pub struct Timeouts {
     /// from the call. There is always one, since every request must end; choose it from what your own caller will wait.
     #[serde(rename = "total_s", serialize_with = "seconds")]
     pub total: Duration,
-    /// For a place in the pool, or a connection that is handed back. `None`: no limit but the total. Choose it so that what is
-    /// left of the total is enough for an answer: a request that queues longer only takes a place from one that could succeed.
+    /// For a place in the pool, or a connection that is handed back; over HTTP/2 also for a connection that another request
+    /// opens, or a free stream. `None`: no limit but the total. Choose it so that what is left of the total is enough for an answer: a request that queues longer only takes a place from one that could succeed.
     #[serde(rename = "queue_s", serialize_with = "seconds_or_null")]
     pub queue: Option<Duration>,
     /// For opening a connection, from the look-up of the name to the end of the TLS handshake; waiting for a place in the pool
-    /// does not count. `None`: no limit but the total. A lost SYN is sent again after 1 s and after 3 s, so that less than
-    /// about 4 s makes a failure of what TCP would have mended.
+    /// does not count, nor does waiting for what another request opens. `None`: no limit but the total. A lost SYN is sent again
+    /// after 1 s and after 3 s, so that less than about 4 s makes a failure of what TCP would have mended. A connect that goes on
+    /// after its request was given another connection has the same time, or a minute where there is no limit.
     #[serde(rename = "connect_s", serialize_with = "seconds_or_null")]
     pub connect: Option<Duration>,
     /// For the response's head, counted from when the request was sent. `None`: no limit but the total. Many servers send the

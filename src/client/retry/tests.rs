@@ -1,6 +1,7 @@
 //! What follows a failure, and the loop played without clock or network.
 
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use futures_util::FutureExt;
@@ -26,6 +27,10 @@ fn exact() -> Retry {
     Retry { jitter: Jitter::None, ..Policy::openai_sdk().retry }
 }
 
+fn budgets(policy: &Retry) -> Arc<Budgets> {
+    Arc::new(Budgets::new(policy))
+}
+
 fn failed(kind: ErrorKind) -> Failure {
     Failure::new(kind, "no")
 }
@@ -38,7 +43,12 @@ fn after(policy: &Retry, failure: &Failure) -> Result<Wait, Stop> {
 
 /// Plays tries, each of which takes so long, comes so far and fails so, until the loop gives up. Says when they began, in
 /// milliseconds, and why it stopped; `None` when the script was at its end, as if the next try had succeeded.
-fn play(policy: &Retry, budgets: &Budgets, total_ms: u64, script: Vec<(u64, Progress, Failure)>) -> (Vec<u128>, Option<Stop>) {
+fn play(
+    policy: &Retry,
+    budgets: &Arc<Budgets>,
+    total_ms: u64,
+    script: Vec<(u64, Progress, Failure)>,
+) -> (Vec<u128>, Option<Stop>) {
     let start = now();
     let deadline = start + Duration::from_millis(total_ms);
     let clock = Cell::new(start);
@@ -108,7 +118,7 @@ fn server_hints_follow_the_conformance_facts() {
     ] {
         let given = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
         let failure = classify::status(429, &HeaderMap::from_iter(given), b"", wall);
-        let (times, stop) = play(&exact(), &Budgets::new(&exact()), 1_000_000, vec![refused(failure)]);
+        let (times, stop) = play(&exact(), &budgets(&exact()), 1_000_000, vec![refused(failure)]);
         assert_eq!(times.get(1).copied(), expected_ms, "{headers:?}");
         assert_eq!(stop, expected_ms.is_none().then_some(Stop::HintTooLong), "{headers:?}");
     }
@@ -221,10 +231,10 @@ fn what_may_be_billed_is_repeated_once_and_what_may_not_as_often_as_the_tries_al
         (ErrorKind::Malformed, Progress::Content, 2, Stop::BillingRisk),
     ] {
         let script = || (0..9).map(|_| (10, progress, failed(kind))).collect();
-        let (times, stopped) = play(&policy, &Budgets::new(&policy), 1_000_000, script());
+        let (times, stopped) = play(&policy, &budgets(&policy), 1_000_000, script());
         assert_eq!((times.len(), stopped), (tries, Some(stop)), "{kind}");
         let reckless = Retry { billing_risk: None, ..policy.clone() };
-        assert_eq!(play(&reckless, &Budgets::new(&reckless), 1_000_000, script()).0.len(), 4, "{kind}");
+        assert_eq!(play(&reckless, &budgets(&reckless), 1_000_000, script()).0.len(), 4, "{kind}");
     }
 }
 
@@ -233,14 +243,14 @@ fn an_empty_budget_ends_a_request_at_once() {
     let budget = RetryBudget { start: 1.0, ..RetryBudget::default() };
     let policy = Retry { jitter: Jitter::None, budget: Some(budget), ..Policy::resilient().retry };
     let script = (0..3).map(|_| refused(failed(ErrorKind::Status(503)))).collect();
-    let (times, stop) = play(&policy, &Budgets::new(&policy), 1_000_000, script);
+    let (times, stop) = play(&policy, &budgets(&policy), 1_000_000, script);
     assert_eq!((times, stop), (vec![0, 500], Some(Stop::Budget)));
 }
 
 #[test]
 fn a_stop_that_was_sure_beforehand_takes_nothing_from_the_budgets() {
     let policy = Policy::resilient().retry;
-    let budgets = Budgets::new(&policy);
+    let budgets = budgets(&policy);
     let before = budgets.books();
     let hint = |seconds| Failure { hint: Some(Duration::from_secs(seconds)), ..failed(ErrorKind::RateLimited) };
     for (failure, stop) in
@@ -254,7 +264,7 @@ fn a_stop_that_was_sure_beforehand_takes_nothing_from_the_budgets() {
 #[test]
 fn a_request_that_is_dropped_while_it_waits_gives_everything_back() {
     let policy = Retry { billing_risk: Some(BillingRisk { share: 0.0, ..BillingRisk::default() }), ..Policy::resilient().retry };
-    let budgets = Budgets::new(&policy);
+    let budgets = budgets(&policy);
     let before = budgets.books();
     {
         let asked = budgets.ask();
@@ -300,7 +310,7 @@ proptest! {
         if !is_bounded {
             (policy.budget, policy.billing_risk) = (None, None);
         }
-        let (times, stop) = play(&policy, &Budgets::new(&policy), total_ms, script);
+        let (times, stop) = play(&policy, &budgets(&policy), total_ms, script);
         prop_assert!(stop.is_some());
         prop_assert!(times.len() <= attempts as usize);
     }

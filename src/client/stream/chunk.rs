@@ -1,5 +1,7 @@
 //! One piece of a streamed answer, in types, with every field that has none.
 
+use std::sync::OnceLock;
+
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
@@ -13,9 +15,15 @@ pub struct ChatChunk {
     pub(crate) body: ChunkBody,
     pub(crate) raw: Box<str>,
     pub(crate) restarts: bool,
+    /// The fields that `body` has not, once they were asked for.
+    fields: OnceLock<Map<String, Value>>,
 }
 
 impl ChatChunk {
+    pub(crate) fn new(body: ChunkBody, raw: Box<str>) -> Self {
+        Self { body, raw, restarts: false, fields: OnceLock::new() }
+    }
+
     /// The text this chunk adds to the first choice; empty when it adds none.
     pub fn content(&self) -> &str {
         self.first().and_then(|choice| choice.delta.content.as_deref()).unwrap_or_default()
@@ -55,9 +63,15 @@ impl ChatChunk {
         self.body.model.as_deref()
     }
 
-    /// The fields that have no method here, such as `system_fingerprint`.
+    /// The fields that have no method here, such as `system_fingerprint`. Parsed at the first call: every chunk has some, and hardly
+    /// anybody asks.
     pub fn fields(&self) -> &Map<String, Value> {
-        &self.body.fields
+        const TYPED: [&str; 5] = ["id", "model", "choices", "usage", "error"];
+        self.fields.get_or_init(|| {
+            let mut fields: Map<String, Value> = serde_json::from_str(&self.raw).unwrap_or_default();
+            fields.retain(|name, _| !TYPED.contains(&name.as_str()));
+            fields
+        })
     }
 
     /// Whether it brings anything of the answer: text, reasoning, a tool call. A role alone is nothing.
@@ -82,7 +96,7 @@ impl ChatChunk {
     }
 }
 
-/// The JSON of a chunk.
+/// The JSON of a chunk, without what is rarely asked for.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct ChunkBody {
     #[serde(default)]
@@ -94,8 +108,6 @@ pub(crate) struct ChunkBody {
     pub(crate) usage: Option<Usage>,
     #[serde(default)]
     pub(crate) error: Option<IgnoredAny>,
-    #[serde(flatten)]
-    fields: Map<String, Value>,
 }
 
 /// What a chunk adds to one choice.
@@ -180,7 +192,7 @@ mod tests {
     #[test]
     fn unknown_fields_are_kept_where_they_stood() {
         let raw = r#"{"id":"c","x":1,"choices":[{"index":0,"y":[2],"delta":{"role":"assistant","z":{"w":3}}}],"usage":null}"#;
-        let chunk = ChatChunk { body: serde_json::from_str(raw).unwrap(), raw: raw.into(), restarts: false };
+        let chunk = ChatChunk::new(serde_json::from_str(raw).unwrap(), raw.into());
         assert_eq!(Value::from(chunk.fields().clone()), json!({"x": 1}));
         assert_eq!(Value::from(chunk.choices()[0].fields.clone()), json!({"y": [2]}));
         assert_eq!(Value::from(chunk.choices()[0].delta.fields.clone()), json!({"z": {"w": 3}}));

@@ -8,6 +8,7 @@ use relaybench_clock::{Instant, now};
 use super::source::Source;
 use crate::client::Shared;
 use crate::client::attempt::Attempt;
+use crate::client::budget::Asked;
 use crate::client::error::Error;
 use crate::client::exchange::Broken;
 use crate::client::policy::Timeouts;
@@ -24,7 +25,9 @@ pub(crate) struct Question {
     timeouts: Timeouts,
     pub(super) id: RequestId,
     pub(super) span: RequestSpan,
-    asked: Instant,
+    /// One request, however often it is asked: it counts as in flight as long as this lives.
+    pub(super) asked: Asked,
+    began: Instant,
 }
 
 /// A stream whose first content is there.
@@ -38,8 +41,8 @@ pub(crate) struct Opened {
 
 impl Question {
     /// Asked now: the total timeout counts from here, however often it is asked again.
-    pub(crate) fn new(model: Arc<str>, body: Bytes, timeouts: Timeouts, id: RequestId, span: RequestSpan) -> Self {
-        Self { model, body, timeouts, id, span, asked: now() }
+    pub(crate) fn new(model: Arc<str>, body: Bytes, timeouts: Timeouts, id: RequestId, span: RequestSpan, asked: Asked) -> Self {
+        Self { model, body, timeouts, id, span, asked, began: now() }
     }
 
     pub(crate) async fn open(&self, shared: &Shared) -> Result<Opened, Error> {
@@ -52,8 +55,8 @@ impl Question {
     }
 
     async fn ask(&self, shared: &Shared, earlier: Vec<Attempt>, mut broken: Option<Broken>) -> Result<Opened, Error> {
-        let deadline = Deadline::new(self.asked, &self.timeouts);
-        let outcome = shared.retrying(&self.id, deadline, earlier, |turn| {
+        let deadline = Deadline::new(self.began, &self.timeouts);
+        let outcome = shared.retrying(&self.asked, &self.id, deadline, earlier, |turn| {
             // The loop decides on what broke as if it had just been tried.
             let broken = broken.take();
             async move {

@@ -8,6 +8,7 @@ use relaybench_clock::{Instant, now, timeout_at};
 
 use super::chunk::ChatChunk;
 use super::proof::{Evidence, Proof, StreamEnd};
+use super::sniff::{self, Kind};
 use crate::client::attempt::Attempt;
 use crate::client::classify;
 use crate::client::error::{ErrorKind, Failure};
@@ -18,6 +19,11 @@ use crate::client::sse::{Decoder, Event};
 /// How long a stream that has ended may take to close its body before its connection is given up. The close follows at once
 /// from servers that send one at all.
 const END_GRACE: Duration = Duration::from_secs(1);
+
+/// How many chunks may come before the first content. They are kept for the caller, and are ten times as large in memory as on the
+/// wire, so that a bound in bytes is not enough. Usual are one, and one a choice; a server that says a thousand times nothing keeps
+/// the connection alive that way, and should use comments, which are not kept.
+const LONGEST_PRELUDE: usize = 10_000;
 
 /// An exchange whose body is an event stream.
 pub(crate) struct Source {
@@ -41,13 +47,14 @@ pub(super) enum Item {
 impl Source {
     /// Reads up to the first content, so that what breaks before it can be tried again.
     pub(crate) async fn open(mut exchange: Exchange, proof: Proof) -> Result<Self, Broken> {
-        let is_stream = exchange.header("content-type").is_some_and(|kind| kind.trim_start().starts_with("text/event-stream"));
-        if !is_stream {
-            let failure = no_stream(&mut exchange).await;
-            return Err(exchange.break_off(failure));
-        }
+        let beginning = match begin(&mut exchange).await {
+            Ok(beginning) => beginning,
+            Err(failure) => return Err(exchange.break_off(failure)),
+        };
+        let (mut decoder, received) = (Decoder::default(), beginning.len());
+        decoder.push(&beginning);
         let (evidence, held) = (Evidence::new(proof), VecDeque::with_capacity(2));
-        let mut source = Self { exchange, decoder: Decoder::default(), evidence, held, received: 0, is_over: false, left: None };
+        let mut source = Self { exchange, decoder, evidence, held, received, is_over: false, left: None };
         match source.hold().await {
             Ok(()) => {
                 source.left = Some(now());
@@ -58,7 +65,7 @@ impl Source {
     }
 
     async fn hold(&mut self) -> Result<(), Failure> {
-        loop {
+        while self.held.len() < LONGEST_PRELUDE {
             let item = std::future::poll_fn(|cx| self.poll_next(cx)).await?;
             let is_enough = match &item {
                 Item::End(_) if self.held.is_empty() => {
@@ -72,6 +79,7 @@ impl Source {
                 return Ok(());
             }
         }
+        Err(Failure::new(ErrorKind::Malformed, format!("the stream brought {LONGEST_PRELUDE} chunks and no content")))
     }
 
     /// Notes or refuses the answer of another model than was asked, which the first chunks name.
@@ -147,7 +155,7 @@ impl Source {
         }
         let body = classify::chunk(event.kind.as_deref(), &event.data)?;
         self.evidence.add(&body);
-        let chunk = ChatChunk { body, raw: event.data.into(), restarts: false };
+        let chunk = ChatChunk::new(body, event.data.into());
         if chunk.has_content() {
             self.exchange.content();
         }
@@ -181,15 +189,37 @@ fn truncated(message: &'static str) -> Failure {
     Failure::new(ErrorKind::Truncated, message)
 }
 
-/// Why a response of another type is no answer.
-async fn no_stream(exchange: &mut Exchange) -> Failure {
-    const LARGEST: usize = 64 * 1024;
-    match exchange.collect(LARGEST).await {
-        Err(failure) => failure,
-        Ok(body) => match classify::parse::<serde::de::IgnoredAny>(&body) {
-            Err(failure) => failure,
-            Ok(_) if classify::tells_of_error(&body) => classify::in_band(&body),
-            Ok(_) => classify::malformed("the response is no event stream", &body),
+/// What had to be read of a body to know that it is an event stream, or why it is none.
+async fn begin(exchange: &mut Exchange) -> Result<Vec<u8>, Failure> {
+    let mut read = Vec::new();
+    let is_stream = match sniff::kind(exchange.header("content-type")) {
+        Kind::EventStream => true,
+        Kind::Other => false,
+        Kind::Untold => loop {
+            if let Some(is_stream) = sniff::is_event_stream(&read) {
+                break is_stream;
+            }
+            match exchange.piece().await.transpose()? {
+                Some(piece) if read.len() < LARGEST_OTHER => read.extend_from_slice(&piece),
+                _ => break false,
+            }
         },
+    };
+    if is_stream { Ok(read) } else { Err(no_stream(exchange, read).await) }
+}
+
+/// How much is read of a response that is no event stream, to tell what it is.
+const LARGEST_OTHER: usize = 64 * 1024;
+
+/// Why a response of another type, of which this has been `read`, is no answer.
+async fn no_stream(exchange: &mut Exchange, mut read: Vec<u8>) -> Failure {
+    match exchange.collect(LARGEST_OTHER).await {
+        Err(failure) => return failure,
+        Ok(rest) => read.extend_from_slice(&rest),
+    }
+    match classify::parse::<serde::de::IgnoredAny>(&read) {
+        Err(failure) => failure,
+        Ok(_) if classify::tells_of_error(&read) => classify::in_band(&read),
+        Ok(_) => classify::malformed("the response is no event stream", &read),
     }
 }

@@ -1,6 +1,7 @@
 //! The request's body: bytes that are shared between attempts, and the moment they were taken.
 
-use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -21,14 +22,26 @@ impl RequestBody {
     }
 }
 
+/// The attempt had ended before its request was sent. A connection of HTTP/2 that had no free stream for it does not know.
+#[derive(Debug)]
+pub(crate) struct Ended;
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the attempt had ended before it was sent")
+    }
+}
+
+impl Error for Ended {}
+
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = Ended;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Ended>>> {
         let bytes = self.bytes.take();
-        if bytes.is_some() {
-            self.scope.record_sent();
+        if bytes.is_some() && !self.scope.record_sent() {
+            return Poll::Ready(Some(Err(Ended)));
         }
         Poll::Ready(bytes.map(|bytes| Ok(Frame::data(bytes))))
     }

@@ -6,12 +6,13 @@ use std::io;
 use std::iter;
 
 use crate::client::attempt::Connection;
-use crate::client::error::{ErrorKind, Failure};
+use crate::client::error::{Error, ErrorKind, Failure};
 
 /// Why an exchange broke.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) kind: ErrorKind,
+    stage: Stage,
     pub(crate) source: Box<dyn StdError + Send + Sync>,
     pub(crate) connection: Option<Connection>,
 }
@@ -30,12 +31,23 @@ pub(crate) enum Stage {
 impl Fault {
     pub(crate) fn new(source: impl Into<Box<dyn StdError + Send + Sync>>, stage: Stage) -> Self {
         let source = source.into();
-        Self { kind: kind_of(&*source, stage), source, connection: None }
+        Self { kind: kind_of(&*source, stage), stage, source, connection: None }
+    }
+
+    /// There is no address to send to.
+    pub(crate) fn of_address(error: Error) -> Self {
+        Self::new(Known::new(ErrorKind::Config, error), Stage::Connect)
     }
 
     pub(crate) fn on(mut self, connection: Option<Connection>) -> Self {
         self.connection = connection;
         self
+    }
+
+    /// Whether it waited for a connection that another attempt was opening, which came to nothing. hyper-util says so to all who
+    /// wait; what our own connectors say is always known.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.stage == Stage::Connect && !chain(&*self.source).any(<dyn StdError>::is::<Known>)
     }
 
     /// The connection, if it had been used before and was closed before anything of this request left.
@@ -79,7 +91,12 @@ impl Known {
         Self { kind, source: source.into() }
     }
 
-    /// What opening a TCP connection failed with.
+    /// A connect of an attempt that is on another connection by now.
+    pub(crate) fn unwanted() -> Self {
+        Self::new(ErrorKind::Connect, "the request got another connection")
+    }
+
+    /// What opening a connection failed with.
     pub(crate) fn connecting(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let source = source.into();
         Self { kind: kind_of(&*source, Stage::Connect), source }

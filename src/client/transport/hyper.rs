@@ -48,7 +48,7 @@ impl HyperTransport {
     }
 
     pub(crate) async fn send(&self, outgoing: Outgoing<'_>, scope: &Scope) -> Result<Reply, Fault> {
-        let (lane, lease) = self.lanes.pick().await;
+        let (lane, lease) = self.lanes.pick(scope).await;
         let mut sent = self.send_once(lane, outgoing, scope).await;
         if let Err(fault) = &sent
             && let Some(stale) = fault.stale()
@@ -62,15 +62,29 @@ impl HyperTransport {
     }
 
     async fn send_once(&self, lane: usize, outgoing: Outgoing<'_>, scope: &Scope) -> Result<Answer, Fault> {
+        loop {
+            match self.send_over(lane, outgoing, scope).await {
+                Err(fault) if fault.is_abandoned() => {}
+                sent => return sent,
+            }
+        }
+    }
+
+    async fn send_over(&self, lane: usize, outgoing: Outgoing<'_>, scope: &Scope) -> Result<Answer, Fault> {
         let mut request = hyper::Request::new(outgoing.body(scope));
         *request.method_mut() = outgoing.endpoint.method();
-        *request.uri_mut() = self.uris.of(outgoing.endpoint).map_err(|error| Fault::new(error, Stage::Connect))?;
+        *request.uri_mut() = self.uris.of(outgoing.endpoint).map_err(Fault::of_address)?;
         *request.headers_mut() = outgoing.headers();
-        let handle = self.has_max_age.then(|| capture_connection(&mut request));
-        let response = scope.wrap(self.clients[lane].request(request)).await.map_err(fault)?;
-        let (head, body) = response.into_parts();
+        let handle = capture_connection(&mut request);
+        scope.is_told_by(handle.clone());
+        let exchange = scope.wrap(self.clients[lane].request(request));
+        let response = match self.lanes.protocol() {
+            Protocol::Http1 => exchange.await,
+            Protocol::Negotiate | Protocol::Http2 => scope.share(exchange).await,
+        };
+        let (head, body) = response.map_err(fault)?.into_parts();
         let identity = head.extensions.get::<Identity>();
-        if let (Some(identity), Some(handle)) = (identity, handle) {
+        if let Some(identity) = identity.filter(|_| self.has_max_age) {
             identity.is_reached_by(handle);
         }
         let connection = identity.map(Identity::take);

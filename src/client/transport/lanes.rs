@@ -6,9 +6,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 use super::fault::Known;
+use super::scope::Scope;
 use crate::client::error::ErrorKind;
 use crate::client::policy::{Pool, Protocol};
 
@@ -71,24 +72,25 @@ impl Lanes {
     }
 
     /// The lane of the next request, and its place there; HTTP/1.1 needs none.
-    pub(crate) async fn pick(&self) -> (usize, Option<Lease>) {
-        match self.0.protocol {
-            Protocol::Http1 => (0, None),
-            Protocol::Http2 => self.least_loaded(),
-            Protocol::Negotiate => match self.turn_to_probe().await {
-                Some(probe) => (0, Some(self.lease(0, Some(probe)))),
-                None if self.0.learnt.get() == Some(&true) => self.least_loaded(),
-                None => (0, None),
-            },
+    pub(crate) async fn pick(&self, scope: &Scope) -> (usize, Option<Lease>) {
+        let probe = match self.0.protocol {
+            Protocol::Http1 | Protocol::Http2 => None,
+            Protocol::Negotiate => self.turn_to_probe(scope).await,
+        };
+        match (self.0.protocol, self.0.learnt.get()) {
+            (Protocol::Http1, _) | (Protocol::Negotiate, Some(false)) => (0, None),
+            (Protocol::Http2, _) | (Protocol::Negotiate, Some(true)) => self.least_loaded(),
+            (Protocol::Negotiate, None) => (0, Some(self.lease(0, probe))),
         }
     }
 
-    /// The one that is to find out; `None` once it is known. Should its request end without, the next one tries.
-    async fn turn_to_probe(&self) -> Option<OwnedSemaphorePermit> {
-        if self.0.learnt.get().is_some() {
-            return None;
+    /// The one that is to find out; `None` once it is known, and for those whose patience is at its end. Should its request end
+    /// without, the next one tries.
+    async fn turn_to_probe(&self, scope: &Scope) -> Option<OwnedSemaphorePermit> {
+        match self.0.learnt.get() {
+            Some(_) => None,
+            None => turn(&self.0.probe, scope).await,
         }
-        Arc::clone(&self.0.probe).acquire_owned().await.ok().filter(|_| self.0.learnt.get().is_none())
     }
 
     fn least_loaded(&self) -> (usize, Option<Lease>) {
@@ -104,10 +106,11 @@ impl Lanes {
     }
 
     /// The turn to open a connection in this lane. Where HTTP/2 is negotiated one is opened at a time, since it may serve all who
-    /// wait; elsewhere there is nothing to wait for.
-    pub(crate) async fn pass_gate(&self, lane: usize) -> Option<GateTurn> {
+    /// wait; elsewhere there is nothing to wait for, and neither is for who waited as long as an own connect may take: the one that
+    /// is being opened may never be.
+    pub(crate) async fn pass_gate(&self, lane: usize, scope: &Scope) -> Option<GateTurn> {
         match self.0.protocol {
-            Protocol::Negotiate => Arc::clone(&self.0.lanes[lane].gate).acquire_owned().await.ok(),
+            Protocol::Negotiate => turn(&self.0.lanes[lane].gate, scope).await,
             Protocol::Http1 | Protocol::Http2 => None,
         }
     }
@@ -133,6 +136,15 @@ impl Lanes {
     }
 }
 
+/// The next turn, had at once or waited for as long as the attempt has patience; `None` if there are no turns any more.
+async fn turn(gate: &Arc<Semaphore>, scope: &Scope) -> Option<OwnedSemaphorePermit> {
+    match Arc::clone(gate).try_acquire_owned() {
+        Ok(turn) => Some(turn),
+        Err(TryAcquireError::Closed) => None,
+        Err(TryAcquireError::NoPermits) => scope.behind_another(Arc::clone(gate).acquire_owned()).await?.ok(),
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
         self.lanes.0.lanes[self.lane].in_flight.fetch_sub(1, Ordering::Relaxed);
@@ -141,7 +153,10 @@ impl Drop for Lease {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use futures_util::FutureExt;
+    use relaybench_clock::{now, run_virtual};
 
     use super::*;
     use crate::client::policy::Http2;
@@ -153,7 +168,8 @@ mod tests {
     #[test]
     fn the_lane_with_the_fewest_in_flight_is_next() {
         let lanes = lanes(Protocol::Http2);
-        let pick = || lanes.pick().now_or_never().expect("nothing to wait for");
+        let scope = Scope::default();
+        let pick = || lanes.pick(&scope).now_or_never().expect("nothing to wait for");
         let mut held: Vec<_> = (0..4).map(|_| pick()).collect();
         assert_eq!(held.iter().map(|(lane, _)| *lane).collect::<Vec<_>>(), [0, 1, 2, 0]);
         held.remove(1);
@@ -163,9 +179,9 @@ mod tests {
     #[test]
     fn one_finds_out_and_the_others_wait_for_it() {
         for (is_http2, expected) in [(true, [0, 1]), (false, [0, 0])] {
-            let lanes = lanes(Protocol::Negotiate);
-            let (first, _held) = lanes.pick().now_or_never().expect("it is the first");
-            let mut second = Box::pin(lanes.pick());
+            let (lanes, scope) = (lanes(Protocol::Negotiate), Scope::default());
+            let (first, _held) = lanes.pick(&scope).now_or_never().expect("it is the first");
+            let mut second = Box::pin(lanes.pick(&scope));
             assert!(second.as_mut().now_or_never().is_none());
             assert_eq!(lanes.learn(is_http2).expect("either will do"), is_http2);
             let (second, _) = second.now_or_never().expect("it is known");
@@ -175,11 +191,26 @@ mod tests {
 
     #[test]
     fn who_fails_to_find_out_leaves_it_to_the_next() {
-        let lanes = lanes(Protocol::Negotiate);
-        let first = lanes.pick().now_or_never().expect("it is the first");
-        let mut second = Box::pin(lanes.pick());
+        let (lanes, scope) = (lanes(Protocol::Negotiate), Scope::default());
+        let first = lanes.pick(&scope).now_or_never().expect("it is the first");
+        let mut second = Box::pin(lanes.pick(&scope));
         assert!(second.as_mut().now_or_never().is_none());
         drop(first);
         assert_eq!(second.now_or_never().expect("it is its turn").0, 0);
+    }
+
+    #[test]
+    fn who_waits_for_another_has_as_much_patience_in_all_as_for_an_own_connect() {
+        const PATIENCE: Duration = Duration::from_nanos(1_234_567_891);
+        run_virtual(async {
+            let lanes = lanes(Protocol::Negotiate);
+            let first = Scope::default();
+            let _held = (lanes.pick(&first).await, lanes.pass_gate(0, &first).await);
+            let second = Scope::new(Arc::default(), Some(PATIENCE));
+            let start = now();
+            assert_eq!(lanes.pick(&second).await.0, 0);
+            assert!(lanes.pass_gate(0, &second).await.is_none());
+            assert_eq!((start.elapsed(), second.queued(now())), (PATIENCE, PATIENCE));
+        });
     }
 }

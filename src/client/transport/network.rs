@@ -14,7 +14,7 @@ use reqwest::redirect;
 
 use self::opening::{Book, Opening};
 use super::dns::Resolver;
-use super::fault::{Fault, Stage};
+use super::fault::{Fault, Known, Stage};
 use super::lanes::Lanes;
 use super::scope::Scope;
 use super::tls::{self, Roots};
@@ -68,18 +68,35 @@ impl NetworkTransport {
     }
 
     pub(crate) async fn send(&self, outgoing: Outgoing<'_>, scope: &Scope) -> Result<Reply, Fault> {
-        let (lane, lease) = self.lanes.pick().await;
-        let url = self.urls.of(outgoing.endpoint).map_err(|error| Fault::new(error, Stage::Connect))?;
+        let (lane, lease) = self.lanes.pick(scope).await;
+        let (head, body) = loop {
+            match self.send_over(lane, outgoing, scope).await {
+                Err(fault) if fault.is_abandoned() => {}
+                sent => break sent?,
+            }
+        };
+        let connection = self.recipe.book.connection_of(&head.extensions, scope);
+        Ok(Reply { status: head.status.as_u16(), headers: head.headers, body: ReplyBody::network(body, lease), connection })
+    }
+
+    async fn send_over(&self, lane: usize, outgoing: Outgoing<'_>, scope: &Scope) -> Result<Answer, Fault> {
+        let url = self.urls.of(outgoing.endpoint).map_err(Fault::of_address)?;
         let mut request = reqwest::Request::new(outgoing.endpoint.method(), url);
         *request.headers_mut() = outgoing.headers();
         *request.body_mut() = Some(reqwest::Body::wrap(outgoing.body(scope)));
-        let client = self.client(lane).map_err(|error| Fault::new(error, Stage::Connect))?;
-        // The cap is on attempts, so that nothing is waited for but the connection itself.
-        scope.record_dialing();
-        let response = scope.wrap(client.execute(request)).await.map_err(|error| self.fault(error))?;
-        let (head, body) = hyper::Response::<reqwest::Body>::from(response).into_parts();
-        let connection = self.recipe.book.connection_of(&head.extensions);
-        Ok(Reply { status: head.status.as_u16(), headers: head.headers, body: ReplyBody::network(body, lease), connection })
+        let client = self.client(lane).map_err(|error| Fault::new(Known::connecting(error), Stage::Connect))?;
+        let exchange = scope.wrap(client.execute(request));
+        let response = match self.lanes.protocol() {
+            Protocol::Http1 => exchange.await,
+            Protocol::Negotiate | Protocol::Http2 => scope.share(exchange).await,
+        };
+        let response = response.map_err(|error| self.fault(error, scope))?;
+        Ok(hyper::Response::<reqwest::Body>::from(response).into_parts())
+    }
+
+    /// The connection of a request that was never answered, when it can be known.
+    pub(crate) fn connection_unanswered(&self, scope: &Scope) -> Option<Connection> {
+        self.recipe.book.connection_unanswered(scope)
     }
 
     fn client(&self, lane: usize) -> Result<reqwest::Client, reqwest::Error> {
@@ -98,19 +115,21 @@ impl NetworkTransport {
         }
     }
 
-    fn fault(&self, error: reqwest::Error) -> Fault {
+    fn fault(&self, error: reqwest::Error, scope: &Scope) -> Fault {
         let stage = if error.is_connect() { Stage::Connect } else { Stage::Head };
-        let connection = self.connection_of(&error);
+        let connection = self.connection_of(&error, scope);
         // The URL is ours, and says nothing that the caller does not know.
         Fault::new(error.without_url(), stage).on(connection)
     }
 
-    fn connection_of(&self, error: &reqwest::Error) -> Option<Connection> {
+    fn connection_of(&self, error: &reqwest::Error, scope: &Scope) -> Option<Connection> {
         let mut extensions = Extensions::new();
         error.source()?.downcast_ref::<legacy::Error>()?.connect_info()?.get_extras(&mut extensions);
-        self.recipe.book.connection_of(&extensions)
+        self.recipe.book.connection_of(&extensions, scope)
     }
 }
+
+type Answer = (hyper::http::response::Parts, reqwest::Body);
 
 fn url(base: &BaseUrl, path: &str) -> Result<reqwest::Url, Error> {
     reqwest::Url::parse(&format!("{base}{path}"))

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -25,7 +26,12 @@ use super::sockets;
 #[derive(Clone)]
 pub(crate) struct Http2Relay {
     latency: Duration,
+    /// At once on a connection.
+    most_streams: Option<u32>,
+    /// Requests beyond these are never answered.
+    answers: usize,
     connections: Arc<Mutex<Vec<Seen>>>,
+    bodies: Arc<AtomicUsize>,
 }
 
 /// What the relay saw of one connection.
@@ -37,18 +43,32 @@ pub(crate) struct Seen {
 
 impl Http2Relay {
     pub(crate) fn new(latency: Duration) -> Self {
-        Self { latency, connections: Arc::default() }
+        Self { latency, most_streams: None, answers: usize::MAX, connections: Arc::default(), bodies: Arc::default() }
+    }
+
+    /// One that takes so many requests at once on a connection.
+    pub(crate) fn with_streams(most: u32, latency: Duration) -> Self {
+        Self { most_streams: Some(most), ..Self::new(latency) }
+    }
+
+    /// One that answers so many requests, and no more.
+    pub(crate) fn with_answers(answers: usize) -> Self {
+        Self { answers, ..Self::new(Duration::ZERO) }
     }
 
     /// A client that talks to it in memory, and knows that it speaks HTTP/2.
     pub(crate) fn client(&self) -> ClientBuilder {
+        self.client_with_connect_delay(Duration::from_millis(50))
+    }
+
+    pub(crate) fn client_with_connect_delay(&self, delay: Duration) -> ClientBuilder {
         let relay = self.clone();
         let dial = move || -> io::Result<DuplexStream> {
             let (near, far) = tokio::io::duplex(64 * 1024);
             tokio::spawn(relay.clone().serve(far, true));
             Ok(near)
         };
-        in_memory(dial)
+        in_memory_with_delay(dial, delay)
     }
 
     /// Serves with TLS on a port of its own, until the runtime ends.
@@ -77,21 +97,35 @@ impl Http2Relay {
         self.seen().iter().map(|seen| seen.requests).collect()
     }
 
+    /// How many requests came whole.
+    pub(crate) fn bodies(&self) -> usize {
+        self.bodies.load(Ordering::Relaxed)
+    }
+
     fn seen(&self) -> MutexGuard<'_, Vec<Seen>> {
         self.connections.lock().expect("no test panics with the lock held")
     }
 
     async fn serve(self, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, is_http2: bool) {
-        let connection = {
+        let (most_streams, connection) = {
             let mut seen = self.seen();
             seen.push(Seen { requests: 0, is_http2 });
-            seen.len() - 1
+            (self.most_streams, seen.len() - 1)
         };
         let service = service_fn(move |request: Request<Incoming>| {
             let relay = self.clone();
             async move {
-                relay.seen()[connection].requests += 1;
-                let _ = request.into_body().collect().await;
+                let count = {
+                    let mut seen = relay.seen();
+                    seen[connection].requests += 1;
+                    seen.iter().map(|seen| seen.requests).sum::<usize>()
+                };
+                if request.into_body().collect().await.is_ok() {
+                    relay.bodies.fetch_add(1, Ordering::Relaxed);
+                }
+                if count > relay.answers {
+                    std::future::pending::<()>().await;
+                }
                 sleep(relay.latency).await;
                 let response = Response::builder().header("content-type", "application/json");
                 Ok::<_, Infallible>(response.body(Full::new(Bytes::from_static(COMPLETION.as_bytes()))).expect("it is valid"))
@@ -99,7 +133,11 @@ impl Http2Relay {
         });
         let io = TokioIo::new(io);
         let _ = match is_http2 {
-            true => http2::Builder::new(TokioExecutor::new()).timer(HyperTimer).serve_connection(io, service).await,
+            true => {
+                let mut builder = http2::Builder::new(TokioExecutor::new());
+                builder.timer(HyperTimer).max_concurrent_streams(most_streams);
+                builder.serve_connection(io, service).await
+            }
             false => http1::Builder::new().timer(HyperTimer).serve_connection(io, service).await,
         };
     }
@@ -107,10 +145,14 @@ impl Http2Relay {
 
 /// A client of HTTP/2 over these connections.
 pub(crate) fn in_memory(dial: impl Fn() -> io::Result<DuplexStream> + Send + Sync + 'static) -> ClientBuilder {
+    in_memory_with_delay(dial, Duration::from_millis(50))
+}
+
+fn in_memory_with_delay(dial: impl Fn() -> io::Result<DuplexStream> + Send + Sync + 'static, delay: Duration) -> ClientBuilder {
     Client::builder()
         .base_url("http://relay/v1")
         .models(Catalog::new(["gpt-4.1"]))
         .seed(1)
-        .connector(connector::memory(dial, Duration::from_millis(50)))
+        .connector(connector::memory(dial, delay))
         .protocol(Protocol::Http2)
 }

@@ -11,22 +11,45 @@ use std::task::{Context, Poll};
 use hyper::http::Extensions;
 use hyper_util::client::legacy::connect::{Connection as _, HttpInfo};
 use relaybench_clock::now;
+use tokio::task;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::client::attempt::Connection;
 use crate::client::connector::Identity;
-use crate::client::error::ErrorKind;
 use crate::client::pool::Meter;
 use crate::client::transport::lanes::Lanes;
 use crate::client::transport::{Known, Scope};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// The connections of a client, by their own address: no two are open at once under one. As many as there are ports, at most.
+/// The connections of a client, by the addresses of both ends: no two are open at once between the same. One end alone does not
+/// tell them apart, since a port may be used towards several servers at once. As many as there are ports for each address that the
+/// host ever had, at most.
 pub(super) struct Book {
     meter: Arc<Meter>,
-    connections: Mutex<HashMap<SocketAddr, Identity>>,
+    connections: Mutex<HashMap<Ends, Entry>>,
+}
+
+/// Here and there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Ends {
+    local: SocketAddr,
+    remote: SocketAddr,
+}
+
+#[derive(Debug)]
+struct Entry {
+    identity: Identity,
+    /// Which task drives it, once it has answered a request.
+    task: Option<task::Id>,
+}
+
+impl Ends {
+    fn of(extensions: &Extensions) -> Option<Self> {
+        let info = extensions.get::<HttpInfo>()?;
+        Some(Self { local: info.local_addr(), remote: info.remote_addr() })
+    }
 }
 
 impl Book {
@@ -34,20 +57,42 @@ impl Book {
         Arc::new(Self { meter, connections: Mutex::default() })
     }
 
-    fn opened(&self, address: Option<SocketAddr>, is_http2: bool) {
+    fn opened(&self, ends: Option<Ends>, is_http2: bool) -> Identity {
         let identity = Identity::new(self.meter.opened(), is_http2);
-        if let Some(address) = address {
-            self.connections().insert(address, identity);
+        if let Some(ends) = ends {
+            self.connections().insert(ends, Entry { identity: identity.clone(), task: None });
         }
+        identity
     }
 
     /// The connection of a response or an error, as one more use of it.
-    pub(super) fn connection_of(&self, extensions: &Extensions) -> Option<Connection> {
-        let address = extensions.get::<HttpInfo>()?.local_addr();
-        self.connections().get(&address).map(Identity::take)
+    pub(super) fn connection_of(&self, extensions: &Extensions, scope: &Scope) -> Option<Connection> {
+        self.answered(Ends::of(extensions)?, scope.carrier().0)
     }
 
-    fn connections(&self) -> MutexGuard<'_, HashMap<SocketAddr, Identity>> {
+    fn answered(&self, ends: Ends, carrier: Option<task::Id>) -> Option<Connection> {
+        let mut connections = self.connections();
+        let entry = connections.get_mut(&ends)?;
+        entry.task = carrier.or(entry.task);
+        Some(entry.identity.take())
+    }
+
+    /// The connection of a request that was sent and not answered, as one more use of it: the one that the same task drove when it
+    /// answered another request, else the one that the attempt opened, if that has carried nothing yet. One that was opened for
+    /// another attempt and never answered cannot be known.
+    pub(super) fn connection_unanswered(&self, scope: &Scope) -> Option<Connection> {
+        let (carrier, opened) = scope.carrier();
+        self.unanswered(carrier?, opened)
+    }
+
+    fn unanswered(&self, carrier: task::Id, opened: Option<Identity>) -> Option<Connection> {
+        let connections = self.connections();
+        let answered_before = connections.values().find(|entry| entry.task == Some(carrier));
+        let identity = answered_before.map(|entry| &entry.identity).or(opened.as_ref().filter(|opened| opened.is_fresh()))?;
+        Some(identity.take())
+    }
+
+    fn connections(&self) -> MutexGuard<'_, HashMap<Ends, Entry>> {
         // Nothing panics while it is held.
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -96,7 +141,7 @@ where
         let ready = self.connector.clone();
         let mut opening = self.clone();
         opening.connector = std::mem::replace(&mut self.connector, ready);
-        let scope = Scope::current().unwrap_or_default();
+        let scope = Scope::connecting();
         Box::pin(async move { opening.open(destination, scope).await })
     }
 }
@@ -107,16 +152,39 @@ impl<C> Opening<C> {
         C: Service<D, Error = BoxError>,
         C::Response: hyper_util::client::legacy::connect::Connection,
     {
-        let turn = scope.unless_orphaned(self.lanes.pass_gate(self.lane)).await;
-        scope.hold(turn.ok_or_else(|| Known::new(ErrorKind::Connect, "the request got another connection"))?);
+        scope.hold(scope.unless_orphaned(self.lanes.pass_gate(self.lane, &scope)).await.ok_or_else(Known::unwanted)?);
         let began = now();
-        let connection = self.connector.call(destination).await?;
-        scope.record_connect(now() - began);
+        // The cap is on attempts, so that nothing is waited for any more but the connection itself.
+        scope.record_dialing();
+        let connect = scope.while_wanted(began, self.connector.call(destination));
+        let connection = connect.await.ok_or_else(Known::unwanted)?.map_err(Known::connecting)?;
+        let took = now() - began;
         let connected = connection.connected();
         let is_http2 = self.lanes.learn(connected.is_negotiated_h2())?;
         let mut extensions = Extensions::new();
         connected.get_extras(&mut extensions);
-        self.book.opened(extensions.get::<HttpInfo>().map(HttpInfo::local_addr), is_http2);
+        let identity = self.book.opened(Ends::of(&extensions), is_http2);
+        scope.record_connect(took, &identity);
         Ok(connection)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 50_000);
+
+    fn ends(remote_port: u16) -> Ends {
+        Ends { local: LOCAL, remote: SocketAddr::new(LOCAL.ip(), remote_port) }
+    }
+
+    #[test]
+    fn connections_from_one_port_to_two_servers_are_two() {
+        let book = Book::new(Arc::default());
+        book.opened(Some(ends(1)), false);
+        book.opened(Some(ends(2)), false);
+        let used = |ends| book.answered(ends, None).map(|connection| (connection.id, connection.reused));
+        assert_eq!([1, 2, 1].map(|port| used(ends(port))), [Some((1, false)), Some((2, false)), Some((1, true))]);
     }
 }
