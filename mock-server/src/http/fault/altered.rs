@@ -24,8 +24,6 @@ pub(in crate::http) struct Altered {
     production: Option<Production>,
     pieces: Vec<Piece>,
     next: usize,
-    /// How many tokens the pieces have that were due so far.
-    tokens: u32,
     struck: usize,
     length: Option<u64>,
     drip: Option<Drip>,
@@ -57,7 +55,6 @@ impl Altered {
             production,
             pieces: alteration.pieces,
             next: 0,
-            tokens: 0,
             struck: alteration.struck,
             length,
             drip,
@@ -74,8 +71,6 @@ impl Altered {
         while let Some(piece) = self.pieces.get(self.next) {
             if let Some(production) = &mut self.production {
                 ready!(production.poll_token(piece.token, &mut self.attempt, cx));
-                self.attempt.sent(piece.token - self.tokens);
-                self.tokens = piece.token;
             }
             let bytes = match &mut self.drip {
                 None => Bytes::copy_from_slice(&piece.bytes),

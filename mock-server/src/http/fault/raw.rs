@@ -82,12 +82,9 @@ impl Raw {
         self.write_head(out).await?;
         let Self { attempt, production, alteration, .. } = self;
         let Alteration { framing, pieces, ending, struck, .. } = alteration;
-        let mut tokens = 0;
         for (number, piece) in pieces.iter().enumerate() {
             if let Some(production) = production {
                 poll_fn(|cx| production.poll_token(piece.token, attempt, cx)).await;
-                attempt.sent(piece.token - tokens);
-                tokens = piece.token;
             }
             if number >= *struck {
                 attempt.fault_ended(FaultOutcome::Played);
