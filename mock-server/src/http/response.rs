@@ -16,7 +16,6 @@ use crate::relay::Refusal;
 use crate::server::Term;
 use crate::wire::dialect::Dialect;
 use crate::wire::identity::Identity;
-use crate::wire::openai::models;
 use crate::wire::reply::{Reply, Subject};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -55,9 +54,9 @@ pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts, id: Option<&str>) 
     let profile = Arc::clone(&attempt.term().profile);
     let allowed = attempt.authorize(&head.headers).and_then(|()| attempt.decide_alone(&head.headers, draws));
     let body = allowed.and_then(|()| match id {
-        None => Ok(models::list(&profile)),
+        None => Ok(profile.dialect.models(&profile)),
         Some(id) => match profile.model(id) {
-            Some(model) => Ok(models::one(&model)),
+            Some(model) => Ok(profile.dialect.model(&model)),
             None => Err(Refusal::ModelUnknown { model: id.to_owned() }),
         },
     });

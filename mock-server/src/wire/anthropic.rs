@@ -1,6 +1,7 @@
 //! Anthropic: messages, and errors of a type for each status.
 
 pub(super) mod messages;
+pub(super) mod models;
 
 use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};

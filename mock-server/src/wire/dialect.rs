@@ -8,6 +8,7 @@ use hyper::http::HeaderValue;
 use super::identity::Identity;
 use super::reply::{Reply, Subject};
 use super::{anthropic, azure, cloudflare, groq, litellm, one_api, openai, openrouter};
+use crate::profile::Profile;
 use crate::relay::Refusal;
 use crate::relay::limits::Standing;
 
@@ -54,6 +55,22 @@ impl Dialect {
             Self::Cloudflare => identity.request_hex(),
             Self::OpenRouter => identity.request_letters("gen-"),
             Self::OneApi => identity.request_digits(),
+        }
+    }
+
+    /// The body that lists the models of a profile.
+    pub(crate) fn models(self, profile: &Profile) -> Vec<u8> {
+        match self {
+            Self::Anthropic => anthropic::models::list(profile),
+            _ => openai::models::list(profile),
+        }
+    }
+
+    /// The body that tells of one model.
+    pub(crate) fn model(self, id: &str) -> Vec<u8> {
+        match self {
+            Self::Anthropic => anthropic::models::one(id),
+            _ => openai::models::one(id),
         }
     }
 

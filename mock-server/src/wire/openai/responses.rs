@@ -150,7 +150,7 @@ impl Response {
         let Usage { prompt_tokens, completion_tokens } = self.usage;
         out.extend_from_slice(b"{\"input_tokens\":");
         write_number(prompt_tokens.into(), out);
-        out.extend_from_slice(b",\"input_tokens_details\":{\"cached_tokens\":0},\"output_tokens\":");
+        out.extend_from_slice(b",\"input_tokens_details\":{\"cached_tokens\":0,\"cache_write_tokens\":0},\"output_tokens\":");
         write_number(completion_tokens.into(), out);
         out.extend_from_slice(b",\"output_tokens_details\":{\"reasoning_tokens\":0},\"total_tokens\":");
         write_number(u64::from(prompt_tokens) + u64::from(completion_tokens), out);

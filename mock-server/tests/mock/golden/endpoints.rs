@@ -66,6 +66,9 @@ fn embeddings_are_as_recorded() {
 fn single_models_are_as_recorded() {
     matches_golden("model", PLAIN, request("GET", "/v1/models/gpt-4.1", KEY, ""));
     matches_golden("model-404", PLAIN, request("GET", "/v1/models/gpt-99", KEY, ""));
+    let anthropic = format!("dialect = \"anthropic\"\n{PLAIN}");
+    matches_golden_of("anthropic", "models", &anthropic, request("GET", "/v1/models", KEY, ""));
+    matches_golden_of("anthropic", "model", &anthropic, request("GET", "/v1/models/gpt-4.1", KEY, ""));
 }
 
 #[test]
