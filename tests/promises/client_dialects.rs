@@ -12,8 +12,8 @@ use crate::support::runs::profile;
 
 const DIALECTS: [&str; 8] = ["openai", "azure", "anthropic", "groq", "cloudflare", "openrouter", "litellm", "one-api"];
 
-/// Asks a relay of this dialect once.
-fn refusal(dialect: &str, rest: &str) -> Error {
+/// A client of a relay of this dialect, in memory, which tries once.
+fn client(dialect: &str, rest: &str) -> Client {
     let server = MockServer::new(profile(&format!("dialect = \"{dialect}\"\n{rest}")));
     let dial = move || {
         let (near, far) = tokio::io::duplex(64 * 1024);
@@ -21,7 +21,11 @@ fn refusal(dialect: &str, rest: &str) -> Error {
         Ok(near)
     };
     let builder = Client::builder().base_url("http://mock/v1").api_key("sk-live").policy(Policy::none());
-    let client = builder.connector(connector::memory(dial, Duration::ZERO)).build().unwrap();
+    builder.connector(connector::memory(dial, Duration::ZERO)).build().unwrap()
+}
+
+fn refusal(dialect: &str, rest: &str) -> Error {
+    let client = client(dialect, rest);
     run_virtual(async move { client.chat(question()).await.unwrap_err() })
 }
 
@@ -85,5 +89,30 @@ fn a_limit_that_is_reached_names_itself_and_the_wait() {
             (ErrorKind::RateLimited, Some(limit), Some(wait)),
             "{dialect}"
         );
+    }
+}
+
+#[test]
+fn an_error_in_a_success_is_an_error_in_band() {
+    for dialect in DIALECTS {
+        let error = refusal(dialect, "[[fault]]\nfault = \"error-in-200\"\nprobability = 1.0\n");
+        assert_eq!(error.kind(), ErrorKind::InBand, "{dialect}");
+    }
+}
+
+#[test]
+fn an_error_within_a_stream_ends_it_and_what_came_before_is_kept() {
+    for dialect in DIALECTS {
+        let client = client(dialect, "[[fault]]\nfault = \"error-event\"\nprobability = 1.0\n");
+        let error = run_virtual(async move {
+            let mut stream = client.chat_stream(question()).await.unwrap();
+            loop {
+                if let Err(error) = stream.next().await.unwrap() {
+                    return error;
+                }
+            }
+        });
+        assert_eq!(error.kind(), ErrorKind::InBand, "{dialect}");
+        assert!(error.partial().is_some_and(|partial| !partial.content.is_empty()), "{dialect}");
     }
 }
