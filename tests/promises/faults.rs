@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use relaybench::client::{Attempt, Client, ClientBuilder, ErrorKind, Policy, Progress, TransportKind, connector};
-use relaybench_clock::run_virtual;
+use relaybench_clock::{run_virtual, sleep};
 use relaybench_mock::{FaultKind, FaultOutcome, MockRelay, MockServer, memory};
 use tokio::runtime::Builder;
 
@@ -123,7 +123,7 @@ fn in_memory(fault: FaultKind, is_stream: bool, expected: Label) -> Label {
         let label = ask(&client, is_stream).await;
         drop(client);
         while server.ledger().open() > 0 {
-            tokio::task::yield_now().await;
+            sleep(Duration::from_millis(1)).await;
         }
         assert_eq!(server.ledger().entries()[0].fault.unwrap().outcome, FaultOutcome::Played, "{fault}");
         label
