@@ -133,6 +133,7 @@ mod raw;
 mod window;
 
 pub(crate) use completion::{Completion, Source};
+pub use distribution::{Unit, Written};
 
 use std::fmt;
 use std::str::FromStr;

@@ -10,7 +10,7 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use relaybench::client::{ErrorKind, Policy, TransportKind};
-use relaybench::load::{Extent, InFlight, Record, Run, RunError, Scenario, Sink, Stage, Stop};
+use relaybench::load::{Extent, InFlight, Models, Record, Run, RunError, Scenario, Sink, Stage, Stop};
 use relaybench::report::{Collector, Report, Verdict, csv, table};
 use relaybench::target::{BASE_URL, Live, MAX_REQUESTS, Target, spending};
 use relaybench_clock::wall_now;
@@ -197,7 +197,7 @@ fn plan(args: &RunArgs) -> anyhow::Result<Run> {
 
 fn override_scenario(scenario: &mut Scenario, args: &RunArgs, live: Option<&Live>) {
     if let Some(model) = args.model.clone().or_else(|| live.and_then(|live| live.model.clone())) {
-        scenario.request.model = model;
+        scenario.request.models = Models::only(&model);
     }
     scenario.request.stream |= args.stream;
     scenario.seed = args.seed.unwrap_or(scenario.seed);
@@ -246,7 +246,7 @@ fn announce(run: &Run, directory: &Path, args: &RunArgs) {
         eprintln!(
             "{name}: {} stages, model {}, target {}; files in {}",
             stages.len(),
-            request.model,
+            request.models.names().collect::<Vec<_>>().join(", "),
             run.target.name(),
             directory.display()
         );
