@@ -3,6 +3,7 @@
 mod check;
 mod interrupt;
 mod mock;
+mod open_loop;
 mod output;
 mod progress;
 mod provenance;

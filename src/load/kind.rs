@@ -126,6 +126,25 @@ impl Load {
         cap.map(NonZeroUsize::get)
     }
 
+    /// Sets the cap on an open loop.
+    ///
+    /// # Errors
+    ///
+    /// The name of the kind, where it is closed.
+    pub fn cap_in_flight(&mut self, most: NonZeroUsize) -> Result<(), &'static str> {
+        let cap = match self {
+            Self::Closed { .. } | Self::Waves { .. } => return Err(self.kind()),
+            Self::Constant { max_in_flight, .. }
+            | Self::Poisson { max_in_flight, .. }
+            | Self::Gamma { max_in_flight, .. }
+            | Self::Ramp { max_in_flight, .. } => max_in_flight,
+            Self::Trace(trace) => &mut trace.max_in_flight,
+            Self::Sessions(sessions) => &mut sessions.max_in_flight,
+        };
+        *cap = Some(most);
+        Ok(())
+    }
+
     /// The same kind of load at another level: closed, where this is not by concurrency.
     pub fn at(&self, concurrency: NonZeroUsize) -> Self {
         match self {

@@ -3,7 +3,7 @@
 use std::io;
 
 use relaybench_clock::Runtime;
-use relaybench_mock::MockRelay;
+use relaybench_mock::{Entry, MockRelay};
 use thiserror::Error;
 
 use super::caller::{Caller, id_prefix};
@@ -30,6 +30,17 @@ pub trait Sink {
     ///
     /// When it cannot be kept. The run ends then: what cannot be kept need not be measured.
     fn record(&mut self, record: &Record) -> io::Result<()>;
+
+    /// Takes what the mock received in a stage since the last call: the attempts that ended since then, before the stage's end is
+    /// recorded. By default nothing is done with it. A target that keeps no ledger of ours never calls this.
+    ///
+    /// # Errors
+    ///
+    /// As for [`record`](Self::record).
+    fn ledger(&mut self, stage: u32, entries: &[Entry]) -> io::Result<()> {
+        let _ = (stage, entries);
+        Ok(())
+    }
 }
 
 /// After how many samples the mock's ledger is emptied, so that it takes no memory that grows with the run.
@@ -132,23 +143,26 @@ impl Run {
                 books.sent(sample.index, attempts);
                 samples += 1;
                 if samples.is_multiple_of(LEDGER_EVERY) {
-                    books.received(&endpoint.ledger_so_far());
+                    let entries = endpoint.ledger_so_far();
+                    books.received(&entries);
+                    sink.ledger(stage, &entries)?;
                 }
                 sink.record(&Record::Sample(sample))
             });
             let tally = played.await.map_err(RunError::Record)?;
             drop(caller);
             let settled = endpoint.settled_ledger().await;
+            if let Some(entries) = &settled {
+                books.received(entries);
+                sink.ledger(stage, entries).map_err(RunError::Record)?;
+            }
             let end = StageEnd {
                 stage,
                 duration: tally.duration,
                 scheduled: tally.scheduled,
                 interrupted: tally.end != End::Played,
                 in_flight_ns: in_flight.take_sum_ns(),
-                ledger: settled.filter(|_| tally.end != End::GivenUp).map(|entries| {
-                    books.received(&entries);
-                    books.balance()
-                }),
+                ledger: settled.filter(|_| tally.end != End::GivenUp).map(|_| books.balance()),
             };
             sink.record(&Record::Stage(end)).map_err(RunError::Record)?;
         }

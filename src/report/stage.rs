@@ -1,6 +1,7 @@
 //! One row of a report.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -111,18 +112,28 @@ pub struct Usage {
     pub completion_tokens: u64,
 }
 
+impl Usage {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            prompt_tokens: self.prompt_tokens + other.prompt_tokens,
+            completion_tokens: self.completion_tokens + other.completion_tokens,
+        }
+    }
+}
+
 /// Collects the samples of one stage.
 #[derive(Debug)]
 pub(super) struct Accumulator {
     header: StageHeader,
-    price: Option<Price>,
+    /// What the samples name no model for was asked of this one.
+    model: Arc<str>,
     end: Option<StageEnd>,
     requests: RequestCounts,
     attempts: u64,
     windows: WindowCounts,
     errors: BTreeMap<String, u64>,
     unsent: BTreeMap<Unsent, u64>,
-    usage: Usage,
+    usage: BTreeMap<Arc<str>, Usage>,
     latency: Histogram,
     service: Histogram,
     time_to_first_token: Histogram,
@@ -139,14 +150,14 @@ impl Accumulator {
     pub(super) fn new(header: StageHeader, model: &str) -> Self {
         Self {
             header,
-            price: Price::of(model),
+            model: model.into(),
             end: None,
             requests: RequestCounts::default(),
             attempts: 0,
             windows: WindowCounts::default(),
             errors: BTreeMap::new(),
             unsent: BTreeMap::new(),
-            usage: Usage::default(),
+            usage: BTreeMap::new(),
             latency: Histogram::default(),
             service: Histogram::default(),
             time_to_first_token: Histogram::default(),
@@ -169,8 +180,9 @@ impl Accumulator {
         }
         self.requests.sent += 1;
         self.attempts += u64::from(sample.attempts);
-        self.usage.prompt_tokens += sample.prompt_tokens.unwrap_or(0);
-        self.usage.completion_tokens += sample.completion_tokens.unwrap_or(0);
+        let usage = self.usage.entry(Arc::clone(sample.model.as_ref().unwrap_or(&self.model))).or_default();
+        usage.prompt_tokens += sample.prompt_tokens.unwrap_or(0);
+        usage.completion_tokens += sample.completion_tokens.unwrap_or(0);
         self.place(sample);
         match &sample.outcome {
             Outcome::Succeeded => self.succeeded(sample),
@@ -240,8 +252,8 @@ impl Accumulator {
             success_rate: ratio(requests.succeeded, requests.sent),
             errors: self.errors.clone(),
             unsent: self.unsent.iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
-            usage: self.usage,
-            cost_usd: self.price.map(|price| price.cost_usd(self.usage.prompt_tokens, self.usage.completion_tokens)),
+            usage: self.usage.values().fold(Usage::default(), |sum, usage| sum.plus(*usage)),
+            cost_usd: self.cost_usd(),
             littles_law: self.littles_law(),
             ledger: self.end.as_ref().and_then(|end| end.ledger),
             published: self.header.published,
@@ -251,6 +263,13 @@ impl Accumulator {
 
     fn duration(&self) -> Duration {
         self.end.as_ref().map_or(self.last_end, |end| end.duration)
+    }
+
+    /// None, where a model that was asked has no known price.
+    fn cost_usd(&self) -> Option<f64> {
+        let cost =
+            |(model, usage): (&Arc<str>, &Usage)| Some(Price::of(model)?.cost_usd(usage.prompt_tokens, usage.completion_tokens));
+        if self.usage.is_empty() { Price::of(&self.model).map(|_| 0.0) } else { self.usage.iter().map(cost).sum() }
     }
 
     fn littles_law(&self) -> Option<LittlesLaw> {
