@@ -32,7 +32,7 @@ impl Key {
     /// As many numbers as are needed.
     pub(super) fn stream(self, purpose: Purpose, index: u64) -> Pcg64Mcg {
         // Not a word that the mock hashes: its draws for the same seed are others.
-        let mut bytes = *b"the load: \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+        let mut bytes = *b"load draws\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
         bytes[10] = purpose as u8;
         bytes[11..19].copy_from_slice(&self.seed.to_le_bytes());
         bytes[19..23].copy_from_slice(&self.stage.to_le_bytes());
@@ -63,6 +63,6 @@ mod tests {
 
     #[test]
     fn a_golden_draw_holds_to_the_bit() {
-        assert_eq!(Key { seed: 1, stage: 0 }.uniform(Purpose::Arrivals, 0).to_bits(), 0x3fb6_eeb4_0d05_e4f8);
+        assert_eq!(Key { seed: 1, stage: 0 }.uniform(Purpose::Arrivals, 0).to_bits(), 0x3fc8_74bc_cd01_c344);
     }
 }

@@ -217,3 +217,41 @@ impl Load {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::Scenario;
+
+    #[test]
+    fn every_kind_survives_a_line_of_records() {
+        let loads = [
+            (r#"{ kind = "closed", concurrency = 50 }"#, r#"{"kind":"closed","concurrency":50}"#),
+            (r#"{ kind = "constant", rate = "100/s" }"#, r#"{"kind":"constant","rate_rps":100.0}"#),
+            (
+                r#"{ kind = "gamma", rate = "30/min", cv = 2, max_in_flight = 9 }"#,
+                r#"{"kind":"gamma","rate_rps":0.5,"shape":0.25,"max_in_flight":9}"#,
+            ),
+            (
+                r#"{ kind = "ramp", from = "1/s", to = "9/s", spacing = "gamma", shape = 4 }"#,
+                r#"{"kind":"ramp","from_rps":1.0,"to_rps":9.0,"spacing":{"gamma":4.0}}"#,
+            ),
+            (
+                r#"{ kind = "sessions", rate = "5/s", turns = 3, think_time = "2s" }"#,
+                r#"{"kind":"sessions","rate_rps":5.0,"spacing":"poisson","most_turns":3,"median_think_time_ms":2000.0}"#,
+            ),
+            (
+                r#"{ kind = "sessions", concurrency = 5, turns = 3 }"#,
+                r#"{"kind":"sessions","concurrency":5,"most_turns":3,"median_think_time_ms":0.0}"#,
+            ),
+        ];
+        for (written, line) in loads {
+            let extent = "duration = \"9s\"";
+            let text = format!("name = \"x\"\n[[stage]]\nload = {written}\n{extent}\n");
+            let load = Scenario::parse(&text, "x.toml").unwrap().stages.remove(0).load;
+            assert_eq!(serde_json::to_string(&load).unwrap(), line);
+            let read: Load = serde_json::from_str(line).unwrap();
+            assert_eq!(serde_json::to_string(&read).unwrap(), line);
+        }
+    }
+}

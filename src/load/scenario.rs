@@ -24,11 +24,11 @@ use request::RawRequest;
 /// | `policy` | the client's policy, by name | `"resilient"` |
 /// | `seed` | keys the request ids, and by them the mock's draws | 1 |
 /// | `success` | `"complete"`, or `"any-json"`: any JSON body, whatever the status | `"complete"` |
-/// | `request` | what is asked: see [requests](#requests) | the tutorial's request, not streamed |
+/// | `request` | what is asked: [`RequestSpec`] | the tutorial's request, not streamed |
 /// | `[[stage]]` | `load` and either `requests` or `duration` (sessions: `sessions` or `duration`; a trace may have none); `name`, `warm_up`, `published` | at least one |
 ///
 /// A request belongs to the ramp when it is the first of its slot, or sent (in an open loop: meant to be sent) within `warm_up`, by
-/// default none. Files are found from the scenario's directory.
+/// default none. Files are found from the scenario's directory. All kinds of load with their keys are in `docs/load.md`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
     /// Shown in reports.

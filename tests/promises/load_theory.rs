@@ -4,7 +4,7 @@ use statrs::distribution::{ContinuousCDF, Exp, Gamma, LogNormal, Uniform};
 
 use crate::support::runs::play_virtual;
 
-const REQUESTS: u64 = 30_000;
+const REQUESTS: u64 = 12_000;
 /// A percentile in a histogram is at most this above the true one.
 const RESOLUTION: f64 = 1.001;
 /// Standard errors of a share; with 20 figures one in a thousand tests would be beyond by chance.
@@ -52,7 +52,7 @@ fn of_one_server_and_its_queue() {
     // A queue with Poisson arrivals and one exponential server, at 4/5 of its rate: the time in it is exponential too, its mean
     // 1 / (μ − λ) (Kleinrock, Queueing Systems I, 1975). Successive times depend on each other, so that the error is not that of
     // independent samples: the runs agree within 15 % where the law itself would be off by 5 times.
-    let load = "load = { kind = \"poisson\", rate = \"80/s\" }\nrequests = 60000";
+    let load = "load = { kind = \"poisson\", rate = \"80/s\" }\nrequests = 40000";
     let mock = "[latency]\ntotal = { dist = \"exponential\", mean = \"10ms\" }\n[capacity]\nmodel = \"queue\"\nservers = 1\n";
     let summary = play_virtual(load, mock).report.stages[0].latency_ms;
     let mean_ms = 1000.0 / (100.0 - 80.0);

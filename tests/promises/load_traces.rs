@@ -19,7 +19,7 @@ fn azure() -> (String, Vec<(u64, u64)>) {
     for _ in 0..4000 {
         let (seconds, fraction) = (at / 10_000_000, at % 10_000_000);
         let tokens = 7 + state % 1000;
-        // From 18:15:46.68059 on, over the hour.
+        // From 18:15:46 on.
         let of_day = 18 * 3600 + 15 * 60 + 46 + seconds;
         let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
         let _ = writeln!(text, "2023-11-16 {hour:02}:{minute:02}:{second:02}.{fraction:07},{tokens},{}", 1 + tokens % 50);

@@ -245,3 +245,68 @@ pub(super) fn beside(origin: &str, name: &str) -> PathBuf {
         None => PathBuf::from(name),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::load::Scenario;
+
+    fn refusal(load: &str, extent: &str) -> String {
+        let text = format!("name = \"x\"\n[[stage]]\nload = {{ {load} }}\n{extent}\n");
+        Scenario::parse(&text, "x.toml").unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_load_that_is_wrong_is_refused_by_line_and_key_with_what_would_be_right() {
+        let cases = [
+            ("kind = \"poison\", rate = \"1/s\"", "stage.load.kind: \"poison\" is no kind of load, did you mean \"poisson\"?"),
+            (
+                "kind = \"constant\", concurrency = 5",
+                "stage.load.concurrency: a load of kind \"constant\" has no such key; it has rate, max_in_flight",
+            ),
+            ("kind = \"constant\"", "stage.load: the key \"rate\" is missing"),
+            (
+                "kind = \"constant\", rate = \"100\"",
+                "stage.load.rate: \"100\" has no unit; write a rate such as \"100/s\" or \"30/min\"",
+            ),
+            ("kind = \"gamma\", rate = \"1/s\"", "stage.load: the key \"shape\" is missing"),
+            (
+                "kind = \"gamma\", rate = \"1/s\", shape = 0.01",
+                "stage.load.shape: 0.01 is out of range; write a shape from 0.05 to 1000, or a cv from 0.0316 to 4.4721",
+            ),
+            (
+                "kind = \"gamma\", rate = \"1/s\", shape = 1, cv = 1",
+                "stage.load.cv: the shape is given as well; remove one of them",
+            ),
+            (
+                "kind = \"ramp\", from = \"1/s\", to = \"2/s\", cv = 2",
+                "stage.load.cv: only spacing = \"gamma\" has a shape; write that or leave this out",
+            ),
+            ("kind = \"steps\", rates = []", "stage.load.rates: there is no step; write rates such as [\"100/s\", \"200/s\"]"),
+            (
+                "kind = \"sessions\", turns = 3",
+                "stage.load: nothing says when a conversation begins; write concurrency = 20, or rate = \"5/s\" with which \
+                 conversations begin",
+            ),
+            (
+                "kind = \"sessions\", concurrency = 3",
+                "stage.load: the key \"turns\" is missing; only conversations of a file say themselves how long they are",
+            ),
+            (
+                "kind = \"sessions\", concurrency = 3, turns = 3, think_time = 2",
+                "stage.load.think_time: 2 has no unit; write a duration such as \"250ms\" or \"1.5s\"",
+            ),
+        ];
+        for (load, expected) in cases {
+            assert_eq!(refusal(load, "duration = \"1s\""), format!("x.toml:3: {expected}"));
+        }
+    }
+
+    #[test]
+    fn a_load_says_how_long_it_is_in_its_own_way() {
+        let sessions = "kind = \"sessions\", concurrency = 3, turns = 3";
+        assert!(refusal(sessions, "requests = 5").contains("does not count requests; write sessions = 100 or a duration"));
+        assert!(refusal("kind = \"poisson\", rate = \"1/s\"", "sessions = 5").contains("has no sessions"));
+        assert!(refusal("kind = \"ramp\", from = \"1/s\", to = \"2/s\"", "requests = 5").contains("over which the rate changes"));
+        assert!(refusal("kind = \"trace\", file = \"none.csv\"", "").contains("stage.load.file: cannot read the trace none.csv"));
+    }
+}

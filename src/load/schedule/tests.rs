@@ -78,7 +78,7 @@ fn a_ramp_sends_as_many_as_the_area_under_its_rate() {
 #[test]
 fn golden_times_hold_to_the_nanosecond() {
     let poisson = times_ns(&schedule(r#"{ kind = "poisson", rate = "100/s" }"#, "requests = 3"));
-    assert_eq!(poisson, [938_491, 10_568_874, 12_756_823]);
+    assert_eq!(poisson, [2_120_337, 7_422_020, 13_745_160]);
     let gamma = times_ns(&schedule(r#"{ kind = "gamma", rate = "100/s", cv = 2 }"#, "requests = 3"));
     assert_eq!(gamma, [1_739, 4_293_434, 4_333_730]);
 }
