@@ -13,7 +13,7 @@ use super::sample::{Outcome, Sample, Unsent};
 use super::schedule::Schedule;
 use super::stop::Stop;
 use calls::{Calls, Event};
-use upcoming::{Due, Upcoming};
+use upcoming::Upcoming;
 
 /// What only the loop knows of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,15 +54,15 @@ pub(super) async fn play<E>(
             (end, why_no_more) = (End::Interrupted, Some(Unsent::Interrupted));
         }
         while why_no_more.is_none()
-            && let Some(Due { arrival, call }) = upcoming.next_due(since_start, calls.len())
+            && let Some(due) = upcoming.next_due(since_start, calls.len())
         {
             match allowance.reserve() {
                 Ok(()) => {
                     scheduled += 1;
-                    calls.send(arrival, call);
+                    calls.send(due.arrival, due.call);
                 }
                 Err(reason) => {
-                    scheduled += record_unsent(&calls, schedule.with_turns_after(arrival.index), reason, &mut record)?;
+                    upcoming.leave_out(due.arrival.index);
                     why_no_more = Some(reason);
                 }
             }
@@ -85,7 +85,7 @@ pub(super) async fn play<E>(
             Event::NothingLeft => break,
             Event::GivenUp => {
                 for given_up in calls.give_up() {
-                    scheduled += record_unsent(&calls, schedule.turns_after(given_up.index), Unsent::Interrupted, &mut record)?;
+                    schedule.next_turn(given_up.index).into_iter().for_each(|turn| upcoming.leave_out(turn.index));
                     record(given_up, &[])?;
                 }
                 (end, why_no_more) = (End::GivenUp, Some(Unsent::Interrupted));

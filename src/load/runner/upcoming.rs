@@ -21,6 +21,8 @@ pub(super) struct Upcoming<'a> {
     written: Option<(u64, BoxFuture<'static, Answer>)>,
     /// Turns whose user still thinks, or that wait for room.
     turns: BinaryHeap<Reverse<Turn>>,
+    /// Requests that came to their turn and were not sent.
+    left_out: Vec<u64>,
 }
 
 /// A request that is to be sent now.
@@ -37,7 +39,14 @@ struct Turn {
 
 impl<'a> Upcoming<'a> {
     pub(super) fn new(schedule: &'a Schedule, caller: &'a Caller) -> Self {
-        Self { schedule, caller, arrivals: schedule.arrivals().peekable(), written: None, turns: BinaryHeap::new() }
+        Self {
+            schedule,
+            caller,
+            arrivals: schedule.arrivals().peekable(),
+            written: None,
+            turns: BinaryHeap::new(),
+            left_out: Vec::new(),
+        }
     }
 
     pub(super) fn is_empty(&mut self) -> bool {
@@ -118,13 +127,17 @@ impl<'a> Upcoming<'a> {
         None
     }
 
+    /// A request is not sent, and neither are those that would have followed it in its conversation.
+    pub(super) fn leave_out(&mut self, index: u64) {
+        self.left_out.push(index);
+    }
+
     /// All that was not sent, where that can be counted.
     pub(super) fn rest(self) -> impl Iterator<Item = u64> {
-        let Self { schedule, arrivals, turns, .. } = self;
-        let arrivals = schedule.is_finite().then_some(arrivals);
-        let left = turns.into_sorted_vec().into_iter().rev().map(|Reverse(turn)| turn.index);
-        let first = arrivals.into_iter().flatten().map(|arrival| arrival.index);
-        left.chain(first).flat_map(|index| schedule.with_turns_after(index))
+        let Self { schedule, arrivals, turns, left_out, .. } = self;
+        let turns = turns.into_sorted_vec().into_iter().rev().map(|Reverse(turn)| turn.index);
+        let arrivals = schedule.is_finite().then_some(arrivals).into_iter().flatten().map(|arrival| arrival.index);
+        left_out.into_iter().chain(turns).chain(arrivals).flat_map(|index| schedule.with_turns_after(index))
     }
 }
 
