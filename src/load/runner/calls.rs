@@ -27,6 +27,7 @@ pub(super) struct Calls<'a> {
 }
 
 /// What the loop is woken by.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and nearly all are of the largest kind")]
 pub(super) enum Event {
     /// Something may be sent now, or nothing more.
     Due,
