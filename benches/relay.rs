@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput};
 use relaybench::client::{Catalog, Policy, TransportKind};
-use relaybench::load::{Extent, InFlight, Run, Scenario, Stop};
+use relaybench::load::{Extent, InFlight, Models, Run, Scenario, Stop};
 use relaybench::report::{Collector, Report, table};
 use relaybench::target::{Live, Target, spending};
 use relaybench_mock::Profile;
@@ -103,7 +103,7 @@ fn virtual_time(report: &Report) -> Duration {
 
 fn measure_live(mut scenario: Scenario, live: Live) -> Result<(), Failure> {
     if let Some(model) = &live.model {
-        scenario.request.model.clone_from(model);
+        scenario.request.models = Models::only(model);
     }
     let told = spending(&live, &scenario, &Policy::named(&scenario.policy)?);
     // A model that the environment names is meant, whether our catalog knows it or not.

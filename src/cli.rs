@@ -3,6 +3,7 @@
 mod check;
 mod interrupt;
 mod mock;
+mod open_loop;
 mod output;
 mod progress;
 mod provenance;
@@ -40,7 +41,7 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     Check(check::CheckArgs),
     /// Serve the mock relay alone, for any OpenAI client: what the relaybench-mock binary does
     #[command(after_help = relaybench_mock::cli::EXAMPLES)]
@@ -49,7 +50,7 @@ enum Command {
 
 pub(crate) fn run() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Run(args) => run::run(args),
+        Command::Run(args) => run::run(&args),
         Command::Check(args) => check::run(args),
         Command::Mock(args) => mock::run(&args),
     };

@@ -68,6 +68,11 @@ impl Endpoint {
         }
     }
 
+    /// Takes what the ledger has gathered until now.
+    pub(crate) fn ledger_so_far(&self) -> Vec<Entry> {
+        self.ledger.as_ref().map(Ledger::drain).unwrap_or_default()
+    }
+
     /// Takes what the ledger has gathered, once every attempt in it has ended. None where the target keeps no ledger of ours.
     pub(crate) async fn settled_ledger(&self) -> Option<Vec<Entry>> {
         /// How long the mock may take to notice that its callers are gone.

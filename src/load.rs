@@ -2,19 +2,30 @@
 
 mod allowance;
 mod caller;
+mod draw;
 mod in_flight;
+mod kind;
 mod ledger;
+mod rate;
+mod request;
 mod run;
 mod runner;
 mod sample;
 mod scenario;
 mod schedule;
+mod sessions;
 mod stop;
+mod trace;
 
 pub use allowance::Allowance;
 pub use in_flight::InFlight;
+pub use kind::{InFlightBound, Load, Spacing};
+pub use rate::Rate;
+pub use request::{Length, Models, Prompt, PromptFile, PromptFileError, RequestSpec};
 pub use run::{Run, RunError, Sink};
 pub use sample::{LedgerBalance, Outcome, Record, RunHeader, RunInfo, Sample, StageEnd, StageHeader, Unsent, Window};
-pub use scenario::{Extent, Load, Published, RequestSpec, Scenario, Stage, SuccessRule};
+pub use scenario::{Extent, Published, Scenario, Stage, SuccessRule};
 pub use schedule::{Arrival, Release, Schedule};
+pub use sessions::{Drawn, MOST_TURNS, SessionBegin, SessionLoad};
 pub use stop::Stop;
+pub use trace::{TimeUnit, TraceArrival, TraceError, TraceFormat, TraceLoad, TraceOptions};

@@ -1,5 +1,6 @@
 //! From records to a report, and from a report to what people and programs read.
 
+mod completions;
 mod csv;
 mod stage;
 mod summary;

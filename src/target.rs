@@ -6,7 +6,7 @@ use relaybench_mock::Profile;
 
 use crate::client::{ApiKey, Catalog, Policy};
 use crate::load::{Allowance, Scenario};
-use crate::pricing::{Price, most_prompt_tokens};
+use crate::pricing::Price;
 
 /// Where `run`, `cargo bench` and the live test send their requests; unset: to the embedded mock.
 pub const BASE_URL: &str = "RELAYBENCH_BASE_URL";
@@ -75,8 +75,12 @@ pub fn spending(live: &Live, scenario: &Scenario, policy: &Policy) -> String {
     let worst_usd = worst_case_usd(scenario, policy);
     let per_stage = live.requests_per_stage(scenario.stages.len());
     let requests = per_stage * scenario.stages.len() as u64;
-    let model = &scenario.request.model;
-    let price = if Price::of(model).is_some() { "list price" } else { "price unknown, the dearest of the catalog assumed" };
+    let model = scenario.request.models.names().collect::<Vec<_>>().join(", ");
+    let price = if scenario.request.models.names().all(|model| Price::of(model).is_some()) {
+        "list price"
+    } else {
+        "price unknown, the dearest of the catalog assumed"
+    };
     format!(
         "live: at most {requests} requests ({per_stage} a stage, {MAX_REQUESTS}), each at most ${worst_usd:.4} ({model}, {price}); \
          at most ${:.2} in all ({MAX_COST_USD})",
@@ -86,9 +90,7 @@ pub fn spending(live: &Live, scenario: &Scenario, policy: &Policy) -> String {
 
 /// The most that one logical request can cost: the longest prompt and answer, and every attempt billed.
 pub fn worst_case_usd(scenario: &Scenario, policy: &Policy) -> f64 {
-    let request = &scenario.request;
-    let price = Price::of(&request.model).unwrap_or_else(Price::dearest);
-    price.cost_usd(most_prompt_tokens(&request.prompt), request.max_tokens.into()) * f64::from(policy.retry.attempts)
+    scenario.worst_case_usd() * f64::from(policy.retry.attempts)
 }
 
 /// A live endpoint with its key and the caps of the run.

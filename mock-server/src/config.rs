@@ -35,8 +35,7 @@ use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 
-pub(crate) use named::is_path;
-pub use named::{LoadError, load};
+pub use named::{LoadError, is_path, load};
 pub use nearest::nearest;
 pub use time::Time;
 pub use toml::Spanned;

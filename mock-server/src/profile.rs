@@ -188,6 +188,7 @@ mod source;
 mod window;
 
 pub(crate) use completion::{Completion, Source};
+pub use distribution::{Unit, Written};
 pub use fault::{FaultKind, FaultName, ListenerFault, NoFault, Outcome, Place};
 pub(crate) use fault::{FaultRule, ListenerRule};
 pub(crate) use limits::{Caps, LimitWindow, Limits};

@@ -21,7 +21,10 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(scenario: &Scenario, in_flight: &InFlight, is_quiet: bool) -> Self {
-        let stages = scenario.stages.iter().map(|stage| (stage.name.clone(), Schedule::new(stage).scheduled())).collect();
+        let stages = (0..)
+            .zip(&scenario.stages)
+            .map(|(number, stage)| (stage.name.clone(), Schedule::new(scenario, number).scheduled()))
+            .collect();
         let is_hidden = is_quiet || !std::io::stderr().is_terminal();
         let mut progress = Self { stages, in_flight: in_flight.clone(), bar: ProgressBar::hidden(), errors: 0, is_hidden };
         progress.begin(0);

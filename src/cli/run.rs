@@ -10,7 +10,7 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use relaybench::client::{ErrorKind, Policy, TransportKind};
-use relaybench::load::{Extent, InFlight, Record, Run, RunError, Scenario, Sink, Stage, Stop};
+use relaybench::load::{Extent, InFlight, Load, Models, Record, Run, RunError, Scenario, Sink, Stage, Stop};
 use relaybench::report::{Collector, Report, Verdict, csv, table};
 use relaybench::target::{BASE_URL, Live, MAX_REQUESTS, Target, spending};
 use relaybench_clock::wall_now;
@@ -18,6 +18,7 @@ use relaybench_mock::Profile;
 use relaybench_mock::config::Time;
 
 use super::interrupt;
+use super::open_loop::OpenLoopArgs;
 use super::output::Output;
 use super::progress::Progress;
 use super::provenance::Provenance;
@@ -26,7 +27,7 @@ use super::provenance::Provenance;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct RunArgs {
-    /// A built-in scenario (tutorial, tutorial-waves) or a TOML file
+    /// A built-in scenario (tutorial, tutorial-waves, open-loop, shapes) or a TOML file
     #[arg(default_value = "tutorial")]
     scenario: String,
     /// The base URL of a live relay, like https://host/v1, instead of the embedded mock; its key in RELAYBENCH_API_KEY
@@ -52,6 +53,8 @@ pub(crate) struct RunArgs {
     /// Requests in flight, one stage for each number, instead of the scenario's stages
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = at_least_one::<NonZeroUsize>)]
     concurrency: Vec<NonZeroUsize>,
+    #[command(flatten)]
+    open_loop: OpenLoopArgs,
     /// Requests in each stage
     #[arg(long, value_name = "N", conflicts_with = "duration", value_parser = at_least_one::<NonZeroU64>)]
     requests: Option<NonZeroU64>,
@@ -84,6 +87,9 @@ Examples:
   relaybench run --virtual --requests 20000            enough for every percentile, in seconds
   relaybench run tutorial-waves --virtual              the way the tutorial measured
   relaybench run --profile flaky --policy resilient    what retries cost and save
+  relaybench run --rate 50,100 --arrivals poisson --duration 60s
+                                                       callers who do not wait for each other
+  relaybench run --trace requests.csv --virtual        what a recorded day would have been like
   relaybench run my-scenario.toml --out results --format json
 
 A live relay (at most RELAYBENCH_MAX_REQUESTS=200 requests and RELAYBENCH_MAX_COST_USD=1):
@@ -111,24 +117,24 @@ impl From<TransportArg> for TransportKind {
     }
 }
 
-fn at_least_one<N: FromStr>(text: &str) -> Result<N, String> {
+pub(super) fn at_least_one<N: FromStr>(text: &str) -> Result<N, String> {
     text.parse().map_err(|_| "write a whole number of at least 1".to_owned())
 }
 
-fn duration(text: &str) -> Result<Time, String> {
+pub(super) fn duration(text: &str) -> Result<Time, String> {
     match Time::parse(text)? {
         time if time.0.is_zero() => Err("a stage of no time sends nothing".to_owned()),
         time => Ok(time),
     }
 }
 
-pub(super) fn run(args: RunArgs) -> anyhow::Result<u8> {
-    let run = plan(&args)?;
-    run.check().map_err(|error| refused(error, &args))?;
+pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
+    let run = plan(args)?;
+    run.check().map_err(|error| refused(error, args))?;
     let output = Output::create(args.out.clone().unwrap_or_else(|| default_directory(&run.scenario)))?;
     let stop = Stop::default();
     interrupt::ends(&stop)?;
-    announce(&run, output.directory(), &args);
+    announce(&run, output.directory(), args);
 
     let (provenance, in_flight) = (Provenance::begin(), InFlight::default());
     let recorder =
@@ -171,6 +177,7 @@ fn plan(args: &RunArgs) -> anyhow::Result<Run> {
         bail!("--concurrency: each level can be measured once in a run; two are the same");
     }
     let mut scenario = Scenario::load(&args.scenario)?;
+    args.open_loop.override_stages(&mut scenario)?;
     let live = Live::from_environment(args.target.as_deref(), |name| std::env::var(name).ok())?;
     if let (Some(live), true) = (&live, args.r#virtual || args.profile.is_some()) {
         bail!(
@@ -179,7 +186,7 @@ fn plan(args: &RunArgs) -> anyhow::Result<Run> {
             live.base_url
         );
     }
-    override_scenario(&mut scenario, args, live.as_ref());
+    override_scenario(&mut scenario, args, live.as_ref())?;
     if let Some(live) = live.as_ref().filter(|live| live.requests_per_stage(scenario.stages.len()) == 0) {
         bail!("{MAX_REQUESTS}: {} requests are not even one for each of {} stages", live.max_requests, scenario.stages.len());
     }
@@ -195,9 +202,9 @@ fn plan(args: &RunArgs) -> anyhow::Result<Run> {
     Ok(Run { scenario, policy, target, transport: args.transport.into(), catalog })
 }
 
-fn override_scenario(scenario: &mut Scenario, args: &RunArgs, live: Option<&Live>) {
+fn override_scenario(scenario: &mut Scenario, args: &RunArgs, live: Option<&Live>) -> anyhow::Result<()> {
     if let Some(model) = args.model.clone().or_else(|| live.and_then(|live| live.model.clone())) {
-        scenario.request.model = model;
+        scenario.request.models = Models::only(&model);
     }
     scenario.request.stream |= args.stream;
     scenario.seed = args.seed.unwrap_or(scenario.seed);
@@ -206,12 +213,16 @@ fn override_scenario(scenario: &mut Scenario, args: &RunArgs, live: Option<&Live
     }
     for stage in &mut scenario.stages {
         if let Some(requests) = args.requests {
+            if matches!(stage.load, Load::Ramp { .. } | Load::Sessions(_)) {
+                bail!("--requests: stage \"{}\" does not count requests; write --duration", stage.name);
+            }
             stage.extent = Extent::Requests(requests.get());
         }
         if let Some(duration) = args.duration {
             stage.extent = Extent::Duration(duration.into());
         }
     }
+    Ok(())
 }
 
 /// The scenario's stage at that level, with what was published for it, or else its first stage at another level.
@@ -246,7 +257,7 @@ fn announce(run: &Run, directory: &Path, args: &RunArgs) {
         eprintln!(
             "{name}: {} stages, model {}, target {}; files in {}",
             stages.len(),
-            request.model,
+            request.models.names().collect::<Vec<_>>().join(", "),
             run.target.name(),
             directory.display()
         );

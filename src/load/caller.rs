@@ -7,9 +7,10 @@ use std::time::Duration;
 use relaybench_clock::{Instant, now};
 
 use super::in_flight::InFlight;
+use super::request::{Composer, Conversation};
 use super::sample::Outcome;
-use super::scenario::{RequestSpec, SuccessRule};
-use crate::client::{Attempt, ChatRequest, Client, Error, PreparedRequest, RequestId, Usage};
+use super::scenario::SuccessRule;
+use crate::client::{Attempt, Client, Error, PreparedRequest, RequestId, Usage};
 use crate::pricing::Price;
 
 /// What every request of a stage has in common. Clones are the same caller.
@@ -19,11 +20,9 @@ pub(super) struct Caller(Arc<Common>);
 #[derive(Debug)]
 struct Common {
     client: Client,
-    request: PreparedRequest,
-    is_streamed: bool,
+    composer: Composer,
     id_prefix: String,
     success: SuccessRule,
-    price: Option<Price>,
     in_flight: InFlight,
 }
 
@@ -41,35 +40,52 @@ pub(super) struct Answer {
     pub(super) usage: Option<Usage>,
     /// What it cost, if the price is known and the answer tells its usage.
     pub(super) cost_usd: Option<f64>,
+    /// The model that was asked, where they differ.
+    pub(super) model: Option<Arc<str>>,
+    /// What has been said, of a conversation.
+    pub(super) said: Option<Conversation>,
+}
+
+/// What is sent, and in which conversation.
+struct Question {
+    index: u64,
+    request: PreparedRequest,
+    said: Option<Conversation>,
 }
 
 impl Caller {
-    /// Checks the request and serializes it, once for all.
-    pub(super) fn new(
-        client: Client,
-        spec: &RequestSpec,
-        id_prefix: String,
-        success: SuccessRule,
-        in_flight: InFlight,
-    ) -> Result<Self, Error> {
-        let request = ChatRequest::new(&spec.model)
-            .user(&spec.prompt)
-            .max_tokens(spec.max_tokens)
-            .temperature(spec.temperature)
-            .include_usage();
-        let request = client.prepare(&request)?;
-        let price = Price::of(&spec.model);
-        Ok(Self(Arc::new(Common { client, request, is_streamed: spec.stream, id_prefix, success, price, in_flight })))
+    pub(super) fn new(client: Client, composer: Composer, id_prefix: String, success: SuccessRule, in_flight: InFlight) -> Self {
+        Self(Arc::new(Common { client, composer, id_prefix, success, in_flight }))
     }
 
-    /// Sends request `index` of a stage. Its id, and with it everything the mock draws, depends on nothing else.
+    /// Sends request `index` of a stage when it is first polled; its body is written before. Its id, and with it everything the mock
+    /// draws, depends on nothing else.
     pub(super) fn call(&self, index: u64) -> impl Future<Output = Answer> + Send + 'static {
+        self.ask(Question { index, request: self.0.composer.single(index), said: None })
+    }
+
+    /// As [`call`](Self::call), of a turn of a conversation in which so much was said.
+    pub(super) fn turn(
+        &self,
+        index: u64,
+        place: (u64, u32),
+        said: Conversation,
+    ) -> impl Future<Output = Answer> + Send + 'static {
+        let (request, said) = self.0.composer.turn(place, index, said);
+        self.ask(Question { index, request, said: Some(said) })
+    }
+
+    fn ask(&self, question: Question) -> impl Future<Output = Answer> + Send + 'static {
         let caller = Arc::clone(&self.0);
         async move {
-            let id = caller.request_id(index);
+            let id = caller.request_id(question.index);
             let _in_flight = caller.in_flight.enter();
             let sent = now();
-            if caller.is_streamed { caller.streamed(id, sent).await } else { caller.whole(id, sent).await }
+            if caller.composer.is_streamed() {
+                caller.streamed(question, id, sent).await
+            } else {
+                caller.whole(question, id, sent).await
+            }
         }
     }
 }
@@ -85,23 +101,28 @@ impl Common {
         RequestId::new(id).expect("letters, digits and hyphens are visible ASCII")
     }
 
-    async fn whole(&self, id: RequestId, sent: Instant) -> Answer {
-        match self.client.send(&self.request, id).await {
-            Ok(response) => self.succeeded(sent, response.attempts(), response.usage().copied()),
-            Err(error) => self.failed(sent, &error),
+    async fn whole(&self, question: Question, id: RequestId, sent: Instant) -> Answer {
+        match self.client.send(&question.request, id).await {
+            Ok(response) => {
+                let said = question.said.map(|said| and_answered(said, response.content()));
+                Answer { said, ..self.succeeded(question.index, sent, response.attempts(), response.usage().copied()) }
+            }
+            Err(error) => self.failed(question.index, sent, &error),
         }
     }
 
-    async fn streamed(&self, id: RequestId, sent: Instant) -> Answer {
-        let mut stream = match self.client.send_stream(&self.request, id).await {
+    async fn streamed(&self, question: Question, id: RequestId, sent: Instant) -> Answer {
+        let Question { index, request, said } = question;
+        let mut stream = match self.client.send_stream(&request, id).await {
             Ok(stream) => stream,
-            Err(error) => return self.failed(sent, &error),
+            Err(error) => return self.failed(index, sent, &error),
         };
         let (mut first_content, mut last_content, mut gaps_ns, mut usage) = (None, None::<Instant>, Vec::new(), None);
+        let mut answer = String::new();
         while let Some(chunk) = stream.next().await {
             let chunk = match chunk {
                 Ok(chunk) => chunk,
-                Err(error) => return Answer { first_content, gaps_ns, usage, ..self.failed(sent, &error) },
+                Err(error) => return Answer { first_content, gaps_ns, usage, ..self.failed(index, sent, &error) },
             };
             usage = chunk.usage().copied().or(usage);
             if !chunk.content().is_empty() {
@@ -109,23 +130,38 @@ impl Common {
                 gaps_ns.extend(last_content.map(|last| nanoseconds(at - last)));
                 first_content = first_content.or(Some(at));
                 last_content = Some(at);
+                if said.is_some() {
+                    answer.push_str(chunk.content());
+                }
             }
         }
-        Answer { first_content, gaps_ns, ..self.succeeded(sent, stream.attempts(), usage) }
+        let said = said.map(|said| and_answered(said, &answer));
+        Answer { first_content, gaps_ns, said, ..self.succeeded(index, sent, stream.attempts(), usage) }
     }
 
-    fn succeeded(&self, sent: Instant, attempts: &[Attempt], usage: Option<Usage>) -> Answer {
-        let cost_usd = usage.zip(self.price).map(|(usage, price)| price.cost_usd(usage.prompt_tokens, usage.completion_tokens));
-        Answer { outcome: Outcome::Succeeded, usage, cost_usd, ..Answer::of(sent, attempts) }
+    fn succeeded(&self, index: u64, sent: Instant, attempts: &[Attempt], usage: Option<Usage>) -> Answer {
+        let price = || Price::of(self.composer.model(index));
+        let cost = |usage: Usage| Some(price()?.cost_usd(usage.prompt_tokens, usage.completion_tokens));
+        Answer { usage, cost_usd: usage.and_then(cost), ..self.answer(index, sent, attempts) }
     }
 
-    fn failed(&self, sent: Instant, error: &Error) -> Answer {
+    fn failed(&self, index: u64, sent: Instant, error: &Error) -> Answer {
         let outcome = match self.success {
             SuccessRule::AnyJson if error.body().is_some_and(is_json) => Outcome::Succeeded,
             SuccessRule::AnyJson | SuccessRule::Complete => Outcome::Failed { error: error.kind().as_str().to_owned() },
         };
-        Answer { outcome, ..Answer::of(sent, error.attempts()) }
+        Answer { outcome, ..self.answer(index, sent, error.attempts()) }
     }
+
+    fn answer(&self, index: u64, sent: Instant, attempts: &[Attempt]) -> Answer {
+        let model = self.composer.has_several_models().then(|| Arc::clone(self.composer.model(index)));
+        Answer { model, ..Answer::of(sent, attempts) }
+    }
+}
+
+fn and_answered(mut said: Conversation, answer: &str) -> Conversation {
+    said.push(("assistant".to_owned(), answer.to_owned()));
+    said
 }
 
 impl Answer {
@@ -142,6 +178,8 @@ impl Answer {
             attempts_sent: left.map(|attempt| attempt.number - 1).collect(),
             usage: None,
             cost_usd: None,
+            model: None,
+            said: None,
         }
     }
 }

@@ -1,59 +1,78 @@
 //! The client's attempts against the mock's ledger: who knows what the other does not.
 
+use std::collections::HashSet;
+
 use relaybench_mock::{Entry, FaultName};
 
 use super::sample::LedgerBalance;
 
-/// What the client sent in one stage, to be matched with what the mock received.
+/// Which request of the stage, and which try, from 0.
+type Attempt = (u64, u32);
+
+/// Matches what the client sent in one stage with what the mock received, attempt by attempt and while both go on: only what one side
+/// alone knows yet is kept.
 #[derive(Debug)]
-pub(super) struct Sent {
+pub(super) struct Reconciliation {
     /// What the stage's request ids begin with, up to the index.
     prefix: String,
-    /// Which request of the stage, and which try, from 0.
-    attempts: Vec<(u64, u32)>,
+    sent: HashSet<Attempt>,
+    received: HashSet<Attempt>,
+    matched: u64,
+    /// Of no request of the stage, or received twice.
+    strangers: u64,
+    /// Connections over which nothing was ever asked.
+    refused: u64,
 }
 
-impl Sent {
+impl Reconciliation {
     pub(super) fn new(prefix: String) -> Self {
-        Self { prefix, attempts: Vec::new() }
+        Self { prefix, sent: HashSet::new(), received: HashSet::new(), matched: 0, strangers: 0, refused: 0 }
     }
 
-    pub(super) fn add(&mut self, index: u64, attempts: &[u32]) {
-        self.attempts.extend(attempts.iter().map(|attempt| (index, *attempt)));
-    }
-
-    /// Matches both sides by request id and attempt number, each attempt once.
-    pub(super) fn balance(mut self, entries: &[Entry]) -> LedgerBalance {
-        let (refused, entries): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| is_refused_connection(entry));
-        let received = entries.iter().map(|entry| self.attempt(entry.request_id.as_deref()?, entry.attempt));
-        let (mut known, strangers): (Vec<_>, Vec<_>) = received.partition(Option::is_some);
-        known.sort_unstable();
-        self.attempts.sort_unstable();
-        let (mut balance, mut known) = (
-            LedgerBalance { unknown: strangers.len() as u64, ..LedgerBalance::default() },
-            known.into_iter().flatten().peekable(),
-        );
-        for attempt in self.attempts {
-            while known.next_if(|received| *received < attempt).is_some() {
-                balance.unknown += 1;
-            }
-            match known.next_if_eq(&attempt) {
-                Some(_) => balance.matched += 1,
-                None => balance.missing += 1,
+    /// Adds the attempts of a request that left the client.
+    pub(super) fn sent(&mut self, index: u64, attempts: &[u32]) {
+        for attempt in attempts.iter().map(|attempt| (index, *attempt)) {
+            if self.received.remove(&attempt) {
+                self.matched += 1;
+            } else {
+                self.sent.insert(attempt);
             }
         }
-        balance.unknown += known.count() as u64;
-        // What was sent over a connection that was then reset has no name there.
-        let unread = balance.missing.min(refused.len() as u64);
-        balance.missing -= unread;
-        balance.matched += unread;
-        balance
     }
 
-    fn attempt(&self, id: &str, attempt: u32) -> Option<(u64, u32)> {
+    /// Adds what the mock received.
+    pub(super) fn received(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            if is_refused_connection(entry) {
+                self.refused += 1;
+                continue;
+            }
+            let attempt = entry.request_id.as_deref().and_then(|id| self.attempt(id, entry.attempt));
+            match attempt {
+                Some(attempt) if self.sent.remove(&attempt) => self.matched += 1,
+                Some(attempt) if self.received.insert(attempt) => {}
+                Some(_) | None => self.strangers += 1,
+            }
+        }
+    }
+
+    /// Who knows what, when both sides have told all.
+    pub(super) fn balance(&self) -> LedgerBalance {
+        // What was sent over a connection that was then reset has no name in the ledger.
+        let missing = self.sent.len() as u64;
+        let unread = missing.min(self.refused);
+        LedgerBalance {
+            matched: self.matched + unread,
+            missing: missing - unread,
+            unknown: self.received.len() as u64 + self.strangers,
+        }
+    }
+
+    fn attempt(&self, id: &str, attempt: u32) -> Option<Attempt> {
         Some((id.strip_prefix(&self.prefix)?.parse().ok()?, attempt))
     }
 }
+
 /// A connection over which nothing was ever asked.
 fn is_refused_connection(entry: &Entry) -> bool {
     entry.request_id.is_none() && entry.fault.is_some_and(|fault| fault.name == FaultName::Refuse)
@@ -69,11 +88,33 @@ mod tests {
     fn a_refused_connection_stands_for_one_attempt_that_was_never_read() {
         let fault = Some(PlannedFault { name: FaultName::Refuse, outcome: FaultOutcome::Played });
         let refused = Entry { fault, ..Entry::default() };
-        let read = Entry { request_id: Some("p0".into()), ..Entry::default() };
-        let mut sent = Sent::new("p".to_owned());
-        sent.add(0, &[0]);
-        sent.add(1, &[0, 1]);
-        let balance = sent.balance(&[read, refused]);
-        assert_eq!((balance.matched, balance.missing, balance.unknown), (2, 1, 0));
+        let mut books = Reconciliation::new("rb-1-0-".to_owned());
+        books.sent(0, &[0]);
+        books.sent(1, &[0, 1]);
+        books.received(&[received(0, 0), refused]);
+        assert_eq!(books.balance(), LedgerBalance { matched: 2, missing: 1, unknown: 0 });
+    }
+
+    fn received(index: u64, attempt: u32) -> Entry {
+        Entry { request_id: Some(format!("rb-1-0-{index}").into()), attempt, ..Entry::default() }
+    }
+
+    #[test]
+    fn each_attempt_is_matched_once_in_whatever_order_it_is_told() {
+        let mut books = Reconciliation::new("rb-1-0-".to_owned());
+        books.sent(0, &[0, 1]);
+        books.received(&[received(0, 1), received(1, 0), received(2, 0), received(0, 0)]);
+        books.sent(1, &[0]);
+        books.sent(3, &[0]);
+        assert_eq!(books.balance(), LedgerBalance { matched: 3, missing: 1, unknown: 1 });
+        assert_eq!((books.sent.len(), books.received.len()), (1, 1), "what is matched is forgotten");
+    }
+
+    #[test]
+    fn what_is_received_twice_or_without_an_id_is_unknown() {
+        let mut books = Reconciliation::new("rb-1-0-".to_owned());
+        books.sent(0, &[0]);
+        books.received(&[received(0, 0), received(0, 0), Entry::default()]);
+        assert_eq!(books.balance(), LedgerBalance { matched: 1, missing: 0, unknown: 2 });
     }
 }

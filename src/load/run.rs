@@ -3,12 +3,15 @@
 use std::io;
 
 use relaybench_clock::Runtime;
-use relaybench_mock::MockRelay;
+use relaybench_mock::{Entry, MockRelay};
 use thiserror::Error;
 
 use super::caller::{Caller, id_prefix};
+use super::draw::Key;
 use super::in_flight::InFlight;
-use super::ledger::Sent;
+use super::kind::InFlightBound;
+use super::ledger::Reconciliation;
+use super::request::Composer;
 use super::runner::{self, End};
 use super::sample::{Record, RunHeader, RunInfo, StageEnd, StageHeader};
 use super::scenario::Scenario;
@@ -27,7 +30,21 @@ pub trait Sink {
     ///
     /// When it cannot be kept. The run ends then: what cannot be kept need not be measured.
     fn record(&mut self, record: &Record) -> io::Result<()>;
+
+    /// Takes what the mock received in a stage since the last call: the attempts that ended since then, before the stage's end is
+    /// recorded. By default nothing is done with it. A target that keeps no ledger of ours never calls this.
+    ///
+    /// # Errors
+    ///
+    /// As for [`record`](Self::record).
+    fn ledger(&mut self, stage: u32, entries: &[Entry]) -> io::Result<()> {
+        let _ = (stage, entries);
+        Ok(())
+    }
 }
+
+/// After how many samples the mock's ledger is emptied, so that it takes no memory that grows with the run.
+const LEDGER_EVERY: u64 = 4096;
 
 /// Everything a run needs. Nothing was sent yet.
 #[derive(Clone, Debug)]
@@ -114,30 +131,38 @@ impl Run {
     ) -> Result<(), RunError> {
         sink.record(&Record::Run(self.header())).map_err(RunError::Record)?;
         let mut allowance = self.target.allowance(&self.scenario, &self.policy);
-        for (stage, spec) in (0..).zip(&self.scenario.stages) {
+        for stage in 0..self.scenario.stages.len() as u32 {
             allowance.begin_stage();
             // A client of its own: no stage begins with the connections of the one before.
             let client = endpoint.client(&self.policy, self.scenario.seed)?;
             let caller = self.caller(client, stage, in_flight.clone())?;
-            let mut sent = Sent::new(id_prefix(self.scenario.seed, stage));
-            let schedule = Schedule::new(spec);
+            let mut books = Reconciliation::new(id_prefix(self.scenario.seed, stage));
+            let schedule = Schedule::new(&self.scenario, stage);
+            let mut samples = 0_u64;
             let played = runner::play(stage, &schedule, &caller, &mut allowance, stop, |sample, attempts| {
-                sent.add(sample.index, attempts);
+                books.sent(sample.index, attempts);
+                samples += 1;
+                if samples.is_multiple_of(LEDGER_EVERY) {
+                    let entries = endpoint.ledger_so_far();
+                    books.received(&entries);
+                    sink.ledger(stage, &entries)?;
+                }
                 sink.record(&Record::Sample(sample))
             });
             let tally = played.await.map_err(RunError::Record)?;
             drop(caller);
+            let settled = endpoint.settled_ledger().await;
+            if let Some(entries) = &settled {
+                books.received(entries);
+                sink.ledger(stage, entries).map_err(RunError::Record)?;
+            }
             let end = StageEnd {
                 stage,
                 duration: tally.duration,
                 scheduled: tally.scheduled,
                 interrupted: tally.end != End::Played,
                 in_flight_ns: in_flight.take_sum_ns(),
-                ledger: endpoint
-                    .settled_ledger()
-                    .await
-                    .filter(|_| tally.end != End::GivenUp)
-                    .map(|entries| sent.balance(&entries)),
+                ledger: settled.filter(|_| tally.end != End::GivenUp).map(|_| books.balance()),
             };
             sink.record(&Record::Stage(end)).map_err(RunError::Record)?;
         }
@@ -149,7 +174,18 @@ impl Run {
     fn raise_open_files(&self) -> Result<(), RunError> {
         /// Standard streams, the samples, what the runtimes hold, and the connections hyper opens beyond need.
         const BESIDES: u64 = 128;
-        let in_flight = self.scenario.stages.iter().map(|stage| stage.load.concurrency()).max().unwrap_or(0);
+        let bounds = self.scenario.stages.iter().map(|stage| stage.load.in_flight());
+        let (mut in_flight, mut is_known) = (0, true);
+        for bound in bounds {
+            match bound {
+                InFlightBound::Most(most) => in_flight = in_flight.max(most),
+                InFlightBound::Unknown => is_known = false,
+            }
+        }
+        if !is_known {
+            // As many as there may be: what an open loop needs shows only when the relay is slow. A failure leaves the limit as it is.
+            let _ = rlimit::increase_nofile_limit(u64::MAX);
+        }
         let ends = if matches!(self.target, Target::Mock(_)) { 2 } else { 1 };
         let needed = ends * in_flight as u64 + BESIDES;
         // Where there is no such limit to ask for, nothing is known that could be refused.
@@ -176,18 +212,21 @@ impl Run {
     }
 
     fn check_model(&self) -> Result<(), RunError> {
-        self.catalog.as_ref().map_or(Ok(()), |catalog| Ok(catalog.check(&self.scenario.request.model)?))
+        let Some(catalog) = &self.catalog else { return Ok(()) };
+        self.scenario.request.models.names().try_for_each(|model| Ok(catalog.check(model)?))
     }
 
     fn caller(&self, client: Client, stage: u32, in_flight: InFlight) -> Result<Caller, client::Error> {
-        let Scenario { request, seed, success, .. } = &self.scenario;
-        Caller::new(client, request, id_prefix(*seed, stage), *success, in_flight)
+        let Scenario { request, seed, success, stages, .. } = &self.scenario;
+        let key = Key { seed: *seed, stage };
+        let composer = Composer::new(client.clone(), request, &stages[stage as usize].load, key)?;
+        Ok(Caller::new(client, composer, id_prefix(*seed, stage), *success, in_flight))
     }
 
     fn header(&self) -> RunHeader {
         let stages = self.scenario.stages.iter().map(|stage| StageHeader {
             name: stage.name.clone(),
-            load: stage.load,
+            load: stage.load.clone(),
             published: stage.published,
         });
         RunHeader {
@@ -201,7 +240,7 @@ impl Run {
                 r#virtual: matches!(self.target, Target::Virtual(_)),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
-            model: self.scenario.request.model.clone(),
+            model: self.scenario.request.models.first().to_owned(),
             stages: stages.collect(),
         }
     }

@@ -2,11 +2,13 @@
 //!
 //! A report is a pure function of these records, so it can be rebuilt from the file they are written to.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::scenario::{Load, Published};
+use super::kind::Load;
+use super::scenario::Published;
 use crate::stats::LittlesLaw;
 
 /// One line of samples.jsonl.
@@ -29,7 +31,7 @@ pub struct RunHeader {
     /// What was run.
     #[serde(flatten)]
     pub run: RunInfo,
-    /// The model asked for.
+    /// The model asked for; the first, where there are several.
     pub model: String,
     /// The stages, in order.
     pub stages: Vec<StageHeader>,
@@ -83,6 +85,9 @@ pub struct Sample {
     pub outcome: Outcome,
     /// Which window it was sent in; none for an unsent one.
     pub window: Option<Window>,
+    /// When it was meant to be sent; none where an answer decides that, as in a closed loop.
+    #[serde(rename = "intended_ns", with = "nanoseconds", default, skip_serializing_if = "Option::is_none")]
+    pub intended: Option<Duration>,
     /// When the harness gave it to the client.
     #[serde(rename = "sent_ns", with = "nanoseconds")]
     pub sent: Option<Duration>,
@@ -104,17 +109,38 @@ pub struct Sample {
     pub prompt_tokens: Option<u64>,
     /// What the answer says it used.
     pub completion_tokens: Option<u64>,
+    /// The model asked, where the requests of a run ask several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Arc<str>>,
+    /// Its conversation and its turn there, both from 0, of a load of conversations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<(u64, u32)>,
 }
 
 impl Sample {
-    /// What the caller felt: from the send to the end, with retries and their waits.
+    /// What the caller felt: from when it was meant to be sent (where nothing says that, from the send) to the end, with retries and
+    /// their waits.
     pub fn latency(&self) -> Option<Duration> {
+        Some(self.ended?.saturating_sub(self.start()?))
+    }
+
+    /// From where latency begins to the first content, of a stream.
+    pub fn time_to_first_token(&self) -> Option<Duration> {
+        Some(self.first_content?.saturating_sub(self.start()?))
+    }
+
+    /// How late it was sent; none without an intended time.
+    pub fn send_lateness(&self) -> Option<Duration> {
+        Some(self.sent?.saturating_sub(self.intended?))
+    }
+
+    /// How long it was in flight: from the send to the end.
+    pub fn in_flight(&self) -> Option<Duration> {
         Some(self.ended?.saturating_sub(self.sent?))
     }
 
-    /// From the send to the first content, of a stream.
-    pub fn time_to_first_token(&self) -> Option<Duration> {
-        Some(self.first_content?.saturating_sub(self.sent?))
+    fn start(&self) -> Option<Duration> {
+        self.intended.or(self.sent)
     }
 
     /// A scheduled request that was never sent.
@@ -124,6 +150,7 @@ impl Sample {
             index,
             outcome: Outcome::Unsent { reason },
             window: None,
+            intended: None,
             sent: None,
             ended: None,
             service: None,
@@ -132,6 +159,8 @@ impl Sample {
             attempts: 0,
             prompt_tokens: None,
             completion_tokens: None,
+            model: None,
+            session: None,
         }
     }
 }
@@ -164,6 +193,10 @@ pub enum Unsent {
     RequestCap,
     /// Sending it might have gone over the money cap of a live run.
     CostCap,
+    /// The stage's duration was over while it waited for room under the cap on requests in flight, or its user still thought.
+    StageOver,
+    /// An earlier turn of its conversation failed, so that there was nothing to answer.
+    SessionBroken,
 }
 
 impl Unsent {
@@ -173,6 +206,8 @@ impl Unsent {
             Self::Interrupted => "interrupted",
             Self::RequestCap => "request-cap",
             Self::CostCap => "cost-cap",
+            Self::StageOver => "stage-over",
+            Self::SessionBroken => "session-broken",
         }
     }
 }
@@ -181,7 +216,7 @@ impl Unsent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Window {
-    /// The first of its slot, or sent within the warm-up: the target is not yet under the load that was asked for.
+    /// The first of its slot, or sent (in an open loop: meant to be sent) within the warm-up: the target is not yet under the load that was asked for.
     Ramp,
     /// Everything after. The stage's latency is that of these.
     Steady,
@@ -278,6 +313,7 @@ mod tests {
         let sample = Sample {
             outcome: Outcome::Failed { error: "read-timeout".to_owned() },
             window: Some(Window::Steady),
+            intended: Some(Duration::from_nanos(5)),
             sent: Some(Duration::from_nanos(7)),
             ended: Some(Duration::from_secs(3)),
             gaps_ns: vec![13_000_000, 14_000_000],

@@ -1,12 +1,19 @@
 //! What load is offered, and by which client policy.
 
-use std::num::{NonZeroU64, NonZeroUsize};
+mod load;
+mod request;
+
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use relaybench_mock::config::{self, ConfigError, LoadError, Problem, Spanned, Time};
 use serde::{Deserialize, Serialize};
 
+use super::kind::Load;
+use super::request::RequestSpec;
 use crate::client::Policy;
+use load::{RawLoad, Shape};
+use request::RawRequest;
 
 /// A scenario: one or more stages under one policy. [`Scenario::load`] makes one of a name or a TOML file.
 ///
@@ -17,8 +24,11 @@ use crate::client::Policy;
 /// | `policy` | the client's policy, by name | `"resilient"` |
 /// | `seed` | keys the request ids, and by them the mock's draws | 1 |
 /// | `success` | `"complete"`, or `"any-json"`: any JSON body, whatever the status | `"complete"` |
-/// | `request` | `model`, `prompt`, `max_tokens`, `temperature`, `stream` | the tutorial's request, not streamed |
-/// | `[[stage]]` | `load` and either `requests` or `duration`; `name`, `warm_up`, `published` | at least one |
+/// | `request` | what is asked: [`RequestSpec`] | the tutorial's request, not streamed |
+/// | `[[stage]]` | `load` and either `requests` or `duration` (sessions: `sessions` or `duration`; a trace may have none); `name`, `warm_up`, `published` | at least one |
+///
+/// A request belongs to the ramp when it is the first of its slot, or sent (in an open loop: meant to be sent) within `warm_up`, by
+/// default none. Files are found from the scenario's directory. All kinds of load with their keys are in `docs/load.md`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
     /// Shown in reports.
@@ -35,34 +45,6 @@ pub struct Scenario {
     pub request: RequestSpec,
     /// The load levels, in order.
     pub stages: Vec<Stage>,
-}
-
-/// What is asked of the relay.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct RequestSpec {
-    /// The model's name.
-    pub model: String,
-    /// The one user message.
-    pub prompt: String,
-    /// The most tokens an answer may have.
-    pub max_tokens: u32,
-    /// Sampling temperature, 0 to 2.
-    pub temperature: f64,
-    /// Whether the answer is streamed.
-    pub stream: bool,
-}
-
-impl Default for RequestSpec {
-    fn default() -> Self {
-        Self {
-            model: "gpt-4.1".to_owned(),
-            prompt: "Explain quantum computing in 2 sentences.".to_owned(),
-            max_tokens: 500,
-            temperature: 0.7,
-            stream: false,
-        }
-    }
 }
 
 /// What counts as a success.
@@ -91,52 +73,6 @@ pub struct Stage {
     pub published: Option<Published>,
 }
 
-/// The kind of load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Load {
-    /// `concurrency` slots, each sending its next request when its last has ended.
-    Closed {
-        /// Requests in flight.
-        concurrency: NonZeroUsize,
-    },
-    /// `concurrency` requests at once, then none until all have ended: a gather in a loop.
-    Waves {
-        /// Requests in a wave.
-        concurrency: NonZeroUsize,
-    },
-}
-
-impl Load {
-    /// The most requests in flight.
-    pub fn concurrency(self) -> usize {
-        match self {
-            Self::Closed { concurrency } | Self::Waves { concurrency } => concurrency.get(),
-        }
-    }
-
-    /// The same kind of load at another level.
-    pub fn at(self, concurrency: NonZeroUsize) -> Self {
-        match self {
-            Self::Closed { .. } => Self::Closed { concurrency },
-            Self::Waves { .. } => Self::Waves { concurrency },
-        }
-    }
-
-    /// The name of the kind, as a scenario writes it.
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::Closed { .. } => "closed",
-            Self::Waves { .. } => "waves",
-        }
-    }
-
-    /// What a stage of this load is called when nobody named it, like `closed-50`.
-    pub fn stage_name(self) -> String {
-        format!("{}-{}", self.kind(), self.concurrency())
-    }
-}
-
 /// How long a stage goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
@@ -144,6 +80,10 @@ pub enum Extent {
     Requests(u64),
     /// Sending for so long; what is in flight then is waited for.
     Duration(Duration),
+    /// So many conversations.
+    Sessions(u64),
+    /// All of a trace.
+    Trace,
 }
 
 /// Figures that somebody published for a load level.
@@ -163,9 +103,11 @@ pub struct Published {
 }
 
 /// The scenarios compiled in: name and text.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 4] = [
     ("tutorial", include_str!("../../fixtures/scenarios/tutorial.toml")),
     ("tutorial-waves", include_str!("../../fixtures/scenarios/tutorial-waves.toml")),
+    ("open-loop", include_str!("../../fixtures/scenarios/open-loop.toml")),
+    ("shapes", include_str!("../../fixtures/scenarios/shapes.toml")),
 ];
 
 impl Scenario {
@@ -189,7 +131,13 @@ impl Scenario {
     ///
     /// As for [`Scenario::load`].
     pub fn parse(text: &str, origin: &str) -> Result<Self, ConfigError> {
-        config::parse_valid(text, origin, RawScenario::validate)
+        config::parse_valid(text, origin, |raw: RawScenario| raw.validate(origin))
+    }
+
+    /// The most that one attempt can cost, in US dollars: the longest prompt, of which every byte may be a token, the longest answer,
+    /// and the dearest model.
+    pub fn worst_case_usd(&self) -> f64 {
+        self.stages.iter().map(|stage| stage.load.worst_case_usd(&self.request)).fold(0.0, f64::max)
     }
 }
 
@@ -203,7 +151,7 @@ struct RawScenario {
     #[serde(default)]
     success: SuccessRule,
     #[serde(default)]
-    request: RequestSpec,
+    request: RawRequest,
     stage: Spanned<Vec<Spanned<RawStage>>>,
 }
 
@@ -211,15 +159,16 @@ struct RawScenario {
 #[serde(deny_unknown_fields)]
 struct RawStage {
     name: Option<Spanned<String>>,
-    load: Load,
-    requests: Option<NonZeroU64>,
+    load: Spanned<RawLoad>,
+    requests: Option<Spanned<NonZeroU64>>,
+    sessions: Option<Spanned<NonZeroU64>>,
     duration: Option<Spanned<Time>>,
     warm_up: Option<Time>,
     published: Option<Published>,
 }
 
 impl RawScenario {
-    fn validate(self) -> Result<Scenario, Problem> {
+    fn validate(self, origin: &str) -> Result<Scenario, Problem> {
         if self.stage.as_ref().is_empty() {
             return Err(Problem::at(&self.stage, "a scenario needs at least one [[stage]]"));
         }
@@ -227,14 +176,16 @@ impl RawScenario {
             Policy::named(policy.as_ref()).map_err(|unknown| Problem::at(policy, unknown.to_string()))?;
         }
         let mut stages: Vec<Stage> = Vec::new();
-        for raw in self.stage.into_inner() {
-            let place = Spanned::new(raw.span(), ());
-            let stage = validate_stage(raw)?;
-            if stages.iter().any(|other| other.name == stage.name) {
-                let message = format!("a second stage is called \"{}\"; give it another name", stage.name);
-                return Err(Problem::at(&place, message));
+        let request = self.request.validate(origin)?;
+        let raw_stages = self.stage.into_inner().into_iter().map(|raw| (Spanned::new(raw.span(), ()), raw));
+        for (place, raw) in raw_stages {
+            for stage in validate_stage(raw, &request, origin)? {
+                if stages.iter().any(|other| other.name == stage.name) {
+                    let message = format!("a second stage is called \"{}\"; give it another name", stage.name);
+                    return Err(Problem::at(&place, message));
+                }
+                stages.push(stage);
             }
-            stages.push(stage);
         }
         Ok(Scenario {
             name: self.name,
@@ -242,33 +193,63 @@ impl RawScenario {
             policy: self.policy.map_or_else(|| "resilient".to_owned(), Spanned::into_inner),
             seed: self.seed.unwrap_or(1),
             success: self.success,
-            request: self.request,
+            request,
             stages,
         })
     }
 }
 
-fn validate_stage(raw: Spanned<RawStage>) -> Result<Stage, Problem> {
+/// One stage, or one for each step.
+fn validate_stage(raw: Spanned<RawStage>, request: &RequestSpec, origin: &str) -> Result<Vec<Stage>, Problem> {
     let place = Spanned::new(raw.span(), ());
     let raw = raw.into_inner();
-    let extent = match (raw.requests, raw.duration) {
-        (Some(requests), None) => Extent::Requests(requests.get()),
-        (None, Some(duration)) if duration.as_ref().0.is_zero() => {
-            return Err(Problem::at(&duration, "a stage of no time sends nothing; write a duration such as \"30s\""));
-        }
-        (None, Some(duration)) => Extent::Duration(duration.into_inner().into()),
-        (Some(_), Some(duration)) => {
-            return Err(Problem::at(&duration, "a stage has either requests or a duration; remove one of them"));
-        }
-        (None, None) => return Err(Problem::at(&place, "write how long: requests = 1000 or duration = \"30s\"")),
+    let shape = raw.load.get_ref().validate(&raw.load, request, origin)?;
+    let extent = extent(&raw, &shape, &place)?;
+    let loads = match shape {
+        Shape::One(load) => vec![load],
+        Shape::Steps(loads) => loads,
     };
-    Ok(Stage {
-        name: raw.name.map_or_else(|| raw.load.stage_name(), Spanned::into_inner),
-        load: raw.load,
-        extent,
-        warm_up: raw.warm_up.map_or(Duration::ZERO, Duration::from),
-        published: raw.published,
-    })
+    let (warm_up, published) = (raw.warm_up.map_or(Duration::ZERO, Duration::from), raw.published);
+    let is_one = loads.len() == 1;
+    let name = |load: &Load| match &raw.name {
+        Some(name) if is_one => name.get_ref().clone(),
+        Some(name) => format!("{}-{}", name.get_ref(), load.stage_name()),
+        None => load.stage_name(),
+    };
+    Ok(loads.into_iter().map(|load| Stage { name: name(&load), load, extent, warm_up, published }).collect())
+}
+
+/// How long a stage is: said once, in the way that its load can be.
+fn extent(raw: &RawStage, shape: &Shape, place: &Spanned<()>) -> Result<Extent, Problem> {
+    if let Some(duration) = raw.duration.as_ref().filter(|duration| duration.get_ref().0.is_zero()) {
+        return Err(Problem::at(duration, "a stage of no time sends nothing; write a duration such as \"30s\""));
+    }
+    let load = match shape {
+        Shape::One(load) => load,
+        Shape::Steps(loads) => &loads[0],
+    };
+    let kind = load.kind();
+    if let (Some(sessions), false) = (&raw.sessions, matches!(load, Load::Sessions(_))) {
+        return Err(Problem::at(sessions, format!("a load of kind \"{kind}\" has no sessions; write requests or duration")));
+    }
+    if let (Some(requests), Load::Sessions(_) | Load::Ramp { .. }) = (&raw.requests, load) {
+        let right =
+            if kind == "ramp" { "duration = \"30s\", over which the rate changes" } else { "sessions = 100 or a duration" };
+        return Err(Problem::at(requests, format!("a load of kind \"{kind}\" does not count requests; write {right}")));
+    }
+    match (&raw.requests, &raw.sessions, &raw.duration) {
+        (Some(requests), None, None) => Ok(Extent::Requests(requests.get_ref().get())),
+        (None, Some(sessions), None) => Ok(Extent::Sessions(sessions.get_ref().get())),
+        (None, None, Some(duration)) => Ok(Extent::Duration(duration.get_ref().0)),
+        (_, _, Some(duration)) => Err(Problem::at(duration, "a stage has either requests or a duration; remove one of them")),
+        (Some(requests), Some(_), None) => Err(Problem::at(requests, "a stage has either requests or sessions; remove one")),
+        (None, None, None) => match load {
+            Load::Trace(_) => Ok(Extent::Trace),
+            Load::Sessions(_) => Err(Problem::at(place, "write how long: sessions = 100 or duration = \"30s\"")),
+            Load::Ramp { .. } => Err(Problem::at(place, "write how long: duration = \"30s\"")),
+            _ => Err(Problem::at(place, "write how long: requests = 1000 or duration = \"30s\"")),
+        },
+    }
 }
 
 #[cfg(test)]
@@ -283,10 +264,13 @@ mod tests {
 
     #[test]
     fn the_built_in_scenarios_are_the_tutorial_s_levels() {
-        for name in Scenario::built_in_names() {
+        for name in ["tutorial", "tutorial-waves"] {
             let scenario = Scenario::load(name).unwrap();
             assert_eq!(scenario.name, name);
-            assert_eq!(scenario.stages.iter().map(|stage| stage.load.concurrency()).collect::<Vec<_>>(), [50, 100, 200, 500]);
+            assert_eq!(
+                scenario.stages.iter().map(|stage| stage.load.concurrency().unwrap()).collect::<Vec<_>>(),
+                [50, 100, 200, 500]
+            );
             assert!(scenario.stages.iter().all(|stage| stage.extent == Extent::Requests(1000) && stage.published.is_some()));
         }
     }

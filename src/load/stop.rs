@@ -23,6 +23,11 @@ impl Stop {
         self.sending.is_cancelled()
     }
 
+    /// Ready when nothing more is to be sent.
+    pub(super) async fn no_longer_sending(&self) {
+        self.sending.cancelled().await;
+    }
+
     /// Ready when what is in flight is not to be waited for.
     pub(super) async fn no_longer_waiting(&self) {
         self.waiting.cancelled().await;

@@ -9,7 +9,7 @@ type Column = (&'static str, fn(&StageReport) -> String);
 const COLUMNS: [Column; 20] = [
     ("stage", |stage| quoted(&stage.name)),
     ("load", |stage| stage.load.kind().to_owned()),
-    ("concurrency", |stage| stage.load.concurrency().to_string()),
+    ("concurrency", |stage| stage.load.concurrency().map(|level| level.to_string()).unwrap_or_default()),
     ("scheduled", |stage| stage.requests.scheduled.to_string()),
     ("sent", |stage| stage.requests.sent.to_string()),
     ("succeeded", |stage| stage.requests.succeeded.to_string()),

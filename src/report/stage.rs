@@ -1,10 +1,12 @@
 //! One row of a report.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::completions::Completions;
 use crate::load::{LedgerBalance, Load, Outcome, Published, Sample, StageEnd, StageHeader, Unsent, Window};
 use crate::pricing::Price;
 use crate::stats::{Histogram, LittlesLaw, Summary, samples_needed};
@@ -25,18 +27,21 @@ pub struct StageReport {
     pub attempts: u64,
     /// Attempts for each logical request sent.
     pub amplification: Option<f64>,
-    /// From the send to the last byte of the last attempt, of succeeded steady requests.
+    /// From the intended send (where nothing says when that is, from the send) to the last byte of the last attempt, of succeeded
+    /// steady requests.
     pub latency_ms: Summary,
-    /// From the send to the last byte of the attempt that answered, of the same.
+    /// From the beginning of the attempt that answered to its last byte, of the same.
     pub service_ms: Summary,
-    /// From the send to the first content, of the same when streamed.
+    /// From where latency begins to the first content, of the same when streamed.
     pub ttft_ms: Summary,
     /// From one chunk with content to the next, of the same.
     pub inter_token_ms: Summary,
-    /// From the intended to the actual send; null where the load has no intended times.
+    /// From the intended to the actual send, of all that were sent; null where the load has no intended times.
     pub send_lateness_ms: Summary,
     /// From the first send to the last end, with the drain.
     pub duration_s: f64,
+    /// The drain: from the last send to the last end.
+    pub drain_s: f64,
     /// Requests sent in each window.
     pub windows: WindowCounts,
     /// Succeeded requests a second.
@@ -107,51 +112,62 @@ pub struct Usage {
     pub completion_tokens: u64,
 }
 
+impl Usage {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            prompt_tokens: self.prompt_tokens + other.prompt_tokens,
+            completion_tokens: self.completion_tokens + other.completion_tokens,
+        }
+    }
+}
+
 /// Collects the samples of one stage.
 #[derive(Debug)]
 pub(super) struct Accumulator {
     header: StageHeader,
-    price: Option<Price>,
+    /// What the samples name no model for was asked of this one.
+    model: Arc<str>,
     end: Option<StageEnd>,
     requests: RequestCounts,
     attempts: u64,
     windows: WindowCounts,
     errors: BTreeMap<String, u64>,
     unsent: BTreeMap<Unsent, u64>,
-    usage: Usage,
+    usage: BTreeMap<Arc<str>, Usage>,
     latency: Histogram,
     service: Histogram,
     time_to_first_token: Histogram,
     inter_token: Histogram,
-    sum_of_latencies: Duration,
+    send_lateness: Histogram,
+    sum_in_flight: Duration,
     ramp_end: Duration,
     last_send: Duration,
     last_end: Duration,
-    /// When each success ended, in nanoseconds: eight bytes a request buy a throughput over any window.
-    succeeded_at_ns: Vec<u64>,
+    completions: Completions,
 }
 
 impl Accumulator {
     pub(super) fn new(header: StageHeader, model: &str) -> Self {
         Self {
             header,
-            price: Price::of(model),
+            model: model.into(),
             end: None,
             requests: RequestCounts::default(),
             attempts: 0,
             windows: WindowCounts::default(),
             errors: BTreeMap::new(),
             unsent: BTreeMap::new(),
-            usage: Usage::default(),
+            usage: BTreeMap::new(),
             latency: Histogram::default(),
             service: Histogram::default(),
             time_to_first_token: Histogram::default(),
             inter_token: Histogram::default(),
-            sum_of_latencies: Duration::ZERO,
+            send_lateness: Histogram::default(),
+            sum_in_flight: Duration::ZERO,
             ramp_end: Duration::ZERO,
             last_send: Duration::ZERO,
             last_end: Duration::ZERO,
-            succeeded_at_ns: Vec::new(),
+            completions: Completions::default(),
         }
     }
 
@@ -164,8 +180,9 @@ impl Accumulator {
         }
         self.requests.sent += 1;
         self.attempts += u64::from(sample.attempts);
-        self.usage.prompt_tokens += sample.prompt_tokens.unwrap_or(0);
-        self.usage.completion_tokens += sample.completion_tokens.unwrap_or(0);
+        let usage = self.usage.entry(Arc::clone(sample.model.as_ref().unwrap_or(&self.model))).or_default();
+        usage.prompt_tokens += sample.prompt_tokens.unwrap_or(0);
+        usage.completion_tokens += sample.completion_tokens.unwrap_or(0);
         self.place(sample);
         match &sample.outcome {
             Outcome::Succeeded => self.succeeded(sample),
@@ -179,13 +196,15 @@ impl Accumulator {
 
     fn place(&mut self, sample: &Sample) {
         let (sent, ended) = (sample.sent.unwrap_or_default(), sample.ended.unwrap_or_default());
-        self.sum_of_latencies += ended.saturating_sub(sent);
+        self.sum_in_flight += sample.in_flight().unwrap_or_default();
+        sample.send_lateness().into_iter().for_each(|lateness| self.send_lateness.record(lateness));
         self.last_send = self.last_send.max(sent);
         self.last_end = self.last_end.max(ended);
         match sample.window {
             Some(Window::Ramp) => {
                 self.windows.ramp += 1;
                 self.ramp_end = self.ramp_end.max(ended);
+                self.completions.begin_at(self.ramp_end);
             }
             Some(Window::Steady) => self.windows.steady += 1,
             None => {}
@@ -194,7 +213,7 @@ impl Accumulator {
 
     fn succeeded(&mut self, sample: &Sample) {
         self.requests.succeeded += 1;
-        self.succeeded_at_ns.push(u64::try_from(sample.ended.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX));
+        self.completions.add(sample.ended.unwrap_or_default());
         if sample.window != Some(Window::Steady) {
             return;
         }
@@ -215,7 +234,7 @@ impl Accumulator {
         let ratio = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
         let report = StageReport {
             name: self.header.name.clone(),
-            load: self.header.load,
+            load: self.header.load.clone(),
             requests,
             attempts: self.attempts,
             amplification: ratio(self.attempts, requests.sent),
@@ -223,8 +242,9 @@ impl Accumulator {
             service_ms: self.service.summary(),
             ttft_ms: self.time_to_first_token.summary(),
             inter_token_ms: self.inter_token.summary(),
-            send_lateness_ms: Summary::default(),
+            send_lateness_ms: self.send_lateness.summary(),
             duration_s: self.duration().as_secs_f64(),
+            drain_s: self.duration().saturating_sub(self.last_send).as_secs_f64(),
             windows: self.windows,
             throughput_rps,
             throughput_over,
@@ -232,8 +252,8 @@ impl Accumulator {
             success_rate: ratio(requests.succeeded, requests.sent),
             errors: self.errors.clone(),
             unsent: self.unsent.iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
-            usage: self.usage,
-            cost_usd: self.price.map(|price| price.cost_usd(self.usage.prompt_tokens, self.usage.completion_tokens)),
+            usage: self.usage.values().fold(Usage::default(), |sum, usage| sum.plus(*usage)),
+            cost_usd: self.cost_usd(),
             littles_law: self.littles_law(),
             ledger: self.end.as_ref().and_then(|end| end.ledger),
             published: self.header.published,
@@ -245,19 +265,24 @@ impl Accumulator {
         self.end.as_ref().map_or(self.last_end, |end| end.duration)
     }
 
+    /// None, where a model that was asked has no known price.
+    fn cost_usd(&self) -> Option<f64> {
+        let cost =
+            |(model, usage): (&Arc<str>, &Usage)| Some(Price::of(model)?.cost_usd(usage.prompt_tokens, usage.completion_tokens));
+        if self.usage.is_empty() { Price::of(&self.model).map(|_| 0.0) } else { self.usage.iter().map(cost).sum() }
+    }
+
     fn littles_law(&self) -> Option<LittlesLaw> {
-        self.end.as_ref()?.littles_law(self.sum_of_latencies)
+        self.end.as_ref()?.littles_law(self.sum_in_flight)
     }
 
     fn throughput(&self) -> (Option<f64>, ThroughputOver) {
         let steady = self.last_send.saturating_sub(self.ramp_end);
         let mean = self.latency.mean().unwrap_or_default();
         let (count, over, which) = if !mean.is_zero() && steady >= mean.mul_f64(STEADY_MEAN_LATENCIES) {
-            let window = self.ramp_end.as_nanos()..self.last_send.as_nanos();
-            let completed = self.succeeded_at_ns.iter().filter(|at_ns| window.contains(&u128::from(**at_ns))).count();
-            (completed, steady, ThroughputOver::Steady)
+            (self.completions.before(self.last_send), steady, ThroughputOver::Steady)
         } else {
-            (self.succeeded_at_ns.len(), self.duration(), ThroughputOver::Stage)
+            (self.requests.succeeded, self.duration(), ThroughputOver::Stage)
         };
         ((!over.is_zero()).then(|| count as f64 / over.as_secs_f64()), which)
     }
@@ -297,13 +322,15 @@ impl Accumulator {
     fn warnings(&self, throughput_over: ThroughputOver) -> Vec<String> {
         let mut warnings = Vec::new();
         let samples = self.latency.len();
-        let concurrency = self.header.load.concurrency() as u64;
         if self.requests.sent > 0 && self.windows.steady == 0 {
-            return vec![format!(
-                "no latency: all {} requests sent were the first of their slots; ask for more than {concurrency}, better ten times as \
-                 many, and raise the cap of a live run",
-                self.requests.sent
-            )];
+            let sent = self.requests.sent;
+            return vec![match self.header.load.concurrency() {
+                Some(concurrency) => format!(
+                    "no latency: all {sent} requests sent were the first of their slots; ask for more than {concurrency}, better ten \
+                     times as many, and raise the cap of a live run"
+                ),
+                None => format!("no latency: all {sent} requests were sent within the warm-up; make the stage longer"),
+            }];
         }
         let beyond = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)];
         let first_missing = beyond.iter().find(|(_, quantile)| samples < samples_needed(*quantile));

@@ -43,7 +43,7 @@ pub struct Verdict {
     pub reasons: Vec<String>,
 }
 
-/// Makes a report of records as they come, keeping eight bytes of each request and not the records themselves.
+/// Makes a report of records as they come, in memory that does not grow with them.
 #[derive(Debug, Default)]
 pub struct Collector {
     header: Option<RunHeader>,

@@ -129,7 +129,7 @@ fn notes(report: &Report) -> Vec<String> {
 /// For a row whose published throughput is more than its own published latency allows: the calculation.
 fn beyond_littles_law(stage: &StageReport) -> Option<String> {
     let published = stage.published.as_ref()?;
-    let in_flight = stage.load.concurrency();
+    let in_flight = stage.load.concurrency()?;
     let mean = Duration::from_secs_f64(published.mean_ms / 1e3);
     let ceiling = closed_loop_ceiling_rps(in_flight, mean);
     (published.throughput_rps > ceiling).then(|| {

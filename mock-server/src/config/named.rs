@@ -65,6 +65,6 @@ pub fn load<T>(
 }
 
 /// Whether this names a file rather than something that is compiled in.
-pub(crate) fn is_path(name: &str) -> bool {
+pub fn is_path(name: &str) -> bool {
     name.contains(['/', MAIN_SEPARATOR]) || Path::new(name).extension().is_some_and(|extension| extension == "toml")
 }

@@ -6,6 +6,7 @@ mod mixture;
 mod quantiles;
 mod sample_file;
 mod value;
+mod written;
 
 use toml::Spanned;
 
@@ -15,13 +16,14 @@ use fields::Fields;
 pub(super) use quantiles::quantiles;
 pub(super) use sample_file::Directory;
 use value::RawTable;
+pub use written::Written;
 
 /// Keys and values in any combination: which of them belong together depends on `dist`.
 pub(super) type RawDistribution = Spanned<RawTable>;
 
 /// What the numbers of a distribution count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+pub enum Unit {
     /// Written as durations, kept as nanoseconds.
     Time,
     /// Whole numbers from 1.

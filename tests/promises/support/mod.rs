@@ -1,5 +1,6 @@
 //! Servers, clients, runs and processes for the promises.
 
+pub(crate) mod fit;
 pub(crate) mod http2_relay;
 pub(crate) mod listener;
 pub(crate) mod process;

@@ -1,5 +1,6 @@
 //! Runs of scenarios, in virtual time unless told otherwise.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::num::NonZeroUsize;
 
@@ -7,7 +8,7 @@ use relaybench::client::{Policy, TransportKind};
 use relaybench::load::{Extent, InFlight, Load, Record, Run, Sample, Scenario, Sink, Stage, Stop};
 use relaybench::report::{Collector, Report};
 use relaybench::target::Target;
-use relaybench_mock::Profile;
+use relaybench_mock::{Entry, Profile};
 
 /// The tutorial's scenario with so many requests in each stage.
 pub(crate) fn tutorial(requests: u64) -> Scenario {
@@ -30,15 +31,26 @@ pub(crate) fn run(scenario: Scenario, policy: &str, target: Target) -> Run {
     Run { scenario, policy: Policy::named(policy).unwrap(), target, transport: TransportKind::Network, catalog }
 }
 
+/// A scenario written for one test.
+pub(crate) fn scenario(toml: &str) -> Scenario {
+    Scenario::parse(&format!("name = \"test\"\n{toml}"), "test.toml").unwrap()
+}
+
+/// A virtual run of a scenario of this one stage against a mock of this profile, without retries.
+pub(crate) fn play_virtual(stage: &str, mock: &str) -> Played {
+    play(run(scenario(&format!("[[stage]]\n{stage}\n")), "none", Target::Virtual(profile(mock))))
+}
+
 /// A profile written for one test.
 pub(crate) fn profile(toml: &str) -> Profile {
     Profile::parse(toml, "test.toml").unwrap()
 }
 
-/// Everything a run leaves: its report, and its records as lines.
+/// Everything a run leaves: its report, its records, and what the mock's ledger has of it.
 pub(crate) struct Played {
     pub(crate) report: Report,
     pub(crate) records: Vec<Record>,
+    pub(crate) ledger: Vec<Entry>,
 }
 
 impl Played {
@@ -48,18 +60,46 @@ impl Played {
             Record::Run(_) | Record::Stage(_) => None,
         })
     }
+
+    /// When the attempts came to the mock, in order, in nanoseconds from the first.
+    pub(crate) fn arrivals_ns(&self) -> Vec<u64> {
+        let mut arrivals: Vec<u64> = self.ledger.iter().map(|entry| entry.arrived_ns).collect();
+        arrivals.sort_unstable();
+        let first = arrivals.first().copied().unwrap_or(0);
+        arrivals.iter().map(|at| at - first).collect()
+    }
+
+    /// Asserts that every scheduled request is a sample, and every one that was sent an attempt in the ledger.
+    pub(crate) fn assert_accounted_for(&self) {
+        let samples: BTreeSet<_> = self.samples().map(|sample| (sample.stage, sample.index)).collect();
+        let (mut scheduled, mut attempts) = (0, 0);
+        for stage in &self.report.stages {
+            assert_eq!(stage.requests.scheduled, stage.requests.sent + stage.requests.unsent);
+            assert_eq!(stage.requests.sent, stage.requests.succeeded + stage.requests.failed);
+            assert!(stage.ledger.unwrap().balances(), "{:?}", stage.ledger);
+            scheduled += stage.requests.scheduled;
+            attempts += stage.attempts;
+        }
+        assert_eq!((samples.len() as u64, self.ledger.len() as u64), (scheduled, attempts));
+    }
 }
 
 #[derive(Default)]
 struct Keeper {
     collector: Collector,
     records: Vec<Record>,
+    ledger: Vec<Entry>,
 }
 
 impl Sink for Keeper {
     fn record(&mut self, record: &Record) -> io::Result<()> {
         self.records.push(record.clone());
         self.collector.record(record)
+    }
+
+    fn ledger(&mut self, _stage: u32, entries: &[Entry]) -> io::Result<()> {
+        self.ledger.extend_from_slice(entries);
+        Ok(())
     }
 }
 
@@ -73,5 +113,5 @@ pub(crate) fn play_until(run: Run, stop: &Stop) -> Played {
     run.check().unwrap();
     let (keeper, played) = run.play(stop, &InFlight::default(), Keeper::default());
     played.unwrap();
-    Played { report: keeper.collector.report().unwrap(), records: keeper.records }
+    Played { report: keeper.collector.report().unwrap(), records: keeper.records, ledger: keeper.ledger }
 }

@@ -1,0 +1,194 @@
+//! What the harness adds: how late it sends, what it takes a latency for that the mock's ledger knows, and how its memory grows.
+//!
+//! The mock is a process of its own. Both share the machine, so that the figures are of a busy one where it has two cores.
+//!
+//! Memory is that of whole runs in virtual time, with all that they write. It needs Linux (`/proc`).
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark's result is what it prints")]
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use relaybench::client::{ApiKey, Policy, TransportKind};
+use relaybench::load::{InFlight, Record, Run, Sample, Scenario, Sink, Stop};
+use relaybench::stats::Histogram;
+use relaybench::target::{Live, Target};
+use relaybench_mock::Entry;
+
+/// Answers take two milliseconds, so that ten are in flight.
+const PROFILE: &str = "[latency]\ntotal = { dist = \"fixed\", value = \"2ms\" }\n";
+
+struct Size {
+    duration: &'static str,
+    virtual_requests: [u64; 2],
+}
+
+const FULL: Size = Size { duration: "10s", virtual_requests: [100_000, 2_000_000] };
+/// In criterion's test mode it is only shown to run.
+const TEST: Size = Size { duration: "200ms", virtual_requests: [500, 1_000] };
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let has = |flag: &str| std::env::args().any(|argument| argument == flag);
+    if has("--list") {
+        println!("pacing: benchmark");
+        return ExitCode::SUCCESS;
+    }
+    let size = if has("--test") { TEST } else { FULL };
+    match measure(&size) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(size: &Size) -> Result<(), Failure> {
+    let directory = tempfile::tempdir()?;
+    for transport in [TransportKind::Network, TransportKind::Hyper] {
+        pacing(size, transport, directory.path())?;
+    }
+    if fs::exists("/proc/self/status").unwrap_or(false) {
+        for requests in size.virtual_requests {
+            let peak = peak_of_a_virtual_run(requests, &directory.path().join(requests.to_string()))?;
+            println!("memory: {requests} samples of an open loop in virtual time take {:.1} MiB at most", peak / 1024.0);
+        }
+    }
+    Ok(())
+}
+
+/// 5,000 requests a second over sockets.
+fn pacing(size: &Size, transport: TransportKind, directory: &Path) -> Result<(), Failure> {
+    let ledger = directory.join(format!("{transport:?}.jsonl"));
+    let mock = Mock::start(&ledger)?;
+    let text = format!(
+        "name = \"pacing\"\n[[stage]]\nload = {{ kind = \"constant\", rate = \"5000/s\" }}\nduration = \"{}\"\n",
+        size.duration
+    );
+    let run = Run {
+        scenario: Scenario::parse(&text, "pacing")?,
+        policy: Policy::none(),
+        target: Target::Live(Live {
+            base_url: mock.base_url.clone(),
+            key: ApiKey::from("sk-bench"),
+            model: None,
+            max_requests: u64::MAX,
+            max_cost_usd: f64::MAX,
+        }),
+        transport,
+        catalog: None,
+    };
+    run.check()?;
+    let (kept, played) = run.play(&Stop::default(), &InFlight::default(), Kept::default());
+    played?;
+    let entries = mock.entries(&ledger, kept.samples.len())?;
+    let (mut lateness, mut error) = (Histogram::default(), Histogram::default());
+    for sample in &kept.samples {
+        sample.send_lateness().into_iter().for_each(|late| lateness.record(late));
+        let Some(entry) = entries.get(&format!("rb-1-0-{}", sample.index)) else { continue };
+        let happened = entry.end_written_ns.map(|end_ns| Duration::from_nanos(end_ns.saturating_sub(entry.arrived_ns)));
+        sample.in_flight().zip(happened).into_iter().for_each(|(seen, happened)| error.record(seen.saturating_sub(happened)));
+    }
+    let figures = |histogram: &Histogram| {
+        let us = |quantile| histogram.quantile(quantile).map_or_else(|| "–".to_owned(), |value| value.as_micros().to_string());
+        format!("p50 {} µs, p99 {} µs, p99.9 {} µs", us(0.5), us(0.99), us(0.999))
+    };
+    println!("pacing: 5000 requests a second over {}, {} sent", format!("{transport:?}").to_lowercase(), kept.samples.len());
+    println!("  send lateness: {}", figures(&lateness));
+    println!("  harness error: {} ({} matched with the ledger)", figures(&error), error.len());
+    Ok(())
+}
+
+#[derive(Default)]
+struct Kept {
+    samples: Vec<Sample>,
+}
+
+impl Sink for Kept {
+    fn record(&mut self, record: &Record) -> io::Result<()> {
+        if let Record::Sample(sample) = record {
+            self.samples.push(sample.clone());
+        }
+        Ok(())
+    }
+}
+
+/// A mock relay in a process of its own, ended when dropped.
+struct Mock {
+    child: Child,
+    base_url: String,
+    /// The profile's file, which must not be removed before it is read.
+    _profile: tempfile::NamedTempFile,
+}
+
+impl Mock {
+    fn start(ledger: &Path) -> Result<Self, Failure> {
+        let mut profile = tempfile::Builder::new().suffix(".toml").tempfile()?;
+        profile.write_all(PROFILE.as_bytes())?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_relaybench"));
+        command.args(["mock", "--listen", "127.0.0.1:0", "--profile"]).arg(profile.path()).arg("--ledger").arg(ledger);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().ok_or("it has a pipe")?).read_line(&mut line)?;
+        let addr = line.trim().strip_prefix("listening on ").ok_or_else(|| format!("the mock said {line:?}"))?;
+        Ok(Self { child, base_url: format!("{addr}/v1"), _profile: profile })
+    }
+
+    /// Its ledger, by request, once it has as many entries or nothing more comes.
+    fn entries(&self, ledger: &Path, expected: usize) -> Result<HashMap<String, Entry>, Failure> {
+        let mut entries = HashMap::new();
+        // It is written once a second.
+        for _ in 0..30 {
+            let text = fs::read_to_string(ledger)?;
+            let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+            entries = whole
+                .lines()
+                .map(|line| Ok(serde_json::from_str::<Entry>(line)?))
+                .filter_map(|entry: Result<Entry, Failure>| match entry {
+                    Ok(entry) => Some(Ok((entry.request_id.clone()?.into_string(), entry))),
+                    Err(error) => Some(Err(error)),
+                })
+                .collect::<Result<_, _>>()?;
+            if entries.len() >= expected {
+                break;
+            }
+            #[expect(clippy::disallowed_methods, reason = "nothing else happens in this process")]
+            thread::sleep(Duration::from_millis(100));
+        }
+        Ok(entries)
+    }
+}
+
+impl Drop for Mock {
+    fn drop(&mut self) {
+        // It ends with this process at the latest.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// In KiB.
+fn peak_of_a_virtual_run(requests: u64, out: &Path) -> Result<f64, Failure> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_relaybench"));
+    command.args(["run", "--virtual", "--quiet", "--profile", "steady", "--policy", "none", "--rate", "500", "--requests"]);
+    command.arg(requests.to_string()).arg("--out").arg(out).stdin(Stdio::null()).stdout(Stdio::null());
+    let mut child = command.spawn()?;
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0.0_f64;
+    while child.try_wait()?.is_none() {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        peak = peak.max(kib.unwrap_or(0.0));
+        #[expect(clippy::disallowed_methods, reason = "nothing else happens in this process")]
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(peak)
+}
