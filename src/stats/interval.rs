@@ -70,7 +70,10 @@ mod tests {
     fn ranks_are_those_of_the_formula_and_stay_within_the_sample() {
         assert_eq!(ranks(1000, 0.5), Some((469, 532)));
         assert_eq!(ranks(1000, 0.99), Some((983, 998)));
-        assert_eq!([ranks(64, 0.9), ranks(662, 0.99), ranks(6636, 0.999)], [Some((52, 64)), Some((650, 662)), Some((6624, 6636))]);
+        assert_eq!(
+            [ranks(64, 0.9), ranks(662, 0.99), ranks(6636, 0.999)],
+            [Some((52, 64)), Some((650, 662)), Some((6624, 6636))]
+        );
         assert_eq!(ranks(661, 0.99), None);
     }
 

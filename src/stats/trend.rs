@@ -45,7 +45,8 @@ impl Stretches {
     /// What their means do over time; none where there are too few.
     pub fn trend(&self) -> Option<Trend> {
         let filled = (0..).zip(&self.stretches).filter(|(_, (count, _))| *count > 0);
-        let means: Vec<(f64, f64)> = filled.map(|(place, (count, sum))| (f64::from(place), *sum as f64 / *count as f64)).collect();
+        let means: Vec<(f64, f64)> =
+            filled.map(|(place, (count, sum))| (f64::from(place), *sum as f64 / *count as f64)).collect();
         Trend::of(&means)
     }
 }

@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use relaybench_clock::{Instant, Sleep, now, sleep_until};
 
-use super::{Answer, Outcome, Sample, Schedule, Stop, Unsent};
+use super::{Answer, Due, Outcome, Sample, Schedule, Stop, Unsent};
 use crate::load::schedule::Arrival;
 
 /// How a request fails that was still in flight when the run was told not to wait any longer.
@@ -60,8 +60,9 @@ impl<'a> Calls<'a> {
     }
 
     /// Sends a request: its future does so when it is polled, which is next.
-    pub(super) fn send(&self, arrival: Arrival, answer: BoxFuture<'static, Answer>) {
-        self.in_flight.push(Call { arrival, sent: now(), answer });
+    pub(super) fn send(&self, due: Due) {
+        let Due { arrival, held, call } = due;
+        self.in_flight.push(Call { arrival, held, sent: now(), answer: call });
     }
 
     /// Waits for whatever comes first; `wake` counts from the start.
@@ -112,6 +113,7 @@ impl<'a> Calls<'a> {
             outcome: answer.outcome,
             window: Some(self.schedule.window(arrival, sent)),
             intended: arrival.intended(),
+            held: answer.held,
             sent: Some(sent),
             ended: Some(since_start(answer.ended)),
             service: answer.service,
@@ -131,6 +133,7 @@ impl<'a> Calls<'a> {
             outcome: Outcome::Failed { error: INTERRUPTED.to_owned() },
             window: Some(self.schedule.window(call.arrival, sent)),
             intended: call.arrival.intended(),
+            held: call.held,
             sent: Some(sent),
             ended: Some(self.start.elapsed()),
             attempts: 1,
@@ -147,6 +150,7 @@ impl<'a> Calls<'a> {
 /// A request in flight. It knows enough of itself to become a sample when nobody waits for its end.
 struct Call {
     arrival: Arrival,
+    held: Duration,
     sent: Instant,
     answer: BoxFuture<'static, Answer>,
 }
@@ -155,7 +159,7 @@ impl Future for Call {
     type Output = (Arrival, Answer);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let arrival = self.arrival;
-        self.answer.as_mut().poll(cx).map(|answer| (arrival, answer))
+        let (arrival, held) = (self.arrival, self.held);
+        self.answer.as_mut().poll(cx).map(|answer| (arrival, Answer { held, ..answer }))
     }
 }
