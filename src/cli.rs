@@ -43,7 +43,7 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     Report(report::ReportArgs),
     Check(check::CheckArgs),
     /// Serve the mock relay alone, for any OpenAI client: what the relaybench-mock binary does
@@ -53,7 +53,7 @@ enum Command {
 
 pub(crate) fn run() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Run(args) => run::run(args),
+        Command::Run(args) => run::run(&args),
         Command::Report(args) => report::run(args),
         Command::Check(args) => check::run(args),
         Command::Mock(args) => mock::run(&args),

@@ -148,13 +148,13 @@ pub(super) fn duration(text: &str) -> Result<Time, String> {
     }
 }
 
-pub(super) fn run(args: RunArgs) -> anyhow::Result<u8> {
-    let run = plan(&args)?;
-    run.check().map_err(|error| refused(error, &args))?;
+pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
+    let run = plan(args)?;
+    run.check().map_err(|error| refused(error, args))?;
     let output = Output::create(args.out.clone().unwrap_or_else(|| default_directory(&run.scenario)))?;
     let stop = Stop::default();
     interrupt::ends(&stop)?;
-    announce(&run, output.directory(), &args);
+    announce(&run, output.directory(), args);
 
     let (provenance, in_flight) = (Provenance::begin(), InFlight::default());
     let recorder =

@@ -14,7 +14,7 @@ use super::sample::{Outcome, Sample, Unsent};
 use super::schedule::Schedule;
 use super::stop::Stop;
 use calls::{Calls, Event};
-use upcoming::{Due, Upcoming};
+use upcoming::Upcoming;
 
 /// What only the loop knows of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub(super) async fn play<E>(
                     calls.send(due);
                 }
                 Err(reason) => {
-                    scheduled += record_unsent(&calls, schedule.with_turns_after(due.arrival.index), reason, &mut record)?;
+                    upcoming.leave_out(due.arrival.index);
                     why_no_more = Some(reason);
                 }
             }
@@ -88,7 +88,7 @@ pub(super) async fn play<E>(
             Event::NothingLeft => break,
             Event::GivenUp => {
                 for given_up in calls.give_up() {
-                    scheduled += record_unsent(&calls, schedule.turns_after(given_up.index), Unsent::Interrupted, &mut record)?;
+                    schedule.next_turn(given_up.index).into_iter().for_each(|turn| upcoming.leave_out(turn.index));
                     record(given_up, &[])?;
                 }
                 (end, why_no_more) = (End::GivenUp, Some(Unsent::Interrupted));

@@ -27,8 +27,13 @@ impl Completions {
         if ended_ns < self.begin_ns {
             return;
         }
-        let place = self.recent_ns.partition_point(|earlier_ns| *earlier_ns <= ended_ns);
-        self.recent_ns.insert(place, ended_ns);
+        // Nearly all come in their order.
+        if self.recent_ns.back().is_none_or(|latest_ns| *latest_ns <= ended_ns) {
+            self.recent_ns.push_back(ended_ns);
+        } else {
+            let place = self.recent_ns.partition_point(|earlier_ns| *earlier_ns <= ended_ns);
+            self.recent_ns.insert(place, ended_ns);
+        }
         if self.recent_ns.len() > RECENT {
             self.recent_ns.pop_front();
             self.earlier += 1;

@@ -26,6 +26,7 @@ mod command;
 mod determinism;
 mod live;
 mod load_cap;
+mod load_command;
 mod load_omission;
 mod load_requests;
 mod load_sessions;

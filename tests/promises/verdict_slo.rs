@@ -62,7 +62,10 @@ fn repeats_take_turns_and_have_an_interval_over_them() {
     let played = play(run(scenario(two), "none", Target::Virtual(profile(MOSTLY_FAST))));
     let names: Vec<_> = played.report.stages.iter().map(|stage| stage.name.as_str()).collect();
     assert_eq!(names[..4], ["closed-5#1", "poisson-50#1", "closed-5#2", "poisson-50#2"]);
-    let order: Vec<_> = played.records.iter().filter_map(|record| if let Record::Stage(end) = record { Some(end.stage) } else { None });
+    let order = played.records.iter().filter_map(|record| match record {
+        Record::Stage(end) => Some(end.stage),
+        Record::Run(_) | Record::Sample(_) => None,
+    });
     assert_eq!(order.collect::<Vec<_>>(), (0..10).collect::<Vec<_>>(), "one after another and then again");
 
     let [closed, poisson] = &played.report.repeats[..] else { panic!("{:?}", played.report.repeats) };

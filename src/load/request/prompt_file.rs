@@ -47,12 +47,12 @@ pub(super) struct Entry {
 #[non_exhaustive]
 pub enum PromptFileError {
     /// The file cannot be read.
-    #[error("cannot read the prompts {}: {source}", .path.display())]
+    #[error("cannot read the prompts {}: {error}", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        error: io::Error,
     },
     /// A line is no prompt.
     #[error("{}:{line}: {message}", .path.display())]
@@ -81,7 +81,7 @@ impl PromptFile {
     pub fn read(path: PathBuf) -> Result<Self, PromptFileError> {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(source) => return Err(PromptFileError::Unreadable { path, source }),
+            Err(error) => return Err(PromptFileError::Unreadable { path, error }),
         };
         Self::parse(path, &text)
     }

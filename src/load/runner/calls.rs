@@ -9,7 +9,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use relaybench_clock::{Instant, Sleep, now, sleep_until};
 
-use super::{Answer, Due, Outcome, Sample, Schedule, Stop, Unsent};
+use super::upcoming::Due;
+use super::{Answer, Outcome, Sample, Schedule, Stop, Unsent};
 use crate::load::schedule::Arrival;
 
 /// How a request fails that was still in flight when the run was told not to wait any longer.
@@ -27,6 +28,7 @@ pub(super) struct Calls<'a> {
 }
 
 /// What the loop is woken by.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and nearly all are of the largest kind")]
 pub(super) enum Event {
     /// Something may be sent now, or nothing more.
     Due,

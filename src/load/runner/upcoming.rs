@@ -23,6 +23,8 @@ pub(super) struct Upcoming<'a> {
     turns: BinaryHeap<Reverse<Turn>>,
     /// When the last place under the cap on requests in flight became free, after all had been taken.
     room_since: Duration,
+    /// Requests that came to their turn and were not sent.
+    left_out: Vec<u64>,
 }
 
 /// A request that is to be sent now.
@@ -48,6 +50,7 @@ impl<'a> Upcoming<'a> {
             written: None,
             turns: BinaryHeap::new(),
             room_since: Duration::ZERO,
+            left_out: Vec::new(),
         }
     }
 
@@ -138,13 +141,17 @@ impl<'a> Upcoming<'a> {
         None
     }
 
+    /// A request is not sent, and neither are those that would have followed it in its conversation.
+    pub(super) fn leave_out(&mut self, index: u64) {
+        self.left_out.push(index);
+    }
+
     /// All that was not sent, where that can be counted.
     pub(super) fn rest(self) -> impl Iterator<Item = u64> {
-        let Self { schedule, arrivals, turns, .. } = self;
-        let arrivals = schedule.is_finite().then_some(arrivals);
-        let left = turns.into_sorted_vec().into_iter().rev().map(|Reverse(turn)| turn.index);
-        let first = arrivals.into_iter().flatten().map(|arrival| arrival.index);
-        left.chain(first).flat_map(|index| schedule.with_turns_after(index))
+        let Self { schedule, arrivals, turns, left_out, .. } = self;
+        let turns = turns.into_sorted_vec().into_iter().rev().map(|Reverse(turn)| turn.index);
+        let arrivals = schedule.is_finite().then_some(arrivals).into_iter().flatten().map(|arrival| arrival.index);
+        left_out.into_iter().chain(turns).chain(arrivals).flat_map(|index| schedule.with_turns_after(index))
     }
 }
 

@@ -72,12 +72,12 @@ pub enum TimeUnit {
 #[non_exhaustive]
 pub enum TraceError {
     /// The file cannot be read.
-    #[error("cannot read the trace {}: {source}", .path.display())]
+    #[error("cannot read the trace {}: {error}", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// Why not.
-        source: io::Error,
+        error: io::Error,
     },
     /// A line is wrong.
     #[error("{}:{line}: {message}", .path.display())]
@@ -111,7 +111,7 @@ pub(super) struct Written {
 pub(super) type Columns = [usize; 3];
 
 pub(super) fn read(path: &Path, options: &TraceOptions) -> Result<(TraceFormat, Vec<TraceArrival>), TraceError> {
-    let unreadable = |source| TraceError::Unreadable { path: path.to_owned(), source };
+    let unreadable = |error| TraceError::Unreadable { path: path.to_owned(), error };
     let nothing = |message: String| TraceError::Nothing { path: path.to_owned(), message };
     let mut lines = Lines::open(path).map_err(unreadable)?;
     if !lines.advance().map_err(unreadable)? {
