@@ -1,4 +1,4 @@
-//! From records to a report, and from a report to what people and programs read.
+//! From records to a report, and from a report to what people and programs read. `docs/report.md` defines every figure.
 
 mod completions;
 mod csv;
