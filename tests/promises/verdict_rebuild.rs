@@ -93,8 +93,8 @@ fn what_is_no_file_of_one_run_is_refused_by_its_line() {
     assert_eq!(refusal(rest), "x.jsonl:1: the first line is not the head of a run; name a whole samples.jsonl");
     assert!(refusal(&format!("{text}{text}")).starts_with("x.jsonl:8: a second run begins here (\"test\")"));
     assert_eq!(
-        refusal(&text.replace("\"stage\":0,\"index\":4", "\"stage\":7,\"index\":4")),
-        "x.jsonl:6: a sample of stage 7, but the run has 1, counted from 0"
+        refusal(&text.replacen("\"sample\",\"stage\":0", "\"sample\",\"stage\":7", 1)),
+        "x.jsonl:2: a sample of stage 7, but the run has 1, counted from 0"
     );
     assert!(refusal(&text.replacen("\"index\":1", "\"index\":x", 1)).contains(": is no record of a run ("), "not the last line");
     assert!(refusal(&text.replace("samples/1", "samples/9")).contains("this version reads relaybench.samples/1"));
