@@ -38,7 +38,7 @@ impl SloVerdict {
             missed.map(|objective| format!("{}: {}", stage.name, objective.miss())).collect::<Vec<_>>()
         };
         let misses: Vec<String> = stages.iter().flat_map(missed).collect();
-        stages.iter().any(|stage| !stage.slo.is_empty()).then(|| Self { met: misses.is_empty(), misses })
+        stages.iter().any(|stage| !stage.slo.is_empty()).then_some(Self { met: misses.is_empty(), misses })
     }
 }
 
