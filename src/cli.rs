@@ -7,6 +7,7 @@ mod open_loop;
 mod output;
 mod progress;
 mod provenance;
+mod report;
 mod run;
 
 use std::process::ExitCode;
@@ -36,12 +37,14 @@ Exit codes: 0 done · 1 could not run · 2 wrong command line · 3 a gate failed
 Examples:
   relaybench run                     the tutorial's four levels against the embedded mock, over real sockets
   relaybench run --virtual           the same in virtual time: a second, and the same figures on every machine
+  relaybench report samples.jsonl    the report of a run, rebuilt from its samples
   relaybench check                   whether a relay, and a client's policy, are ready to be moved to
   relaybench mock --profile flaky    the mock alone, for any OpenAI client";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(Box<run::RunArgs>),
+    Report(report::ReportArgs),
     Check(check::CheckArgs),
     /// Serve the mock relay alone, for any OpenAI client: what the relaybench-mock binary does
     #[command(after_help = relaybench_mock::cli::EXAMPLES)]
@@ -51,6 +54,7 @@ enum Command {
 pub(crate) fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run::run(&args),
+        Command::Report(args) => report::run(args),
         Command::Check(args) => check::run(args),
         Command::Mock(args) => mock::run(&args),
     };

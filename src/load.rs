@@ -2,6 +2,7 @@
 
 mod allowance;
 mod caller;
+mod cpu;
 mod draw;
 mod in_flight;
 mod kind;
@@ -14,18 +15,21 @@ mod sample;
 mod scenario;
 mod schedule;
 mod sessions;
+mod slo;
 mod stop;
 mod trace;
 
 pub use allowance::Allowance;
+pub use cpu::CpuUse;
 pub use in_flight::InFlight;
 pub use kind::{InFlightBound, Load, Spacing};
 pub use rate::Rate;
 pub use request::{Length, Models, Prompt, PromptFile, PromptFileError, RequestSpec};
 pub use run::{Run, RunError, Sink};
 pub use sample::{LedgerBalance, Outcome, Record, RunHeader, RunInfo, Sample, StageEnd, StageHeader, Unsent, Window};
-pub use scenario::{Extent, Published, Scenario, Stage, SuccessRule};
+pub use scenario::{Extent, Published, Repeat, Scenario, Stage, SuccessRule};
 pub use schedule::{Arrival, Release, Schedule};
 pub use sessions::{Drawn, MOST_TURNS, SessionBegin, SessionLoad};
+pub use slo::{Objective, SloError, SloFigure, SloMetric, SloStatistic};
 pub use stop::Stop;
 pub use trace::{TimeUnit, TraceArrival, TraceError, TraceFormat, TraceLoad, TraceOptions};

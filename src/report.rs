@@ -1,12 +1,21 @@
-//! From records to a report, and from a report to what people and programs read.
+//! From records to a report, and from a report to what people and programs read. `docs/report.md` defines every figure.
 
 mod completions;
 mod csv;
+mod rebuild;
+mod repeats;
+mod sends;
+mod slo;
 mod stage;
 mod summary;
 mod table;
+mod verdict;
 
 pub use csv::csv;
+pub use rebuild::{RebuildError, rebuild};
+pub use repeats::RepeatReport;
+pub use slo::{ObjectiveReport, SloVerdict};
 pub use stage::{RequestCounts, StageReport, ThroughputOver, Usage, WindowCounts};
 pub use summary::{Collector, Report, Verdict};
 pub use table::table;
+pub use verdict::{Check, Checks, Side};

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use relaybench::load::Record;
 use relaybench::report::Report;
 
-const SAMPLES: &str = "samples.jsonl";
+pub(super) const SAMPLES: &str = "samples.jsonl";
 const REPORT: &str = "report.json";
 const RUN: &str = "run.json";
 

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use relaybench::client::{ErrorKind, Policy, TransportKind};
-use relaybench::load::{Extent, InFlight, Load, Models, Record, Run, RunError, Scenario, Sink, Stage, Stop};
-use relaybench::report::{Collector, Report, Verdict, csv, table};
+use relaybench::load::{Extent, InFlight, Load, Models, Objective, Record, Run, RunError, Scenario, Sink, Stage, Stop};
+use relaybench::report::{Collector, Report, csv, table};
 use relaybench::target::{BASE_URL, Live, MAX_REQUESTS, Target, spending};
 use relaybench_clock::wall_now;
 use relaybench_mock::Profile;
@@ -61,6 +62,12 @@ pub(crate) struct RunArgs {
     /// How long each stage sends, like 30s
     #[arg(long, value_name = "TIME", value_parser = duration)]
     duration: Option<Time>,
+    /// How often the stages are played, one after another and then again, for intervals over the repeats [default: the scenario's, else 1]
+    #[arg(long, value_name = "N", value_parser = repeats)]
+    repeat: Option<NonZeroU32>,
+    /// Objectives that each stage must meet, like p99<2s,ttft_p95<800ms,success>99.5% [default: the scenario's, else none]
+    #[arg(long, value_name = "LIST", value_parser = objectives)]
+    slo: Option<Arc<[Objective]>>,
     /// The model to ask [default: RELAYBENCH_MODEL for a live relay, else the scenario's]
     #[arg(long)]
     model: Option<String>,
@@ -82,6 +89,8 @@ pub(crate) struct RunArgs {
 }
 
 const EXAMPLES: &str = "\
+Exit codes: 0 done · 1 could not run · 2 wrong command line · 3 an objective was missed · 4 the run is invalid
+
 Examples:
   relaybench run                                       the tutorial's levels: 50, 100, 200, 500 in flight
   relaybench run --virtual --requests 20000            enough for every percentile, in seconds
@@ -90,13 +99,15 @@ Examples:
   relaybench run --rate 50,100 --arrivals poisson --duration 60s
                                                        callers who do not wait for each other
   relaybench run --trace requests.csv --virtual        what a recorded day would have been like
+  relaybench run --repeat 5 --slo 'p99<2s,success>99.5%'
+                                                       a gate, with intervals over five repeats
   relaybench run my-scenario.toml --out results --format json
 
 A live relay (at most RELAYBENCH_MAX_REQUESTS=200 requests and RELAYBENCH_MAX_COST_USD=1):
   RELAYBENCH_BASE_URL=https://host/v1 RELAYBENCH_API_KEY=… relaybench run";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
+pub(super) enum Format {
     Table,
     Json,
     Csv,
@@ -121,6 +132,15 @@ pub(super) fn at_least_one<N: FromStr>(text: &str) -> Result<N, String> {
     text.parse().map_err(|_| "write a whole number of at least 1".to_owned())
 }
 
+fn repeats(text: &str) -> Result<NonZeroU32, String> {
+    let most = Scenario::MOST_REPEATS;
+    text.parse().ok().filter(|times: &NonZeroU32| times.get() <= most).ok_or_else(|| format!("write a number from 1 to {most}"))
+}
+
+pub(super) fn objectives(text: &str) -> Result<Arc<[Objective]>, String> {
+    Objective::list(text).map(Into::into).map_err(|error| error.to_string())
+}
+
 pub(super) fn duration(text: &str) -> Result<Time, String> {
     match Time::parse(text)? {
         time if time.0.is_zero() => Err("a stage of no time sends nothing".to_owned()),
@@ -142,16 +162,25 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
     let (recorder, played) = run.play(&stop, &in_flight, recorder);
     let Recorder { output, collector, .. } = recorder;
     // A run that broke off still has what it measured until then.
-    let verdict = match collector.report() {
+    let code = match collector.report() {
         Some(report) => {
             output.finish(&report, &provenance.end())?;
             print(&report, args.format)?;
-            report.verdict
+            exit_code(&report)
         }
-        None => Verdict { valid: false, reasons: Vec::new() },
+        None => super::INVALID,
     };
     played?;
-    Ok(if verdict.valid { super::DONE } else { super::INVALID })
+    Ok(code)
+}
+
+/// Of an invalid run nobody can tell whether it met its objectives.
+pub(super) fn exit_code(report: &Report) -> u8 {
+    match &report.slo {
+        _ if !report.verdict.valid => super::INVALID,
+        Some(slo) if !slo.met => super::FAILED,
+        _ => super::DONE,
+    }
 }
 
 /// What becomes of the records: kept, counted, shown.
@@ -177,6 +206,8 @@ fn plan(args: &RunArgs) -> anyhow::Result<Run> {
         bail!("--concurrency: each level can be measured once in a run; two are the same");
     }
     let mut scenario = Scenario::load(&args.scenario)?;
+    // What flags say of stages they say of each once.
+    let written = scenario.once();
     args.open_loop.override_stages(&mut scenario)?;
     let live = Live::from_environment(args.target.as_deref(), |name| std::env::var(name).ok())?;
     if let (Some(live), true) = (&live, args.r#virtual || args.profile.is_some()) {
@@ -187,6 +218,7 @@ fn plan(args: &RunArgs) -> anyhow::Result<Run> {
         );
     }
     override_scenario(&mut scenario, args, live.as_ref())?;
+    scenario.repeat(args.repeat.unwrap_or(written));
     if let Some(live) = live.as_ref().filter(|live| live.requests_per_stage(scenario.stages.len()) == 0) {
         bail!("{MAX_REQUESTS}: {} requests are not even one for each of {} stages", live.max_requests, scenario.stages.len());
     }
@@ -220,6 +252,9 @@ fn override_scenario(scenario: &mut Scenario, args: &RunArgs, live: Option<&Live
         }
         if let Some(duration) = args.duration {
             stage.extent = Extent::Duration(duration.into());
+        }
+        if let Some(objectives) = &args.slo {
+            stage.slo = objectives.to_vec();
         }
     }
     Ok(())
@@ -268,7 +303,7 @@ fn announce(run: &Run, directory: &Path, args: &RunArgs) {
 }
 
 /// Prints the report. Nobody reading on is no failure: the files are written.
-fn print(report: &Report, format: Format) -> io::Result<()> {
+pub(super) fn print(report: &Report, format: Format) -> io::Result<()> {
     let text = match format {
         Format::Table => table(report),
         Format::Json => report.to_json(),

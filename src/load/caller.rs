@@ -7,6 +7,7 @@ use std::time::Duration;
 use relaybench_clock::{Instant, now};
 
 use super::in_flight::InFlight;
+use super::ledger::SentAttempt;
 use super::request::{Composer, Conversation};
 use super::sample::Outcome;
 use super::scenario::SuccessRule;
@@ -35,8 +36,10 @@ pub(super) struct Answer {
     pub(super) service: Option<Duration>,
     pub(super) first_content: Option<Instant>,
     pub(super) gaps_ns: Vec<u64>,
-    /// Which attempts left the client, counted from 0 as the wire counts retries.
-    pub(super) attempts_sent: Vec<u32>,
+    /// How long it waited for room under the cap on requests in flight.
+    pub(super) held: Duration,
+    /// Which attempts left the client.
+    pub(super) attempts_sent: Vec<SentAttempt>,
     pub(super) usage: Option<Usage>,
     /// What it cost, if the price is known and the answer tells its usage.
     pub(super) cost_usd: Option<f64>,
@@ -159,6 +162,11 @@ impl Common {
     }
 }
 
+fn sent_attempt(attempt: &Attempt) -> SentAttempt {
+    let took = (attempt.ended - attempt.started).saturating_sub(attempt.queued);
+    SentAttempt { number: attempt.number - 1, took: attempt.failure.is_none().then_some(took) }
+}
+
 fn and_answered(mut said: Conversation, answer: &str) -> Conversation {
     said.push(("assistant".to_owned(), answer.to_owned()));
     said
@@ -175,7 +183,8 @@ impl Answer {
             service: last.map(|attempt| attempt.ended - attempt.started),
             first_content: None,
             gaps_ns: Vec::new(),
-            attempts_sent: left.map(|attempt| attempt.number - 1).collect(),
+            held: Duration::ZERO,
+            attempts_sent: left.map(sent_attempt).collect(),
             usage: None,
             cost_usd: None,
             model: None,

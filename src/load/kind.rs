@@ -126,6 +126,11 @@ impl Load {
         cap.map(NonZeroUsize::get)
     }
 
+    /// Whether every request has a time that neither a cap nor an answer moves.
+    pub fn is_uncapped_open_loop(&self) -> bool {
+        self.in_flight() == InFlightBound::Unknown && !matches!(self, Self::Sessions(_))
+    }
+
     /// Sets the cap on an open loop.
     ///
     /// # Errors

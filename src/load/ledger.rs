@@ -1,13 +1,27 @@
-//! The client's attempts against the mock's ledger: who knows what the other does not.
+//! The client's attempts against the mock's ledger: who knows what the other does not, and how long each says that an attempt took.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::time::Duration;
 
-use relaybench_mock::{Entry, FaultName};
+use relaybench_mock::{Ending, Entry, FaultName};
 
 use super::sample::LedgerBalance;
+use crate::stats::Histogram;
 
 /// Which request of the stage, and which try, from 0.
 type Attempt = (u64, u32);
+
+/// How long an attempt took; none where it was not answered to the end.
+type Took = Option<Duration>;
+
+/// An attempt that left the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct SentAttempt {
+    /// Counted from 0, as the wire counts retries.
+    pub(super) number: u32,
+    /// From its beginning to its last byte, without its wait for a place in the pool.
+    pub(super) took: Took,
+}
 
 /// Matches what the client sent in one stage with what the mock received, attempt by attempt and while both go on: only what one side
 /// alone knows yet is kept.
@@ -15,9 +29,10 @@ type Attempt = (u64, u32);
 pub(super) struct Reconciliation {
     /// What the stage's request ids begin with, up to the index.
     prefix: String,
-    sent: HashSet<Attempt>,
-    received: HashSet<Attempt>,
+    sent: HashMap<Attempt, Took>,
+    received: HashMap<Attempt, Took>,
     matched: u64,
+    harness_error: Histogram,
     /// Of no request of the stage, or received twice.
     strangers: u64,
     /// Connections over which nothing was ever asked.
@@ -26,16 +41,17 @@ pub(super) struct Reconciliation {
 
 impl Reconciliation {
     pub(super) fn new(prefix: String) -> Self {
-        Self { prefix, sent: HashSet::new(), received: HashSet::new(), matched: 0, strangers: 0, refused: 0 }
+        let harness_error = Histogram::default();
+        Self { prefix, sent: HashMap::new(), received: HashMap::new(), matched: 0, harness_error, strangers: 0, refused: 0 }
     }
 
     /// Adds the attempts of a request that left the client.
-    pub(super) fn sent(&mut self, index: u64, attempts: &[u32]) {
-        for attempt in attempts.iter().map(|attempt| (index, *attempt)) {
-            if self.received.remove(&attempt) {
-                self.matched += 1;
-            } else {
-                self.sent.insert(attempt);
+    pub(super) fn sent(&mut self, index: u64, attempts: &[SentAttempt]) {
+        for SentAttempt { number, took } in attempts {
+            let attempt = (index, *number);
+            match self.received.remove(&attempt) {
+                Some(happened) => self.matched(*took, happened),
+                None => drop(self.sent.insert(attempt, *took)),
             }
         }
     }
@@ -48,12 +64,28 @@ impl Reconciliation {
                 continue;
             }
             let attempt = entry.request_id.as_deref().and_then(|id| self.attempt(id, entry.attempt));
-            match attempt {
-                Some(attempt) if self.sent.remove(&attempt) => self.matched += 1,
-                Some(attempt) if self.received.insert(attempt) => {}
-                Some(_) | None => self.strangers += 1,
+            let Some(attempt) = attempt else {
+                self.strangers += 1;
+                continue;
+            };
+            let happened = happened(entry);
+            if let Some(took) = self.sent.remove(&attempt) {
+                self.matched(took, happened);
+            } else if self.received.insert(attempt, happened).is_some() {
+                self.strangers += 1;
             }
         }
+    }
+
+    fn matched(&mut self, took: Took, happened: Took) {
+        self.matched += 1;
+        took.zip(happened).into_iter().for_each(|(took, happened)| self.harness_error.record(took.abs_diff(happened)));
+    }
+
+    /// How far what the client saw of an attempt lies from what the mock did, of those that were answered to the end. Over sockets the
+    /// client can have the last byte before the mock's clock has noted that it was written, so that it is a distance.
+    pub(super) fn harness_error(&self) -> Histogram {
+        self.harness_error.clone()
     }
 
     /// Who knows what, when both sides have told all.
@@ -78,6 +110,12 @@ fn is_refused_connection(entry: &Entry) -> bool {
     entry.request_id.is_none() && entry.fault.is_some_and(|fault| fault.name == FaultName::Refuse)
 }
 
+/// From when the mock had the request's head to when it had written the last byte of the answer.
+fn happened(entry: &Entry) -> Took {
+    let end_ns = entry.end_written_ns.filter(|_| entry.ending == Ending::Served)?;
+    Some(Duration::from_nanos(end_ns.saturating_sub(entry.arrived_ns)))
+}
+
 #[cfg(test)]
 mod tests {
     use relaybench_mock::{FaultOutcome, PlannedFault};
@@ -89,10 +127,14 @@ mod tests {
         let fault = Some(PlannedFault { name: FaultName::Refuse, outcome: FaultOutcome::Played });
         let refused = Entry { fault, ..Entry::default() };
         let mut books = Reconciliation::new("rb-1-0-".to_owned());
-        books.sent(0, &[0]);
-        books.sent(1, &[0, 1]);
+        books.sent(0, &[sent(0)]);
+        books.sent(1, &[sent(0), sent(1)]);
         books.received(&[received(0, 0), refused]);
         assert_eq!(books.balance(), LedgerBalance { matched: 2, missing: 1, unknown: 0 });
+    }
+
+    fn sent(number: u32) -> SentAttempt {
+        SentAttempt { number, took: None }
     }
 
     fn received(index: u64, attempt: u32) -> Entry {
@@ -102,10 +144,10 @@ mod tests {
     #[test]
     fn each_attempt_is_matched_once_in_whatever_order_it_is_told() {
         let mut books = Reconciliation::new("rb-1-0-".to_owned());
-        books.sent(0, &[0, 1]);
+        books.sent(0, &[sent(0), sent(1)]);
         books.received(&[received(0, 1), received(1, 0), received(2, 0), received(0, 0)]);
-        books.sent(1, &[0]);
-        books.sent(3, &[0]);
+        books.sent(1, &[sent(0)]);
+        books.sent(3, &[sent(0)]);
         assert_eq!(books.balance(), LedgerBalance { matched: 3, missing: 1, unknown: 1 });
         assert_eq!((books.sent.len(), books.received.len()), (1, 1), "what is matched is forgotten");
     }
@@ -113,8 +155,31 @@ mod tests {
     #[test]
     fn what_is_received_twice_or_without_an_id_is_unknown() {
         let mut books = Reconciliation::new("rb-1-0-".to_owned());
-        books.sent(0, &[0]);
+        books.sent(0, &[sent(0)]);
         books.received(&[received(0, 0), received(0, 0), Entry::default()]);
         assert_eq!(books.balance(), LedgerBalance { matched: 1, missing: 0, unknown: 2 });
+    }
+
+    #[test]
+    fn the_error_is_the_distance_of_both_latencies_where_both_saw_the_end() {
+        let mut books = Reconciliation::new("rb-1-0-".to_owned());
+        let served = |index, arrived_ns, end_ns| Entry {
+            arrived_ns,
+            end_written_ns: Some(end_ns),
+            ending: Ending::Served,
+            ..received(index, 0)
+        };
+        let took = |ns| [SentAttempt { number: 0, took: Some(Duration::from_nanos(ns)) }];
+        books.sent(0, &took(5_000_000));
+        books.received(&[served(0, 1_000_000, 3_000_000), served(1, 0, 4_000_000), served(2, 0, 9), received(3, 0)]);
+        books.sent(1, &took(3_000_000));
+        books.sent(2, &[sent(0)]);
+        books.sent(3, &took(7));
+        assert_eq!(
+            (books.balance().matched, books.harness_error().len()),
+            (4, 2),
+            "neither a failure nor a caller who left has one"
+        );
+        assert_eq!(books.harness_error().mean(), Some(Duration::from_millis(2)));
     }
 }

@@ -7,6 +7,7 @@ use relaybench_mock::{Entry, MockRelay};
 use thiserror::Error;
 
 use super::caller::{Caller, id_prefix};
+use super::cpu::CpuMeter;
 use super::draw::Key;
 use super::in_flight::InFlight;
 use super::kind::InFlightBound;
@@ -138,7 +139,7 @@ impl Run {
             let caller = self.caller(client, stage, in_flight.clone())?;
             let mut books = Reconciliation::new(id_prefix(self.scenario.seed, stage));
             let schedule = Schedule::new(&self.scenario, stage);
-            let mut samples = 0_u64;
+            let (mut samples, cpu) = (0_u64, self.cpu_meter());
             let played = runner::play(stage, &schedule, &caller, &mut allowance, stop, |sample, attempts| {
                 books.sent(sample.index, attempts);
                 samples += 1;
@@ -150,6 +151,7 @@ impl Run {
                 sink.record(&Record::Sample(sample))
             });
             let tally = played.await.map_err(RunError::Record)?;
+            let cpu = cpu.and_then(|meter| meter.so_far());
             drop(caller);
             let settled = endpoint.settled_ledger().await;
             if let Some(entries) = &settled {
@@ -162,11 +164,22 @@ impl Run {
                 scheduled: tally.scheduled,
                 interrupted: tally.end != End::Played,
                 in_flight_ns: in_flight.take_sum_ns(),
-                ledger: settled.filter(|_| tally.end != End::GivenUp).map(|_| books.balance()),
+                ledger: settled.as_ref().filter(|_| tally.end != End::GivenUp).map(|_| books.balance()),
+                harness_error: settled.map(|_| books.harness_error()),
+                cpu,
             };
             sink.record(&Record::Stage(end)).map_err(RunError::Record)?;
         }
         Ok(())
+    }
+
+    /// None in virtual time, which says nothing about the cost of anything.
+    fn cpu_meter(&self) -> Option<CpuMeter> {
+        match self.target {
+            Target::Virtual(_) => None,
+            Target::Mock(_) => CpuMeter::start(2),
+            Target::Live(_) => CpuMeter::start(1),
+        }
     }
 
     /// Raises the limit of open files as far as the load needs and the system allows: connections that cannot be accepted are not
@@ -228,6 +241,9 @@ impl Run {
             name: stage.name.clone(),
             load: stage.load.clone(),
             published: stage.published,
+            repeat: stage.repeat.clone(),
+            steady: stage.steady,
+            slo: stage.slo.clone(),
         });
         RunHeader {
             schema: RunHeader::SCHEMA.to_owned(),

@@ -9,6 +9,7 @@ use relaybench_clock::now;
 
 use super::allowance::Allowance;
 use super::caller::{Answer, Caller};
+use super::ledger::SentAttempt;
 use super::sample::{Outcome, Sample, Unsent};
 use super::schedule::Schedule;
 use super::stop::Stop;
@@ -42,7 +43,7 @@ pub(super) async fn play<E>(
     caller: &Caller,
     allowance: &mut Allowance,
     stop: &Stop,
-    mut record: impl FnMut(Sample, &[u32]) -> Result<(), E>,
+    mut record: impl FnMut(Sample, &[SentAttempt]) -> Result<(), E>,
 ) -> Result<Tally, E> {
     let mut scheduled = 0;
     let mut calls = Calls::new(stage, schedule, now(), stop);
@@ -59,7 +60,7 @@ pub(super) async fn play<E>(
             match allowance.reserve() {
                 Ok(()) => {
                     scheduled += 1;
-                    calls.send(due.arrival, due.call);
+                    calls.send(due);
                 }
                 Err(reason) => {
                     upcoming.leave_out(due.arrival.index);
@@ -75,7 +76,9 @@ pub(super) async fn play<E>(
             Event::Due => {}
             Event::Ended(arrival, mut answer) => {
                 allowance.settle(answer.cost_usd);
-                let turns = upcoming.ended(arrival.index, answer.ended.saturating_duration_since(calls.start()), &mut answer);
+                let ended = answer.ended.saturating_duration_since(calls.start());
+                upcoming.room(ended, calls.len());
+                let turns = upcoming.ended(arrival.index, ended, &mut answer);
                 let attempts = std::mem::take(&mut answer.attempts_sent);
                 record(calls.sample(arrival, answer, attempts.len()), &attempts)?;
                 if let Some((turns, reason)) = turns {
@@ -103,7 +106,7 @@ fn record_unsent<E>(
     calls: &Calls<'_>,
     indices: impl Iterator<Item = u64>,
     reason: Unsent,
-    record: &mut impl FnMut(Sample, &[u32]) -> Result<(), E>,
+    record: &mut impl FnMut(Sample, &[SentAttempt]) -> Result<(), E>,
 ) -> Result<u64, E> {
     let mut count = 0;
     for index in indices {

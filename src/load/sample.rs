@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::cpu::CpuUse;
 use super::kind::Load;
-use super::scenario::Published;
-use crate::stats::LittlesLaw;
+use super::scenario::{Published, Repeat};
+use super::slo::Objective;
+use crate::stats::{Histogram, LittlesLaw};
 
 /// One line of samples.jsonl.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,6 +73,15 @@ pub struct StageHeader {
     /// What somebody published for this load, shown beside the measured figures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<Published>,
+    /// Which repeat of which stage it is, where stages are repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<Repeat>,
+    /// Whether it says that its latencies have no trend, so that one makes it invalid.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub steady: bool,
+    /// The objectives it is held to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slo: Vec<Objective>,
 }
 
 /// The record of one logical request, sent or not. Instants are counted from the start of its stage.
@@ -88,6 +99,9 @@ pub struct Sample {
     /// When it was meant to be sent; none where an answer decides that, as in a closed loop.
     #[serde(rename = "intended_ns", with = "nanoseconds", default, skip_serializing_if = "Option::is_none")]
     pub intended: Option<Duration>,
+    /// How long of its lateness it waited for room under the cap on requests in flight, as it was told to.
+    #[serde(rename = "held_ns", with = "nanoseconds_exact", default, skip_serializing_if = "Duration::is_zero")]
+    pub held: Duration,
     /// When the harness gave it to the client.
     #[serde(rename = "sent_ns", with = "nanoseconds")]
     pub sent: Option<Duration>,
@@ -134,6 +148,11 @@ impl Sample {
         Some(self.sent?.saturating_sub(self.intended?))
     }
 
+    /// How late the harness was by its own doing: without the wait for room under the cap. None without an intended time.
+    pub fn harness_lateness(&self) -> Option<Duration> {
+        Some(self.send_lateness()?.saturating_sub(self.held))
+    }
+
     /// How long it was in flight: from the send to the end.
     pub fn in_flight(&self) -> Option<Duration> {
         Some(self.ended?.saturating_sub(self.sent?))
@@ -151,6 +170,7 @@ impl Sample {
             outcome: Outcome::Unsent { reason },
             window: None,
             intended: None,
+            held: Duration::ZERO,
             sent: None,
             ended: None,
             service: None,
@@ -239,6 +259,12 @@ pub struct StageEnd {
     /// The client's attempts against the mock's ledger; none where the target keeps no ledger of ours, and where calls were given up
     /// whose attempts nobody counted.
     pub ledger: Option<LedgerBalance>,
+    /// How far what the client saw of each attempt lies from what the mock's ledger says happened; none where there is no ledger.
+    #[serde(rename = "harness_error_ns", default, skip_serializing_if = "Option::is_none")]
+    pub harness_error: Option<Histogram>,
+    /// Processor time; none in virtual time, and where the system does not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<CpuUse>,
 }
 
 impl StageEnd {

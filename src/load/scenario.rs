@@ -3,7 +3,7 @@
 mod load;
 mod request;
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
 use relaybench_mock::config::{self, ConfigError, LoadError, Problem, Spanned, Time};
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::Load;
 use super::request::RequestSpec;
+use super::slo::Objective;
 use crate::client::Policy;
 use load::{RawLoad, Shape};
 use request::RawRequest;
@@ -24,8 +25,13 @@ use request::RawRequest;
 /// | `policy` | the client's policy, by name | `"resilient"` |
 /// | `seed` | keys the request ids, and by them the mock's draws | 1 |
 /// | `success` | `"complete"`, or `"any-json"`: any JSON body, whatever the status | `"complete"` |
+/// | `slo` | the [objectives](Objective) of each stage, with commas between them, like `"p99<2s,success>99.5%"` | none |
+/// | `repeat` | how often the stages are played, one after another and then again: a whole number from 1 to 1000 | 1 |
 /// | `request` | what is asked: [`RequestSpec`] | the tutorial's request, not streamed |
-/// | `[[stage]]` | `load` and either `requests` or `duration` (sessions: `sessions` or `duration`; a trace may have none); `name`, `warm_up`, `published` | at least one |
+/// | `[[stage]]` | `load` and either `requests` or `duration` (sessions: `sessions` or `duration`; a trace may have none); `name`, `warm_up`, `steady`, `slo`, `published` | at least one |
+///
+/// A stage with `steady = true` says that its latencies have no trend: one makes the run invalid. A stage's own `slo` counts instead of
+/// the scenario's.
 ///
 /// A request belongs to the ramp when it is the first of its slot, or sent (in an open loop: meant to be sent) within `warm_up`, by
 /// default none. Files are found from the scenario's directory. All kinds of load with their keys are in `docs/load.md`.
@@ -71,6 +77,21 @@ pub struct Stage {
     pub warm_up: Duration,
     /// What somebody published for this load.
     pub published: Option<Published>,
+    /// Whether it says that its latencies have no trend, so that one makes the run invalid.
+    pub steady: bool,
+    /// The objectives it is held to.
+    pub slo: Vec<Objective>,
+    /// Which repeat of which stage it is, where stages are repeated.
+    pub repeat: Option<Repeat>,
+}
+
+/// One of several plays of the same stage.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeat {
+    /// The stage's name without a number.
+    pub of: String,
+    /// From 1.
+    pub number: u32,
 }
 
 /// How long a stage goes on.
@@ -111,6 +132,9 @@ const BUILT_IN: [(&str, &str); 4] = [
 ];
 
 impl Scenario {
+    /// How often the stages can be repeated.
+    pub const MOST_REPEATS: u32 = 1000;
+
     /// The names of the scenarios that are compiled in.
     pub fn built_in_names() -> impl Iterator<Item = &'static str> {
         BUILT_IN.iter().map(|(name, _)| *name)
@@ -134,6 +158,33 @@ impl Scenario {
         config::parse_valid(text, origin, |raw: RawScenario| raw.validate(origin))
     }
 
+    /// Plays all stages so often: one after another and then again, so that whatever changes with time changes for all. Each repeat
+    /// has draws and times of its own, since these are keyed by a stage's place. Once changes nothing.
+    pub fn repeat(&mut self, times: NonZeroU32) {
+        if times == NonZeroU32::MIN {
+            return;
+        }
+        let once = std::mem::take(&mut self.stages);
+        let repeated = |number: u32, stage: &Stage| Stage {
+            name: format!("{}#{number}", stage.name),
+            repeat: Some(Repeat { of: stage.name.clone(), number }),
+            ..stage.clone()
+        };
+        self.stages = (1..=times.get()).flat_map(|number| once.iter().map(move |stage| repeated(number, stage))).collect();
+    }
+
+    /// Takes all repeats but the first away, and tells how many there were.
+    pub fn once(&mut self) -> NonZeroU32 {
+        let times = self.stages.iter().filter_map(|stage| stage.repeat.as_ref()).map(|repeat| repeat.number).max().unwrap_or(1);
+        self.stages.retain(|stage| stage.repeat.as_ref().is_none_or(|repeat| repeat.number == 1));
+        for stage in &mut self.stages {
+            if let Some(repeat) = stage.repeat.take() {
+                stage.name = repeat.of;
+            }
+        }
+        NonZeroU32::new(times).unwrap_or(NonZeroU32::MIN)
+    }
+
     /// The most that one attempt can cost, in US dollars: the longest prompt, of which every byte may be a token, the longest answer,
     /// and the dearest model.
     pub fn worst_case_usd(&self) -> f64 {
@@ -150,6 +201,8 @@ struct RawScenario {
     seed: Option<u64>,
     #[serde(default)]
     success: SuccessRule,
+    slo: Option<Spanned<String>>,
+    repeat: Option<Spanned<u32>>,
     #[serde(default)]
     request: RawRequest,
     stage: Spanned<Vec<Spanned<RawStage>>>,
@@ -164,6 +217,9 @@ struct RawStage {
     sessions: Option<Spanned<NonZeroU64>>,
     duration: Option<Spanned<Time>>,
     warm_up: Option<Time>,
+    #[serde(default)]
+    steady: bool,
+    slo: Option<Spanned<String>>,
     published: Option<Published>,
 }
 
@@ -177,9 +233,11 @@ impl RawScenario {
         }
         let mut stages: Vec<Stage> = Vec::new();
         let request = self.request.validate(origin)?;
+        let slo = self.slo.as_ref().map(objectives).transpose()?.unwrap_or_default();
+        let repeat = self.repeat.as_ref().map_or(Ok(NonZeroU32::MIN), repeats)?;
         let raw_stages = self.stage.into_inner().into_iter().map(|raw| (Spanned::new(raw.span(), ()), raw));
         for (place, raw) in raw_stages {
-            for stage in validate_stage(raw, &request, origin)? {
+            for stage in validate_stage(raw, &request, &slo, origin)? {
                 if stages.iter().any(|other| other.name == stage.name) {
                     let message = format!("a second stage is called \"{}\"; give it another name", stage.name);
                     return Err(Problem::at(&place, message));
@@ -187,7 +245,7 @@ impl RawScenario {
                 stages.push(stage);
             }
         }
-        Ok(Scenario {
+        let mut scenario = Scenario {
             name: self.name,
             profile: self.profile.unwrap_or_else(|| "holysheep".to_owned()),
             policy: self.policy.map_or_else(|| "resilient".to_owned(), Spanned::into_inner),
@@ -195,16 +253,30 @@ impl RawScenario {
             success: self.success,
             request,
             stages,
-        })
+        };
+        scenario.repeat(repeat);
+        Ok(scenario)
     }
 }
 
+fn objectives(text: &Spanned<String>) -> Result<Vec<Objective>, Problem> {
+    Objective::list(text.as_ref()).map_err(|error| Problem::at(text, error.to_string()))
+}
+
+fn repeats(times: &Spanned<u32>) -> Result<NonZeroU32, Problem> {
+    let valid = NonZeroU32::new(*times.as_ref()).filter(|times| times.get() <= Scenario::MOST_REPEATS);
+    valid.ok_or_else(|| {
+        Problem::at(times, format!("{} repeats; write a number from 1 to {}", times.as_ref(), Scenario::MOST_REPEATS))
+    })
+}
+
 /// One stage, or one for each step.
-fn validate_stage(raw: Spanned<RawStage>, request: &RequestSpec, origin: &str) -> Result<Vec<Stage>, Problem> {
+fn validate_stage(raw: Spanned<RawStage>, request: &RequestSpec, slo: &[Objective], origin: &str) -> Result<Vec<Stage>, Problem> {
     let place = Spanned::new(raw.span(), ());
     let raw = raw.into_inner();
     let shape = raw.load.get_ref().validate(&raw.load, request, origin)?;
     let extent = extent(&raw, &shape, &place)?;
+    let slo = raw.slo.as_ref().map(objectives).transpose()?.unwrap_or_else(|| slo.to_vec());
     let loads = match shape {
         Shape::One(load) => vec![load],
         Shape::Steps(loads) => loads,
@@ -216,7 +288,10 @@ fn validate_stage(raw: Spanned<RawStage>, request: &RequestSpec, origin: &str) -
         Some(name) => format!("{}-{}", name.get_ref(), load.stage_name()),
         None => load.stage_name(),
     };
-    Ok(loads.into_iter().map(|load| Stage { name: name(&load), load, extent, warm_up, published }).collect())
+    let steady = raw.steady;
+    let stage =
+        |load: Load| Stage { name: name(&load), load, extent, warm_up, published, steady, slo: slo.clone(), repeat: None };
+    Ok(loads.into_iter().map(stage).collect())
 }
 
 /// How long a stage is: said once, in the way that its load can be.
@@ -291,6 +366,28 @@ mod tests {
         assert_eq!(both, "x.toml:5: stage.duration: a stage has either requests or a duration; remove one of them");
         let nothing = refusal(&format!("name = \"x\"\n{STAGE}duration = \"0s\"\n"));
         assert!(nothing.starts_with("x.toml:4: stage.duration: "), "{nothing}");
+    }
+
+    #[test]
+    fn stages_are_repeated_in_turns_and_held_to_their_objectives() {
+        let two = format!("{STAGE}requests = 5\n[[stage]]\nload = {{ kind = \"waves\", concurrency = 5 }}\nrequests = 5\n");
+        let text = format!("name = \"x\"\nrepeat = 2\nslo = \"p99<2s\"\n{two}slo = \"p50<1s\"\nsteady = true\n");
+        let stages = Scenario::parse(&text, "x.toml").unwrap().stages;
+        let names: Vec<_> = stages.iter().map(|stage| stage.name.as_str()).collect();
+        assert_eq!(names, ["closed-50#1", "waves-5#1", "closed-50#2", "waves-5#2"]);
+        assert_eq!(stages[2].repeat, Some(Repeat { of: "closed-50".to_owned(), number: 2 }));
+        let seen: Vec<_> = stages.iter().map(|stage| (stage.slo[0].as_str(), stage.steady)).collect();
+        assert_eq!(seen, [("p99<2s", false), ("p50<1s", true), ("p99<2s", false), ("p50<1s", true)]);
+
+        let mut scenario = Scenario::parse(&text, "x.toml").unwrap();
+        assert_eq!(scenario.once().get(), 2);
+        assert_eq!(scenario.stages.iter().map(|stage| stage.name.as_str()).collect::<Vec<_>>(), ["closed-50", "waves-5"]);
+        assert_eq!(scenario.once(), NonZeroU32::MIN);
+
+        let slo = refusal(&format!("name = \"x\"\nslo = \"p99>2s\"\n{STAGE}requests = 5\n"));
+        assert_eq!(slo, "x.toml:2: slo: objective \"p99>2s\": p99 is bounded by < or <=, not by >");
+        let never = refusal(&format!("name = \"x\"\nrepeat = 0\n{STAGE}requests = 5\n"));
+        assert_eq!(never, "x.toml:2: repeat: 0 repeats; write a number from 1 to 1000");
     }
 
     #[test]

@@ -7,9 +7,12 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::completions::Completions;
-use crate::load::{LedgerBalance, Load, Outcome, Published, Sample, StageEnd, StageHeader, Unsent, Window};
+use super::sends::Sends;
+use super::slo::{Good, ObjectiveReport};
+use super::verdict::{Checks, Evidence, judge};
+use crate::load::{LedgerBalance, Load, Outcome, Published, Repeat, Sample, StageEnd, StageHeader, Unsent, Window};
 use crate::pricing::Price;
-use crate::stats::{Histogram, LittlesLaw, Summary, samples_needed};
+use crate::stats::{Histogram, LittlesLaw, Stretches, Summary, Trend, samples_needed};
 
 /// The steady window must last so many mean latencies before its throughput is more than an accident of its edges.
 const STEADY_MEAN_LATENCIES: f64 = 5.0;
@@ -19,6 +22,9 @@ const STEADY_MEAN_LATENCIES: f64 = 5.0;
 pub struct StageReport {
     /// Unique in the run.
     pub name: String,
+    /// Which repeat of which stage it is; absent where stages are not repeated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<Repeat>,
     /// The load offered.
     pub load: Load,
     /// Logical requests by how they ended: scheduled = sent + unsent, sent = succeeded + failed.
@@ -48,7 +54,7 @@ pub struct StageReport {
     pub throughput_rps: Option<f64>,
     /// What the throughput was counted over.
     pub throughput_over: ThroughputOver,
-    /// Requests within the SLO a second; null without an SLO.
+    /// Succeeded requests within the stage's objectives a second, over the same time; null without objectives.
     pub goodput_rps: Option<f64>,
     /// Succeeded / sent, 0 to 1.
     pub success_rate: Option<f64>,
@@ -62,8 +68,18 @@ pub struct StageReport {
     pub cost_usd: Option<f64>,
     /// Both sides of Little's law.
     pub littles_law: Option<LittlesLaw>,
+    /// How latency changed over the steady window; null where there is too little of it.
+    pub trend: Option<Trend>,
+    /// The figures that decide whether the stage is valid, by name.
+    pub checks: Checks,
+    /// What came of its objectives; absent where it has none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slo: Vec<ObjectiveReport>,
     /// Attempts matched with the mock's ledger; null where there is none.
     pub ledger: Option<LedgerBalance>,
+    /// How far what the client saw of an attempt (without its wait for a place in the pool) lies from what the mock's ledger says
+    /// happened, of those that were answered to the end; null where there is no ledger.
+    pub harness_error_ms: Summary,
     /// What somebody published for this load.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published: Option<Published>,
@@ -139,16 +155,26 @@ pub(super) struct Accumulator {
     time_to_first_token: Histogram,
     inter_token: Histogram,
     send_lateness: Histogram,
+    /// Without the wait for room under the cap on requests in flight.
+    harness_lateness: Histogram,
+    sends: Sends,
+    steady_latency: Stretches,
     sum_in_flight: Duration,
     ramp_end: Duration,
     last_send: Duration,
     last_end: Duration,
     completions: Completions,
+    good: Good,
+    good_count: u64,
+    good_completions: Completions,
 }
 
 impl Accumulator {
     pub(super) fn new(header: StageHeader, model: &str) -> Self {
         Self {
+            good: Good::new(&header.slo),
+            good_count: 0,
+            good_completions: Completions::default(),
             header,
             model: model.into(),
             end: None,
@@ -163,6 +189,9 @@ impl Accumulator {
             time_to_first_token: Histogram::default(),
             inter_token: Histogram::default(),
             send_lateness: Histogram::default(),
+            harness_lateness: Histogram::default(),
+            sends: Sends::default(),
+            steady_latency: Stretches::default(),
             sum_in_flight: Duration::ZERO,
             ramp_end: Duration::ZERO,
             last_send: Duration::ZERO,
@@ -176,6 +205,10 @@ impl Accumulator {
         if let Outcome::Unsent { reason } = sample.outcome {
             self.requests.unsent += 1;
             *self.unsent.entry(reason).or_default() += 1;
+            // Behind a cap or a thinking user, the load itself asked for less.
+            if reason == Unsent::StageOver && self.header.load.is_uncapped_open_loop() {
+                self.sends.add_unsent();
+            }
             return;
         }
         self.requests.sent += 1;
@@ -198,6 +231,10 @@ impl Accumulator {
         let (sent, ended) = (sample.sent.unwrap_or_default(), sample.ended.unwrap_or_default());
         self.sum_in_flight += sample.in_flight().unwrap_or_default();
         sample.send_lateness().into_iter().for_each(|lateness| self.send_lateness.record(lateness));
+        if let Some((lateness, intended)) = sample.harness_lateness().zip(sample.intended) {
+            self.harness_lateness.record(lateness);
+            self.sends.add(intended, intended + lateness);
+        }
         self.last_send = self.last_send.max(sent);
         self.last_end = self.last_end.max(ended);
         match sample.window {
@@ -205,6 +242,7 @@ impl Accumulator {
                 self.windows.ramp += 1;
                 self.ramp_end = self.ramp_end.max(ended);
                 self.completions.begin_at(self.ramp_end);
+                self.good_completions.begin_at(self.ramp_end);
             }
             Some(Window::Steady) => self.windows.steady += 1,
             None => {}
@@ -214,10 +252,17 @@ impl Accumulator {
     fn succeeded(&mut self, sample: &Sample) {
         self.requests.succeeded += 1;
         self.completions.add(sample.ended.unwrap_or_default());
+        if !self.header.slo.is_empty() && self.good.is(sample) {
+            self.good_count += 1;
+            self.good_completions.add(sample.ended.unwrap_or_default());
+        }
         if sample.window != Some(Window::Steady) {
             return;
         }
-        sample.latency().into_iter().for_each(|latency| self.latency.record(latency));
+        if let Some((latency, begin)) = sample.latency().zip(sample.intended.or(sample.sent)) {
+            self.latency.record(latency);
+            self.steady_latency.add(begin, latency);
+        }
         sample.service.into_iter().for_each(|service| self.service.record(service));
         sample.time_to_first_token().into_iter().for_each(|ttft| self.time_to_first_token.record(ttft));
         sample.gaps_ns.iter().for_each(|gap_ns| self.inter_token.record(Duration::from_nanos(*gap_ns)));
@@ -229,11 +274,17 @@ impl Accumulator {
 
     /// The row, the reasons why it may not be quoted, and what else a reader should know.
     pub(super) fn finish(self) -> (StageReport, Vec<String>, Vec<String>) {
-        let (throughput_rps, throughput_over) = self.throughput();
+        let (throughput_over, over) = self.throughput_over();
+        let rate = |steady: u64, stage: u64| {
+            let count = if throughput_over == ThroughputOver::Steady { steady } else { stage };
+            (!over.is_zero()).then(|| count as f64 / over.as_secs_f64())
+        };
+        let (checks, reasons) = self.judge();
         let requests = self.requests;
         let ratio = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
-        let report = StageReport {
+        let mut report = StageReport {
             name: self.header.name.clone(),
+            repeat: self.header.repeat.clone(),
             load: self.header.load.clone(),
             requests,
             attempts: self.attempts,
@@ -246,19 +297,25 @@ impl Accumulator {
             duration_s: self.duration().as_secs_f64(),
             drain_s: self.duration().saturating_sub(self.last_send).as_secs_f64(),
             windows: self.windows,
-            throughput_rps,
+            throughput_rps: rate(self.completions.before(self.last_send), requests.succeeded),
             throughput_over,
-            goodput_rps: None,
+            goodput_rps: rate(self.good_completions.before(self.last_send), self.good_count)
+                .filter(|_| !self.header.slo.is_empty()),
             success_rate: ratio(requests.succeeded, requests.sent),
             errors: self.errors.clone(),
             unsent: self.unsent.iter().map(|(reason, count)| (reason.as_str(), *count)).collect(),
             usage: self.usage.values().fold(Usage::default(), |sum, usage| sum.plus(*usage)),
             cost_usd: self.cost_usd(),
             littles_law: self.littles_law(),
+            trend: self.steady_latency.trend(),
+            checks,
+            slo: Vec::new(),
             ledger: self.end.as_ref().and_then(|end| end.ledger),
+            harness_error_ms: self.harness_error().map_or_else(Summary::default, Histogram::summary),
             published: self.header.published,
         };
-        (report, self.reasons(), self.warnings(throughput_over))
+        report.slo = self.header.slo.iter().map(|objective| ObjectiveReport::of(objective, &report)).collect();
+        (report, reasons, self.warnings(throughput_over))
     }
 
     fn duration(&self) -> Duration {
@@ -276,25 +333,28 @@ impl Accumulator {
         self.end.as_ref()?.littles_law(self.sum_in_flight)
     }
 
-    fn throughput(&self) -> (Option<f64>, ThroughputOver) {
-        let steady = self.last_send.saturating_sub(self.ramp_end);
-        let mean = self.latency.mean().unwrap_or_default();
-        let (count, over, which) = if !mean.is_zero() && steady >= mean.mul_f64(STEADY_MEAN_LATENCIES) {
-            (self.completions.before(self.last_send), steady, ThroughputOver::Steady)
-        } else {
-            (self.requests.succeeded, self.duration(), ThroughputOver::Stage)
-        };
-        ((!over.is_zero()).then(|| count as f64 / over.as_secs_f64()), which)
+    fn harness_error(&self) -> Option<&Histogram> {
+        self.end.as_ref()?.harness_error.as_ref()
     }
 
-    fn reasons(&self) -> Vec<String> {
-        let mut reasons = Vec::new();
-        let Some(end) = &self.end else {
-            return vec!["the stage did not end: these are the samples of a run that was cut off".to_owned()];
-        };
-        if end.scheduled != self.requests.scheduled {
-            reasons.push(format!("{} requests were scheduled, but {} samples exist", end.scheduled, self.requests.scheduled));
+    /// What throughput is counted over, and how long that is.
+    fn throughput_over(&self) -> (ThroughputOver, Duration) {
+        let steady = self.last_send.saturating_sub(self.ramp_end);
+        let mean = self.latency.mean().unwrap_or_default();
+        if !mean.is_zero() && steady >= mean.mul_f64(STEADY_MEAN_LATENCIES) {
+            (ThroughputOver::Steady, steady)
+        } else {
+            (ThroughputOver::Stage, self.duration())
         }
+    }
+
+    /// The checks, and why the stage's numbers may not be quoted.
+    fn judge(&self) -> (Checks, Vec<String>) {
+        let Some(end) = &self.end else {
+            let reason = "the stage did not end: these are the samples of a run that was cut off; run it again".to_owned();
+            return (Checks::new(), vec![reason]);
+        };
+        let (checks, mut reasons) = judge(&self.evidence(end));
         if end.interrupted {
             let unsent = self.unsent.get(&Unsent::Interrupted).copied().unwrap_or(0);
             reasons.push(format!("interrupted: {unsent} of {} scheduled requests were not sent", self.requests.scheduled));
@@ -302,21 +362,27 @@ impl Accumulator {
         if self.requests.sent > 0 && self.requests.succeeded == 0 {
             reasons.push(format!("none of {} requests succeeded, so that there is nothing to measure", self.requests.sent));
         }
-        if let Some(ledger) = end.ledger.filter(|ledger| !ledger.balances()) {
-            let LedgerBalance { missing, unknown, .. } = ledger;
-            reasons.push(format!("attempts and ledger differ: {missing} missing in the ledger, {unknown} unknown to the client"));
+        (checks, reasons)
+    }
+
+    fn evidence(&self, end: &StageEnd) -> Evidence {
+        let histograms =
+            [&self.latency, &self.service, &self.time_to_first_token, &self.inter_token, &self.send_lateness].into_iter();
+        let lateness = Some(&self.harness_lateness).filter(|lateness| !lateness.is_empty());
+        Evidence {
+            lateness_p99: lateness.map(|lateness| lateness.sample_quantile(0.99)),
+            median_latency: Some(&self.latency).filter(|latency| !latency.is_empty()).map(|latency| latency.sample_quantile(0.5)),
+            sent_in_time: self.sends.share_in_time(),
+            cpu: end.cpu,
+            duration: end.duration,
+            littles_law: self.littles_law(),
+            scheduled: end.scheduled,
+            samples: self.requests.scheduled,
+            attempts: self.attempts,
+            ledger: end.ledger,
+            clipped: histograms.chain(end.harness_error.as_ref()).map(Histogram::clipped).sum(),
+            trend: self.steady_latency.trend().filter(|_| self.header.steady),
         }
-        if let Some(law) = self.littles_law().filter(|law| !law.holds()) {
-            let LittlesLaw { mean_in_flight, throughput_times_latency } = law;
-            reasons.push(format!(
-                "Little's law: {mean_in_flight:.1} in flight by count, {throughput_times_latency:.1} by throughput × latency"
-            ));
-        }
-        let clipped: u64 = [&self.latency, &self.service, &self.time_to_first_token].map(Histogram::clipped).iter().sum();
-        if clipped > 0 {
-            reasons.push(format!("{clipped} values are longer than the histogram's hour"));
-        }
-        reasons
     }
 
     fn warnings(&self, throughput_over: ThroughputOver) -> Vec<String> {
@@ -338,6 +404,11 @@ impl Accumulator {
         if let Some((name, quantile)) = first_missing.filter(|(name, _)| *name != "p99.9") {
             let needed = samples_needed(*quantile);
             warnings.push(format!("{name} and beyond need {needed} succeeded steady requests, there are {samples}"));
+        }
+        if self.header.steady && self.steady_latency.trend().is_none() {
+            warnings.push(
+                "whether latency is steady cannot be told: the steady window is too short; make the stage longer".to_owned(),
+            );
         }
         if throughput_over == ThroughputOver::Stage && self.requests.sent > 0 {
             warnings.push("throughput is over the whole stage: the steady window is shorter than five mean latencies".to_owned());
@@ -370,10 +441,14 @@ mod tests {
         }
     }
 
+    fn header(load: Load) -> StageHeader {
+        StageHeader { name: "closed-2".to_owned(), load, published: None, repeat: None, steady: false, slo: Vec::new() }
+    }
+
     /// A closed loop of two whose every request takes a second: the first two are the ramp.
     fn closed_loop(requests: u64) -> (Accumulator, StageEnd) {
         let load = Load::Closed { concurrency: NonZeroUsize::new(2).unwrap() };
-        let mut stage = Accumulator::new(StageHeader { name: "closed-2".to_owned(), load, published: None }, "gpt-4.1");
+        let mut stage = Accumulator::new(header(load), "gpt-4.1");
         for index in 0..requests {
             let start = SECOND * (index / 2) as u32;
             stage.add(&sent(index, if index < 2 { Window::Ramp } else { Window::Steady }, start, start + SECOND));
@@ -385,6 +460,8 @@ mod tests {
             interrupted: false,
             in_flight_ns: requests * 1_000_000_000,
             ledger: Some(LedgerBalance { matched: requests, missing: 0, unknown: 0 }),
+            harness_error: None,
+            cpu: None,
         };
         (stage, end)
     }

@@ -4,8 +4,10 @@ use std::io;
 
 use serde::Serialize;
 
+use super::repeats::RepeatReport;
+use super::slo::SloVerdict;
 use super::stage::{Accumulator, StageReport};
-use crate::load::{Record, RunHeader, RunInfo, Sink};
+use crate::load::{Objective, Record, RunHeader, RunInfo, Sink};
 
 /// What report.json holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -16,15 +18,26 @@ pub struct Report {
     pub run: RunInfo,
     /// Whether the numbers may be quoted.
     pub verdict: Verdict,
+    /// Whether the stages met their objectives; absent where they have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slo: Option<SloVerdict>,
     /// What a reader should know that does not make the run invalid.
     pub warnings: Vec<String>,
     /// One row for each load level.
     pub stages: Vec<StageReport>,
+    /// What repeated stages have in common; absent where none is repeated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub repeats: Vec<RepeatReport>,
 }
 
 impl Report {
     /// The schema of report.json.
     pub const SCHEMA: &str = "relaybench.report/1";
+
+    pub(super) fn with_warning(mut self, warning: &str) -> Self {
+        self.warnings.push(warning.to_owned());
+        self
+    }
 
     /// The report as it is written to report.json, with a newline at its end.
     pub fn to_json(&self) -> String {
@@ -48,6 +61,7 @@ pub struct Verdict {
 pub struct Collector {
     header: Option<RunHeader>,
     stages: Vec<Accumulator>,
+    objectives: Option<Vec<Objective>>,
 }
 
 impl Sink for Collector {
@@ -55,8 +69,12 @@ impl Sink for Collector {
     fn record(&mut self, record: &Record) -> io::Result<()> {
         match record {
             Record::Run(header) if self.header.is_none() => {
+                let mut header = header.clone();
+                if let Some(objectives) = &self.objectives {
+                    header.stages.iter_mut().for_each(|stage| stage.slo.clone_from(objectives));
+                }
                 self.stages = header.stages.iter().map(|stage| Accumulator::new(stage.clone(), &header.model)).collect();
-                self.header = Some(header.clone());
+                self.header = Some(header);
             }
             Record::Run(_) => {}
             Record::Sample(sample) => self.stage(sample.stage).into_iter().for_each(|stage| stage.add(sample)),
@@ -67,6 +85,11 @@ impl Sink for Collector {
 }
 
 impl Collector {
+    /// Holds every stage to these objectives instead of those it was run with.
+    pub fn held_to(objectives: Vec<Objective>) -> Self {
+        Self { objectives: Some(objectives), ..Self::default() }
+    }
+
     fn stage(&mut self, stage: u32) -> Option<&mut Accumulator> {
         self.stages.get_mut(stage as usize)
     }
@@ -85,7 +108,9 @@ impl Collector {
             schema: Report::SCHEMA,
             run: header.run,
             verdict: Verdict { valid: reasons.is_empty(), reasons },
+            slo: SloVerdict::of(&stages),
             warnings,
+            repeats: RepeatReport::of(&stages),
             stages,
         })
     }

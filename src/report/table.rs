@@ -123,6 +123,10 @@ fn notes(report: &Report) -> Vec<String> {
         notes.push("valid: every scheduled request is accounted for, and the books balance.".to_owned());
     }
     notes.extend(report.verdict.reasons.iter().map(|reason| format!("INVALID: {reason}")));
+    if let Some(slo) = &report.slo {
+        notes.extend(slo.met.then(|| "objectives met.".to_owned()));
+        notes.extend(slo.misses.iter().map(|miss| format!("OBJECTIVE: {miss}")));
+    }
     notes
 }
 

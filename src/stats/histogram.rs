@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::interval::ranks;
+use super::stored::Stored;
 use super::support::supports;
 
 /// The finest difference kept: below a microsecond a socket measures only itself.
@@ -14,12 +16,13 @@ const HIGHEST: Duration = Duration::from_secs(3600);
 const SIGNIFICANT_DIGITS: u8 = 3;
 
 /// Durations from 1 µs to 1 h in an HDR histogram of three digits, with the exact sum beside it for the mean.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Stored", from = "Stored")]
 pub struct Histogram {
-    counts: hdrhistogram::Histogram<u64>,
-    sum_ns: u128,
-    max: Duration,
-    clipped: u64,
+    pub(super) counts: hdrhistogram::Histogram<u64>,
+    pub(super) sum_ns: u128,
+    pub(super) max: Duration,
+    pub(super) clipped: u64,
 }
 
 impl Default for Histogram {
@@ -61,18 +64,38 @@ impl Histogram {
 
     /// The value at a quantile from 0 to 1, or none where too few samples support it.
     pub fn quantile(&self, quantile: f64) -> Option<Duration> {
-        supports(self.len(), quantile).then(|| Duration::from_nanos(self.counts.value_at_quantile(quantile)).min(self.max))
+        supports(self.len(), quantile).then(|| self.sample_quantile(quantile))
+    }
+
+    /// The value at a quantile from 0 to 1 of what was added, however little that is; zero where it is nothing.
+    pub fn sample_quantile(&self, quantile: f64) -> Duration {
+        Duration::from_nanos(self.counts.value_at_quantile(quantile)).min(self.max)
+    }
+
+    /// Between which values a quantile lies with 95 % confidence, whatever the distribution, or none where too few samples support it.
+    /// See [`ranks`].
+    pub fn quantile_interval(&self, quantile: f64) -> Option<(Duration, Duration)> {
+        let (low, high) = ranks(self.len(), quantile)?;
+        // Half a rank back: what is added up to the rank is found whichever way the quotient was rounded.
+        let at = |rank: u64| self.sample_quantile((rank as f64 - 0.5) / self.len() as f64);
+        Some((at(low), at(high)))
     }
 
     /// The figures a report shows.
     pub fn summary(&self) -> Summary {
+        let interval = |quantile| self.quantile_interval(quantile).map(|(low, high)| [milliseconds(low), milliseconds(high)]);
         Summary {
             mean: self.mean().map(milliseconds),
             p50: self.quantile(0.5).map(milliseconds),
+            p50_ci: interval(0.5),
             p90: self.quantile(0.9).map(milliseconds),
+            p90_ci: interval(0.9),
             p95: self.quantile(0.95).map(milliseconds),
+            p95_ci: interval(0.95),
             p99: self.quantile(0.99).map(milliseconds),
+            p99_ci: interval(0.99),
             p999: self.quantile(0.999).map(milliseconds),
+            p999_ci: interval(0.999),
             max: (!self.is_empty()).then(|| milliseconds(self.max)),
         }
     }
@@ -85,14 +108,24 @@ pub struct Summary {
     pub mean: Option<f64>,
     /// The median.
     pub p50: Option<f64>,
+    /// Its 95 % interval.
+    pub p50_ci: Option<[f64; 2]>,
     /// The 90th percentile.
     pub p90: Option<f64>,
+    /// Its 95 % interval.
+    pub p90_ci: Option<[f64; 2]>,
     /// The 95th percentile.
     pub p95: Option<f64>,
+    /// Its 95 % interval.
+    pub p95_ci: Option<[f64; 2]>,
     /// The 99th percentile.
     pub p99: Option<f64>,
+    /// Its 95 % interval.
+    pub p99_ci: Option<[f64; 2]>,
     /// The 99.9th percentile.
     pub p999: Option<f64>,
+    /// Its 95 % interval.
+    pub p999_ci: Option<[f64; 2]>,
     /// The longest, exact.
     pub max: Option<f64>,
 }

@@ -4,9 +4,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// How far the two sides may lie apart before the numbers cannot be trusted.
-const TOLERANCE: f64 = 0.02;
-
 /// Mean in flight, counted apart from the samples, beside what the samples say it must have been.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LittlesLaw {
@@ -17,9 +14,18 @@ pub struct LittlesLaw {
 }
 
 impl LittlesLaw {
+    /// How far the two sides may lie apart before the numbers cannot be trusted.
+    pub const TOLERANCE: f64 = 0.02;
+
     /// Whether both sides agree within 2 %.
     pub fn holds(&self) -> bool {
-        (self.mean_in_flight - self.throughput_times_latency).abs() <= TOLERANCE * self.mean_in_flight
+        self.difference() <= Self::TOLERANCE
+    }
+
+    /// How far they lie apart, as a share of what the counter says; 1 where only the samples say that anything was in flight.
+    pub fn difference(&self) -> f64 {
+        let apart = (self.mean_in_flight - self.throughput_times_latency).abs();
+        if self.mean_in_flight > 0.0 { apart / self.mean_in_flight } else { f64::from(apart > 0.0) }
     }
 }
 

@@ -47,3 +47,7 @@ mod load_theory;
 mod load_traces;
 mod support;
 mod tutorial;
+mod verdict_ledger;
+mod verdict_reasons;
+mod verdict_rebuild;
+mod verdict_slo;

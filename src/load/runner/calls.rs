@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use relaybench_clock::{Instant, Sleep, now, sleep_until};
 
+use super::upcoming::Due;
 use super::{Answer, Outcome, Sample, Schedule, Stop, Unsent};
 use crate::load::schedule::Arrival;
 
@@ -61,8 +62,9 @@ impl<'a> Calls<'a> {
     }
 
     /// Sends a request: its future does so when it is polled, which is next.
-    pub(super) fn send(&self, arrival: Arrival, answer: BoxFuture<'static, Answer>) {
-        self.in_flight.push(Call { arrival, sent: now(), answer });
+    pub(super) fn send(&self, due: Due) {
+        let Due { arrival, held, call } = due;
+        self.in_flight.push(Call { arrival, held, sent: now(), answer: call });
     }
 
     /// Waits for whatever comes first; `wake` counts from the start.
@@ -113,6 +115,7 @@ impl<'a> Calls<'a> {
             outcome: answer.outcome,
             window: Some(self.schedule.window(arrival, sent)),
             intended: arrival.intended(),
+            held: answer.held,
             sent: Some(sent),
             ended: Some(since_start(answer.ended)),
             service: answer.service,
@@ -132,6 +135,7 @@ impl<'a> Calls<'a> {
             outcome: Outcome::Failed { error: INTERRUPTED.to_owned() },
             window: Some(self.schedule.window(call.arrival, sent)),
             intended: call.arrival.intended(),
+            held: call.held,
             sent: Some(sent),
             ended: Some(self.start.elapsed()),
             attempts: 1,
@@ -148,6 +152,7 @@ impl<'a> Calls<'a> {
 /// A request in flight. It knows enough of itself to become a sample when nobody waits for its end.
 struct Call {
     arrival: Arrival,
+    held: Duration,
     sent: Instant,
     answer: BoxFuture<'static, Answer>,
 }
@@ -156,7 +161,7 @@ impl Future for Call {
     type Output = (Arrival, Answer);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let arrival = self.arrival;
-        self.answer.as_mut().poll(cx).map(|answer| (arrival, answer))
+        let (arrival, held) = (self.arrival, self.held);
+        self.answer.as_mut().poll(cx).map(|answer| (arrival, Answer { held, ..answer }))
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Upcoming<'a> {
     written: Option<(u64, BoxFuture<'static, Answer>)>,
     /// Turns whose user still thinks, or that wait for room.
     turns: BinaryHeap<Reverse<Turn>>,
+    /// When the last place under the cap on requests in flight became free, after all had been taken.
+    room_since: Duration,
     /// Requests that came to their turn and were not sent.
     left_out: Vec<u64>,
 }
@@ -28,6 +30,8 @@ pub(super) struct Upcoming<'a> {
 /// A request that is to be sent now.
 pub(super) struct Due {
     pub(super) arrival: Arrival,
+    /// How long it waited for room under the cap.
+    pub(super) held: Duration,
     pub(super) call: BoxFuture<'static, Answer>,
 }
 
@@ -45,6 +49,7 @@ impl<'a> Upcoming<'a> {
             arrivals: schedule.arrivals().peekable(),
             written: None,
             turns: BinaryHeap::new(),
+            room_since: Duration::ZERO,
             left_out: Vec::new(),
         }
     }
@@ -62,7 +67,8 @@ impl<'a> Upcoming<'a> {
             && let Some(turn) = self.turns.peek_mut().filter(|turn| turn.0.at <= since_start)
         {
             let Reverse(Turn { at, index, call }) = PeekMut::pop(turn);
-            return Some(Due { arrival: Arrival { index, release: Release::At(at) }, call });
+            let arrival = Arrival { index, release: Release::At(at) };
+            return Some(Due { arrival, held: self.room_since.saturating_sub(at), call });
         }
         let slots_taken = in_flight + self.turns.len();
         let (schedule, is_open) = (self.schedule, self.schedule.is_open_at(since_start));
@@ -75,7 +81,8 @@ impl<'a> Upcoming<'a> {
             Some((index, call)) if index == arrival.index => call,
             _ => self.write(arrival.index),
         };
-        Some(Due { arrival, call })
+        let held = arrival.intended().map_or(Duration::ZERO, |at| self.room_since.saturating_sub(at));
+        Some(Due { arrival, held, call })
     }
 
     /// Whether a turn comes before the next arrival. Turns have their instants; of an arrival without one they do not wait.
@@ -105,6 +112,13 @@ impl<'a> Upcoming<'a> {
         match self.schedule.place(index) {
             Some(place) => Box::pin(self.caller.turn(index, place, Vec::new())),
             None => Box::pin(self.caller.call(index)),
+        }
+    }
+
+    /// A request has ended, so long after the start, and so many are still in flight: whoever waits for room could be sent from then on.
+    pub(super) fn room(&mut self, ended: Duration, in_flight: usize) {
+        if in_flight.saturating_add(1) == self.schedule.max_in_flight() {
+            self.room_since = self.room_since.max(ended);
         }
     }
 

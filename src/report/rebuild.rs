@@ -1,0 +1,92 @@
+//! A report from the file of a run's samples.
+
+use std::io::{self, BufRead};
+
+use thiserror::Error;
+
+use super::summary::{Collector, Report};
+use crate::load::{Record, RunHeader, Sink as _};
+
+/// Why a file of samples gives no report.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RebuildError {
+    /// It cannot be read.
+    #[error("{origin}: cannot be read")]
+    Read {
+        /// The file, as it was named.
+        origin: String,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A line of it is not what it should be.
+    #[error("{origin}:{line}: {problem}")]
+    Line {
+        /// The file, as it was named.
+        origin: String,
+        /// From 1.
+        line: u64,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
+}
+
+/// Adds the records of a samples.jsonl to a collector, and gives the report: the same as the run's own, to the byte. `origin` is the
+/// file's name in errors.
+///
+/// A run that was killed leaves a file without an end, perhaps in the middle of a line. Such a line is left out, and the report says so
+/// in its warnings, and in its verdict that stages did not end.
+///
+/// # Errors
+///
+/// What cannot be read, and the first line that is no record of one run.
+pub fn rebuild(mut input: impl BufRead, origin: &str, mut collector: Collector) -> Result<Report, RebuildError> {
+    let unreadable = |source| RebuildError::Read { origin: origin.to_owned(), source };
+    let (mut text, mut line) = (Vec::new(), 0);
+    let (mut stages, mut is_cut_off) = (0, false);
+    loop {
+        text.clear();
+        if input.read_until(b'\n', &mut text).map_err(unreadable)? == 0 {
+            break;
+        }
+        line += 1;
+        let wrong = |problem: String| RebuildError::Line { origin: origin.to_owned(), line, problem };
+        let record = match serde_json::from_slice::<Record>(&text) {
+            Ok(record) => record,
+            Err(_) if line > 1 && !text.ends_with(b"\n") => {
+                is_cut_off = true;
+                break;
+            }
+            Err(error) => return Err(wrong(format!("is no record of a run ({error}); name a samples.jsonl"))),
+        };
+        stages = check(&record, line, stages).map_err(wrong)?;
+        collector.record(&record).map_err(unreadable)?;
+    }
+    let report = collector.report().ok_or_else(|| RebuildError::Line {
+        origin: origin.to_owned(),
+        line: 1,
+        problem: "the file is empty; name a samples.jsonl".to_owned(),
+    })?;
+    Ok(if is_cut_off { report.with_warning("the last line of the samples is cut off, and was left out") } else { report })
+}
+
+/// How many stages there are, when the record is one that can come there.
+fn check(record: &Record, line: u64, stages: usize) -> Result<usize, String> {
+    let (stage, kind) = match record {
+        Record::Run(header) if line > 1 => {
+            return Err(format!("a second run begins here (\"{}\"); keep one run in a file", header.run.scenario));
+        }
+        Record::Run(header) if header.schema != RunHeader::SCHEMA => {
+            return Err(format!("the schema is \"{}\"; this version reads {}", header.schema, RunHeader::SCHEMA));
+        }
+        Record::Run(header) => return Ok(header.stages.len()),
+        Record::Sample(sample) => (sample.stage, "a sample"),
+        Record::Stage(end) => (end.stage, "the end"),
+    };
+    match stages {
+        _ if line == 1 => Err("the first line is not the head of a run; name a whole samples.jsonl".to_owned()),
+        _ if stage as usize >= stages => Err(format!("{kind} of stage {stage}, but the run has {stages}, counted from 0")),
+        _ => Ok(stages),
+    }
+}
