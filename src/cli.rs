@@ -1,5 +1,6 @@
 //! Subcommands, a file each: flags → typed config → library → renderer. Only here is anything printed.
 
+mod aiperf;
 mod check;
 mod interrupt;
 mod mock;

@@ -20,6 +20,7 @@ mod stop;
 mod trace;
 
 pub use allowance::Allowance;
+pub(crate) use caller::request_id;
 pub use cpu::CpuUse;
 pub use in_flight::InFlight;
 pub use kind::{InFlightBound, Load, Spacing};

@@ -1,7 +1,13 @@
 //! From records to a report, and from a report to what people and programs read. `docs/report.md` defines every figure.
 
+pub mod aiperf;
 mod completions;
 mod csv;
+mod details;
+mod figures;
+mod hlog;
+mod html;
+mod markdown;
 mod rebuild;
 mod repeats;
 mod sends;
@@ -12,7 +18,11 @@ mod table;
 mod verdict;
 
 pub use csv::csv;
-pub use rebuild::{RebuildError, rebuild};
+pub use details::Details;
+pub use hlog::hlog;
+pub use html::html;
+pub use markdown::markdown;
+pub use rebuild::{RebuildError, rebuild, rebuild_with_details};
 pub use repeats::RepeatReport;
 pub use slo::{ObjectiveReport, SloVerdict};
 pub use stage::{RequestCounts, StageReport, ThroughputOver, Usage, WindowCounts};

@@ -1,4 +1,4 @@
-//! The directory a run leaves behind: samples.jsonl as they come, then report.json and run.json.
+//! The directory a run leaves behind: samples.jsonl as they come, then the report in each of its forms, and run.json.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -9,12 +9,28 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use relaybench::load::Record;
-use relaybench::report::Report;
+use clap::ValueEnum;
+use relaybench::load::{Record, Sink as _};
+use relaybench::report::{Details, Report, csv, hlog, html, markdown};
+
+use super::aiperf::AiperfRecords;
 
 pub(super) const SAMPLES: &str = "samples.jsonl";
 const REPORT: &str = "report.json";
 const RUN: &str = "run.json";
+const HTML: &str = "report.html";
+const MARKDOWN: &str = "report.md";
+const CSV: &str = "report.csv";
+const HLOG: &str = "latency.hlog";
+
+/// A format of other tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Export {
+    /// A histogram log of latencies.
+    Hlog,
+    /// What AIPerf writes for a run, for each stage.
+    Aiperf,
+}
 
 /// Lines are handed to the system in pieces of at least this size: a write for each would cost more than making it.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -26,6 +42,9 @@ const KEPT_BACK: Duration = Duration::from_secs(1);
 pub(super) struct Output {
     directory: PathBuf,
     samples: Arc<Mutex<Samples>>,
+    details: Details,
+    has_hlog: bool,
+    aiperf: Option<AiperfRecords>,
     /// Dropped to end the thread that writes what is kept back.
     stop: Option<Sender<()>>,
     writer: Option<JoinHandle<()>>,
@@ -41,14 +60,9 @@ struct Samples {
 
 impl Output {
     /// Creates the directory, and refuses one that holds a run already: no run is written over another.
-    pub(super) fn create(directory: PathBuf) -> anyhow::Result<Self> {
+    pub(super) fn create(directory: PathBuf, exports: &[Export]) -> anyhow::Result<Self> {
+        refuse_a_run(&directory)?;
         let shown = directory.display();
-        if directory.exists() && !directory.is_dir() {
-            bail!("--out {shown}: is a file; name a directory");
-        }
-        if [SAMPLES, REPORT, RUN].iter().any(|file| directory.join(file).exists()) {
-            bail!("--out {shown}: holds a run already; name another directory");
-        }
         fs::create_dir_all(&directory).with_context(|| format!("--out {shown}: cannot create this directory"))?;
         let file = OpenOptions::new().write(true).create_new(true).open(directory.join(SAMPLES));
         let file = file.with_context(|| format!("--out {shown}: cannot write here"))?;
@@ -61,15 +75,28 @@ impl Output {
                 samples.failure = samples.hand_over().err();
             }
         });
-        Ok(Self { directory, samples, stop: Some(stop), writer: Some(writer) })
+        let aiperf = exports.contains(&Export::Aiperf).then(|| AiperfRecords::new(&directory));
+        Ok(Self {
+            directory,
+            samples,
+            details: Details::default(),
+            has_hlog: exports.contains(&Export::Hlog),
+            aiperf,
+            stop: Some(stop),
+            writer: Some(writer),
+        })
     }
 
     pub(super) fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Adds a line.
+    /// Adds a line, and what the other files will need of it.
     pub(super) fn write(&mut self, record: &Record) -> io::Result<()> {
+        self.details.record(record)?;
+        if let Some(aiperf) = &mut self.aiperf {
+            aiperf.record(record)?;
+        }
         let mut samples = lock(&self.samples);
         if let Some(failure) = samples.failure.take() {
             return Err(failure);
@@ -87,14 +114,49 @@ impl Output {
             let _ = writer.join();
         }
         lock(&self.samples).hand_over().with_context(|| self.failed(SAMPLES))?;
-        fs::write(self.directory.join(REPORT), report.to_json()).with_context(|| self.failed(REPORT))?;
+        let details = std::mem::take(&mut self.details).finish();
+        write_forms(&self.directory, report, &details)?;
+        if self.has_hlog {
+            fs::write(self.directory.join(HLOG), hlog(&details)).with_context(|| self.failed(HLOG))?;
+        }
         fs::write(self.directory.join(RUN), format!("{run:#}\n")).with_context(|| self.failed(RUN))?;
-        Ok(())
+        let aiperf = self.aiperf.take().map_or(Ok(()), |aiperf| aiperf.finish(report, &details));
+        aiperf.with_context(|| self.failed("the files for AIPerf"))
     }
 
     fn failed(&self, file: &str) -> String {
         format!("cannot write {}", self.directory.join(file).display())
     }
+}
+
+/// Writes the forms of a rebuilt report into a directory that holds no run.
+pub(super) fn write_report(directory: &Path, report: &Report, details: &Details) -> anyhow::Result<()> {
+    refuse_a_run(directory)?;
+    fs::create_dir_all(directory).with_context(|| format!("--out {}: cannot create this directory", directory.display()))?;
+    write_forms(directory, report, details)?;
+    let path = directory.join(HLOG);
+    fs::write(&path, hlog(details)).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The report in each of its forms.
+fn write_forms(directory: &Path, report: &Report, details: &Details) -> anyhow::Result<()> {
+    let forms = [(REPORT, report.to_json()), (CSV, csv(report)), (MARKDOWN, markdown(report)), (HTML, html(report, details))];
+    forms.into_iter().try_for_each(|(file, text)| {
+        let path = directory.join(file);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    })
+}
+
+/// No run is written over another.
+fn refuse_a_run(directory: &Path) -> anyhow::Result<()> {
+    let shown = directory.display();
+    if directory.exists() && !directory.is_dir() {
+        bail!("--out {shown}: is a file; name a directory");
+    }
+    if [SAMPLES, REPORT, RUN].iter().any(|file| directory.join(file).exists()) {
+        bail!("--out {shown}: holds a run already; name another directory");
+    }
+    Ok(())
 }
 
 impl Samples {

@@ -1,21 +1,25 @@
 //! What a person sees while a run goes on; nothing when stderr is not a terminal.
 
+mod so_far;
+
 use std::fmt::Write;
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use relaybench::load::{InFlight, Outcome, Record, Scenario, Schedule};
+use relaybench::load::{InFlight, Record, Scenario, Schedule};
+
+use self::so_far::SoFar;
 
 /// How many samples share one text.
 const LINES: u64 = 8;
 
-/// A bar for the stage that is running: done, rate, errors and time left.
+/// A bar for the stage that is running: done, rate, time left, and below it what came of it so far.
 #[derive(Debug)]
 pub(super) struct Progress {
     stages: Vec<(String, Option<u64>)>,
     in_flight: InFlight,
     bar: ProgressBar,
-    errors: u64,
+    so_far: SoFar,
     is_hidden: bool,
 }
 
@@ -26,7 +30,8 @@ impl Progress {
             .map(|(number, stage)| (stage.name.clone(), Schedule::new(scenario, number).scheduled()))
             .collect();
         let is_hidden = is_quiet || !std::io::stderr().is_terminal();
-        let mut progress = Self { stages, in_flight: in_flight.clone(), bar: ProgressBar::hidden(), errors: 0, is_hidden };
+        let so_far = SoFar::new(scenario.request.models.first());
+        let mut progress = Self { stages, in_flight: in_flight.clone(), bar: ProgressBar::hidden(), so_far, is_hidden };
         progress.begin(0);
         progress
     }
@@ -39,15 +44,16 @@ impl Progress {
         match record {
             Record::Run(_) => {}
             Record::Sample(sample) => {
-                self.errors += u64::from(matches!(sample.outcome, Outcome::Failed { .. }));
+                self.so_far.add(sample);
                 self.bar.inc(1);
                 // Making a line costs more than taking a sample does; a few hundred a second are as many as anyone sees.
                 if self.bar.position().is_multiple_of(LINES) {
-                    self.bar.set_message(format!("{} in flight, {} errors", self.in_flight.count(), self.errors));
+                    self.bar.set_message(self.so_far.line(self.in_flight.count()));
                 }
             }
             Record::Stage(end) => {
                 self.bar.finish_and_clear();
+                self.so_far.begin_stage();
                 self.begin(end.stage as usize + 1);
             }
         }
@@ -55,10 +61,9 @@ impl Progress {
 
     fn begin(&mut self, stage: usize) {
         let Some((name, scheduled)) = self.stages.get(stage).filter(|_| !self.is_hidden) else { return };
-        self.errors = 0;
         let template = match scheduled {
-            Some(_) => "{prefix:>12} {wide_bar} {pos}/{len}  {rate}  {msg}  {eta} left",
-            None => "{prefix:>12} {spinner} {pos}  {rate}  {msg}  {elapsed}",
+            Some(_) => "{prefix:>12} {wide_bar} {pos}/{len}  {rate}  {eta} left\n{wide_msg}",
+            None => "{prefix:>12} {spinner} {pos}  {rate}  {elapsed}\n{wide_msg}",
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 use relaybench::load::Objective;
-use relaybench::report::{Collector, rebuild};
+use relaybench::report::{Collector, rebuild_with_details};
 
 use super::run::{Format, exit_code, objectives, print};
 
@@ -20,6 +20,9 @@ pub(crate) struct ReportArgs {
     /// What is printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+    /// Also write report.html, .json, .csv and .md and latency.hlog into this directory, which must not hold a run
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// Objectives instead of those of the run, like p99<2s,ttft_p95<800ms,success>99.5%
     #[arg(long, value_name = "LIST", value_parser = objectives)]
     slo: Option<Objectives>,
@@ -34,17 +37,21 @@ Exit codes: as those of the run: 0 done · 1 could not read · 2 wrong command l
 Examples:
   relaybench report relaybench-out/tutorial-20260101T000000.000Z
   relaybench report samples.jsonl --format json > report.json
+  relaybench report samples.jsonl --out pages                 and open pages/report.html
   relaybench report samples.jsonl --slo 'p99<2s,success>99.5%'";
 
 pub(super) fn run(args: ReportArgs) -> anyhow::Result<u8> {
-    let ReportArgs { mut samples, format, slo } = args;
+    let ReportArgs { mut samples, format, out, slo } = args;
     if samples.is_dir() {
         samples.push(super::output::SAMPLES);
     }
     let origin = samples.display().to_string();
     let file = File::open(&samples).with_context(|| format!("{origin}: cannot be read"))?;
     let collector = slo.map_or_else(Collector::default, |slo| Collector::held_to(slo.to_vec()));
-    let report = rebuild(BufReader::new(file), &origin, collector)?;
+    let (report, details) = rebuild_with_details(BufReader::new(file), &origin, collector)?;
+    if let Some(directory) = out {
+        super::output::write_report(&directory, &report, &details)?;
+    }
     print(&report, format)?;
     Ok(exit_code(&report))
 }

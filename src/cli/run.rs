@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use relaybench::client::{ErrorKind, Policy, TransportKind};
 use relaybench::load::{Extent, InFlight, Load, Models, Objective, Record, Run, RunError, Scenario, Sink, Stage, Stop};
-use relaybench::report::{Collector, Report, csv, table};
+use relaybench::report::{Collector, Report, csv, markdown, table};
 use relaybench::target::{BASE_URL, Live, MAX_REQUESTS, Target, spending};
 use relaybench_clock::wall_now;
 use relaybench_mock::Profile;
@@ -20,7 +20,7 @@ use relaybench_mock::config::Time;
 
 use super::interrupt;
 use super::open_loop::OpenLoopArgs;
-use super::output::Output;
+use super::output::{Export, Output};
 use super::progress::Progress;
 use super::provenance::Provenance;
 
@@ -77,9 +77,12 @@ pub(crate) struct RunArgs {
     /// Keys the request ids, and by them all that the mock draws [default: the scenario's]
     #[arg(long)]
     seed: Option<u64>,
-    /// Where report.json, run.json and samples.jsonl go [default: relaybench-out/SCENARIO-TIME]
+    /// Where report.html, .json, .csv and .md, run.json and samples.jsonl go [default: relaybench-out/SCENARIO-TIME]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Files for other tools there: hlog (HdrHistogram: latency.hlog), aiperf (NVIDIA AIPerf: aiperf/STAGE/profile_export*)
+    #[arg(long, value_enum, value_name = "FORMAT,…", value_delimiter = ',')]
+    export: Vec<Export>,
     /// What is printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -102,6 +105,8 @@ Examples:
   relaybench run --repeat 5 --slo 'p99<2s,success>99.5%'
                                                        a gate, with intervals over five repeats
   relaybench run my-scenario.toml --out results --format json
+  relaybench run --virtual --format markdown >> $GITHUB_STEP_SUMMARY
+  relaybench run --virtual --out results --export hlog,aiperf     and open results/report.html
 
 A live relay (at most RELAYBENCH_MAX_REQUESTS=200 requests and RELAYBENCH_MAX_COST_USD=1):
   RELAYBENCH_BASE_URL=https://host/v1 RELAYBENCH_API_KEY=… relaybench run";
@@ -111,6 +116,7 @@ pub(super) enum Format {
     Table,
     Json,
     Csv,
+    Markdown,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -151,7 +157,7 @@ pub(super) fn duration(text: &str) -> Result<Time, String> {
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
     let run = plan(args)?;
     run.check().map_err(|error| refused(error, args))?;
-    let output = Output::create(args.out.clone().unwrap_or_else(|| default_directory(&run.scenario)))?;
+    let output = Output::create(args.out.clone().unwrap_or_else(|| default_directory(&run.scenario)), &args.export)?;
     let stop = Stop::default();
     interrupt::ends(&stop)?;
     announce(&run, output.directory(), args);
@@ -308,6 +314,7 @@ pub(super) fn print(report: &Report, format: Format) -> io::Result<()> {
         Format::Table => table(report),
         Format::Json => report.to_json(),
         Format::Csv => csv(report),
+        Format::Markdown => markdown(report),
     };
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

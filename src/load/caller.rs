@@ -193,6 +193,11 @@ impl Answer {
     }
 }
 
+/// The id of request `index` of a stage.
+pub(crate) fn request_id(seed: u64, stage: u32, index: u64) -> String {
+    format!("{}{index}", id_prefix(seed, stage))
+}
+
 /// What the ids of a stage's requests begin with, the same over sockets and in virtual time; their index follows.
 pub(super) fn id_prefix(seed: u64, stage: u32) -> String {
     format!("rb-{seed}-{stage}-")

@@ -107,6 +107,14 @@ impl Load {
         }
     }
 
+    /// The steady rate of an open loop.
+    pub fn rate(&self) -> Option<Rate> {
+        match self {
+            Self::Constant { rate, .. } | Self::Poisson { rate, .. } | Self::Gamma { rate, .. } => Some(*rate),
+            _ => None,
+        }
+    }
+
     /// How many requests may be in flight.
     pub fn in_flight(&self) -> InFlightBound {
         self.concurrency().or_else(|| self.max_in_flight()).map_or(InFlightBound::Unknown, InFlightBound::Most)

@@ -2,11 +2,12 @@
 
 use super::stage::StageReport;
 use super::summary::Report;
+use crate::load::Rate;
 
 /// A column's name, with its unit, and what it says of a stage.
 type Column = (&'static str, fn(&StageReport) -> String);
 
-const COLUMNS: [Column; 20] = [
+const COLUMNS: [Column; 38] = [
     ("stage", |stage| quoted(&stage.name)),
     ("load", |stage| stage.load.kind().to_owned()),
     ("concurrency", |stage| stage.load.concurrency().map(|level| level.to_string()).unwrap_or_default()),
@@ -27,6 +28,25 @@ const COLUMNS: [Column; 20] = [
     ("success_rate", |stage| number(stage.success_rate)),
     ("duration_s", |stage| stage.duration_s.to_string()),
     ("cost_usd", |stage| number(stage.cost_usd)),
+    // New columns come last, so that who counts columns keeps counting right.
+    ("rate_rps", |stage| number(stage.load.rate().map(Rate::rps))),
+    ("unsent", |stage| stage.requests.unsent.to_string()),
+    ("amplification", |stage| number(stage.amplification)),
+    ("service_mean_ms", |stage| number(stage.service_ms.mean)),
+    ("service_p50_ms", |stage| number(stage.service_ms.p50)),
+    ("service_p99_ms", |stage| number(stage.service_ms.p99)),
+    ("ttft_p50_ms", |stage| number(stage.ttft_ms.p50)),
+    ("ttft_p95_ms", |stage| number(stage.ttft_ms.p95)),
+    ("ttft_p99_ms", |stage| number(stage.ttft_ms.p99)),
+    ("inter_token_p50_ms", |stage| number(stage.inter_token_ms.p50)),
+    ("inter_token_p99_ms", |stage| number(stage.inter_token_ms.p99)),
+    ("send_lateness_p99_ms", |stage| number(stage.send_lateness_ms.p99)),
+    ("harness_error_p99_ms", |stage| number(stage.harness_error_ms.p99)),
+    ("goodput_rps", |stage| number(stage.goodput_rps)),
+    ("throughput_over", |stage| stage.throughput_over.as_str().to_owned()),
+    ("drain_s", |stage| stage.drain_s.to_string()),
+    ("prompt_tokens", |stage| stage.usage.prompt_tokens.to_string()),
+    ("completion_tokens", |stage| stage.usage.completion_tokens.to_string()),
 ];
 
 /// The report as CSV by RFC 4180, with a header. What too few samples support is empty.

@@ -4,6 +4,7 @@ use std::io::{self, BufRead};
 
 use thiserror::Error;
 
+use super::details::Details;
 use super::summary::{Collector, Report};
 use crate::load::{Record, RunHeader, Sink as _};
 
@@ -41,7 +42,21 @@ pub enum RebuildError {
 /// # Errors
 ///
 /// What cannot be read, and the first line that is no record of one run.
-pub fn rebuild(mut input: impl BufRead, origin: &str, mut collector: Collector) -> Result<Report, RebuildError> {
+pub fn rebuild(input: impl BufRead, origin: &str, collector: Collector) -> Result<Report, RebuildError> {
+    rebuild_with_details(input, origin, collector).map(|(report, _)| report)
+}
+
+/// As [`rebuild`], with what plots and exports need.
+///
+/// # Errors
+///
+/// As for [`rebuild`].
+pub fn rebuild_with_details(
+    mut input: impl BufRead,
+    origin: &str,
+    mut collector: Collector,
+) -> Result<(Report, Details), RebuildError> {
+    let mut details = Details::default();
     let unreadable = |source| RebuildError::Read { origin: origin.to_owned(), source };
     let (mut text, mut line) = (Vec::new(), 0);
     let (mut stages, mut is_cut_off) = (0, false);
@@ -61,14 +76,16 @@ pub fn rebuild(mut input: impl BufRead, origin: &str, mut collector: Collector) 
             Err(error) => return Err(wrong(format!("is no record of a run ({error}); name a samples.jsonl"))),
         };
         stages = check(&record, line, stages).map_err(wrong)?;
-        collector.record(&record).map_err(unreadable)?;
+        details.record(&record).and_then(|()| collector.record(&record)).map_err(unreadable)?;
     }
     let report = collector.report().ok_or_else(|| RebuildError::Line {
         origin: origin.to_owned(),
         line: 1,
         problem: "the file is empty; name a samples.jsonl".to_owned(),
     })?;
-    Ok(if is_cut_off { report.with_warning("the last line of the samples is cut off, and was left out") } else { report })
+    let warning = "the last line of the samples is cut off, and was left out";
+    let report = if is_cut_off { report.with_warning(warning) } else { report };
+    Ok((report, details.finish()))
 }
 
 /// How many stages there are, when the record is one that can come there.

@@ -119,6 +119,16 @@ pub enum ThroughputOver {
     Stage,
 }
 
+impl ThroughputOver {
+    /// The name in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Steady => "steady",
+            Self::Stage => "stage",
+        }
+    }
+}
+
 /// Tokens used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Usage {

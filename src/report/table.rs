@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
+use super::figures::{milliseconds, percent, rate};
 use super::stage::{StageReport, ThroughputOver};
 use super::summary::Report;
 use crate::load::Published;
@@ -13,20 +14,66 @@ use crate::stats::{closed_loop_ceiling_rps, in_flight_needed};
 /// The widest table that a terminal of 100 columns shows whole.
 const WIDTH: u16 = 100;
 
-/// The report as a table with its footnotes, ending in a newline.
+/// Longer names of stages and of errors are cut, so that figures keep their columns.
+const LONGEST_NAME: usize = 22;
+
+/// The report as a table with its footnotes, ending in a newline. No line is longer than 100 columns.
 pub fn table(report: &Report) -> String {
-    let mut text = format!("{}\n{}\n", headline(report), rows(report));
+    let mut text = format!("{}\n{}\n", wrapped(&headline(report)), rows(report));
     for note in notes(report) {
-        let _ = writeln!(text, "{note}");
+        let _ = writeln!(text, "{}", wrapped(&note));
     }
     text
 }
 
+/// A line broken at blanks, what follows set in; words that are longer than a line are broken too.
+fn wrapped(line: &str) -> String {
+    const SET_IN: &str = "    ";
+    let (mut text, mut column) = (String::new(), 0);
+    for word in line.split_inclusive(' ') {
+        let length = word.trim_end().chars().count();
+        if column > SET_IN.len() && column + length > WIDTH.into() {
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+            text.push_str(SET_IN);
+            column = SET_IN.len();
+        }
+        for c in word.chars() {
+            if column == usize::from(WIDTH) {
+                if c == ' ' {
+                    continue;
+                }
+                text.push('\n');
+                text.push_str(SET_IN);
+                column = SET_IN.len();
+            }
+            text.push(c);
+            column += 1;
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+/// A name as long as there is room for.
+fn cut(name: &str) -> String {
+    if name.chars().count() <= LONGEST_NAME {
+        return name.to_owned();
+    }
+    name.chars().take(LONGEST_NAME - 1).chain(['…']).collect()
+}
+
+/// What was run, in a line.
 fn headline(report: &Report) -> String {
+    format!("{} {}", report.run.scenario, circumstances(report))
+}
+
+/// Against what, and how.
+pub(super) fn circumstances(report: &Report) -> String {
     let run = &report.run;
     let profile = run.profile.as_ref().map(|profile| format!(", profile {profile}")).unwrap_or_default();
     let time = if run.r#virtual { ", virtual time" } else { "" };
-    format!("{} against {}{profile}, policy {}, seed {}{time}", run.scenario, run.target, run.policy, run.seed)
+    format!("against {}{profile}, policy {}, seed {}{time}", run.target, run.policy, run.seed)
 }
 
 fn rows(report: &Report) -> Table {
@@ -40,7 +87,7 @@ fn rows(report: &Report) -> Table {
         let published = |figure: fn(&Published) -> String| stage.published.as_ref().map(figure);
         let latency = &stage.latency_ms;
         table.add_row([
-            stage.name.clone(),
+            cut(&stage.name),
             stage.requests.sent.to_string(),
             beside(latency.mean.map(milliseconds), published(|published| milliseconds(published.mean_ms))),
             beside(latency.p50.map(milliseconds), None),
@@ -48,11 +95,12 @@ fn rows(report: &Report) -> Table {
             beside(latency.p99.map(milliseconds), published(|published| milliseconds(published.p99_ms))),
             beside(stage.throughput_rps.map(rate), published(|published| rate(published.throughput_rps))),
             beside(stage.success_rate.map(percent), published(|published| percent(published.success_rate))),
-            errors(stage),
+            counts(stage, cut).join("\n"),
         ]);
     }
     for column in table.column_iter_mut().skip(1).take(7) {
         column.set_cell_alignment(CellAlignment::Right);
+        column.set_constraint(ColumnConstraint::ContentWidth);
     }
     table
 }
@@ -66,40 +114,15 @@ fn beside(measured: Option<String>, published: Option<String>) -> String {
     }
 }
 
-fn errors(stage: &StageReport) -> String {
-    let kinds = stage.errors.iter().map(|(kind, count)| format!("{kind} {count}"));
+/// Failures and what was not sent, by kind.
+pub(super) fn errors(stage: &StageReport) -> Vec<String> {
+    counts(stage, str::to_owned)
+}
+
+fn counts(stage: &StageReport, name: fn(&str) -> String) -> Vec<String> {
+    let kinds = stage.errors.iter().map(|(kind, count)| format!("{} {count}", name(kind)));
     let unsent = stage.unsent.iter().map(|(reason, count)| format!("unsent: {reason} {count}"));
-    kinds.chain(unsent).collect::<Vec<_>>().join("\n")
-}
-
-/// Whole milliseconds where they are many, and microseconds where they are few.
-fn milliseconds(value: f64) -> String {
-    match value {
-        100.0.. => grouped(value.round()),
-        10.0.. => format!("{value:.1}"),
-        _ => format!("{value:.3}"),
-    }
-}
-
-fn rate(value: f64) -> String {
-    if value >= 10.0 { grouped(value.round()) } else { format!("{value:.2}") }
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
-}
-
-/// A whole number with a comma before each three digits.
-fn grouped(value: f64) -> String {
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    kinds.chain(unsent).collect()
 }
 
 fn notes(report: &Report) -> Vec<String> {
@@ -107,14 +130,7 @@ fn notes(report: &Report) -> Vec<String> {
     if report.stages.iter().any(|stage| stage.published.is_some()) {
         notes.push("In parentheses: the published figure.".to_owned());
     }
-    let ceilings: Vec<_> = report.stages.iter().filter_map(beyond_littles_law).collect();
-    if !ceilings.is_empty() {
-        notes.push(
-            "The published throughput cannot be (Little's law): N requests in flight with mean latency R complete at most N/R a second."
-                .to_owned(),
-        );
-        notes.extend(ceilings);
-    }
+    notes.extend(beyond_littles_law_notes(report));
     if report.stages.iter().any(|stage| stage.throughput_over == ThroughputOver::Stage && stage.requests.sent > 0) {
         notes.push("A throughput over the whole stage counts its ramp and its drain too.".to_owned());
     }
@@ -128,6 +144,14 @@ fn notes(report: &Report) -> Vec<String> {
         notes.extend(slo.misses.iter().map(|miss| format!("OBJECTIVE: {miss}")));
     }
     notes
+}
+
+/// The calculation for each stage whose published throughput is more than its own published latency allows.
+pub(super) fn beyond_littles_law_notes(report: &Report) -> Vec<String> {
+    let ceilings: Vec<_> = report.stages.iter().filter_map(beyond_littles_law).collect();
+    let law = "The published throughput cannot be (Little's law): N requests in flight with mean latency R complete at most N/R a second.";
+    let law = (!ceilings.is_empty()).then(|| law.to_owned());
+    law.into_iter().chain(ceilings).collect()
 }
 
 /// For a row whose published throughput is more than its own published latency allows: the calculation.
@@ -154,9 +178,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_keep_the_digits_that_mean_something() {
-        assert_eq!([1456.4, 97.26, 0.0641].map(milliseconds), ["1,456", "97.3", "0.064"]);
-        assert_eq!([1_234_567.0, 118.2, 3.25].map(rate), ["1,234,567", "118", "3.25"]);
-        assert_eq!(percent(0.998), "99.8 %");
+    fn a_long_line_is_broken_at_blanks_and_loses_nothing() {
+        let line = format!("warning: {} {} end", "a word ".repeat(40), "x".repeat(250));
+        let wrapped = wrapped(&line);
+        assert!(wrapped.lines().all(|line| line.chars().count() <= 100), "{wrapped}");
+        let letters = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+        assert_eq!(letters(&wrapped), letters(&line));
+        assert_eq!(super::wrapped("  set in"), "  set in");
     }
 }

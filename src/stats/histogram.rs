@@ -62,6 +62,35 @@ impl Histogram {
         Some(Duration::from_nanos(u64::try_from(mean_ns).unwrap_or(u64::MAX)))
     }
 
+    /// The shortest, within the histogram's resolution.
+    pub fn min(&self) -> Option<Duration> {
+        (!self.is_empty()).then(|| Duration::from_nanos(self.counts.min_nz()).min(self.max))
+    }
+
+    /// The longest, exact.
+    pub fn max(&self) -> Option<Duration> {
+        (!self.is_empty()).then_some(self.max)
+    }
+
+    /// The standard deviation of a sample, from the buckets; none of fewer than two.
+    pub fn standard_deviation(&self) -> Option<Duration> {
+        let n = self.len() as f64;
+        (n > 1.0).then(|| Duration::from_secs_f64(self.counts.stdev() * (n / (n - 1.0)).sqrt() / 1e9))
+    }
+
+    /// Adds what another one counted.
+    pub fn merge(&mut self, other: &Self) {
+        self.counts.add(&other.counts).expect("both have the same bounds");
+        self.sum_ns += other.sum_ns;
+        self.max = self.max.max(other.max);
+        self.clipped += other.clipped;
+    }
+
+    /// The counts in nanoseconds, for the format of other tools.
+    pub(crate) fn counts(&self) -> &hdrhistogram::Histogram<u64> {
+        &self.counts
+    }
+
     /// The value at a quantile from 0 to 1, or none where too few samples support it.
     pub fn quantile(&self, quantile: f64) -> Option<Duration> {
         supports(self.len(), quantile).then(|| self.sample_quantile(quantile))

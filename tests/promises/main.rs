@@ -34,6 +34,8 @@ mod load_shapes;
 mod load_sockets;
 mod load_theory;
 mod load_traces;
+mod outputs;
+mod outputs_exports;
 mod support;
 mod tutorial;
 mod verdict_ledger;

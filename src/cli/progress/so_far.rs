@@ -1,0 +1,88 @@
+//! What is known of a run that goes on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use relaybench::load::{Outcome, Sample};
+use relaybench::pricing::Price;
+use relaybench::stats::Histogram;
+
+/// Latency and errors of the stage that goes on, and what the run has spent.
+#[derive(Debug)]
+pub(super) struct SoFar {
+    /// What the samples name no model for was asked of this one.
+    model: Arc<str>,
+    latency: Histogram,
+    errors: BTreeMap<String, u64>,
+    /// At list price; none once a model without a known price was asked.
+    spent_usd: Option<f64>,
+}
+
+impl SoFar {
+    pub(super) fn new(model: &str) -> Self {
+        Self { model: model.into(), latency: Histogram::default(), errors: BTreeMap::new(), spent_usd: Some(0.0) }
+    }
+
+    pub(super) fn begin_stage(&mut self) {
+        self.latency = Histogram::default();
+        self.errors.clear();
+    }
+
+    pub(super) fn add(&mut self, sample: &Sample) {
+        match &sample.outcome {
+            Outcome::Succeeded => sample.latency().into_iter().for_each(|latency| self.latency.record(latency)),
+            Outcome::Failed { error } => *self.errors.entry(error.clone()).or_default() += 1,
+            Outcome::Unsent { .. } => return,
+        }
+        let tokens = (sample.prompt_tokens.unwrap_or(0), sample.completion_tokens.unwrap_or(0));
+        let price = Price::of(sample.model.as_ref().unwrap_or(&self.model));
+        self.spent_usd = self.spent_usd.zip(price).map(|(spent, price)| spent + price.cost_usd(tokens.0, tokens.1));
+    }
+
+    /// All of it in a line. A percentile that too few samples support is not there.
+    pub(super) fn line(&self, in_flight: usize) -> String {
+        let percentiles = [("p50", 0.5), ("p99", 0.99)].into_iter().filter_map(|(name, quantile)| {
+            let value = self.latency.quantile(quantile)?;
+            Some(format!("{name} {:.0} ms", value.as_secs_f64() * 1e3))
+        });
+        let errors = self.errors.iter().map(|(kind, count)| format!("{kind} {count}"));
+        let spent = self.spent_usd.map(|spent| format!("${spent:.4} spent"));
+        let parts = [format!("{in_flight} in flight")].into_iter().chain(percentiles).chain(spent).chain(errors);
+        format!("{:12} {}", "", parts.collect::<Vec<_>>().join(" · "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use relaybench::load::Unsent;
+
+    use super::*;
+
+    fn ended(outcome: Outcome, model: Option<&str>) -> Sample {
+        Sample {
+            outcome,
+            sent: Some(Duration::ZERO),
+            ended: Some(Duration::from_millis(400)),
+            prompt_tokens: Some(1_000_000),
+            completion_tokens: Some(0),
+            model: model.map(Into::into),
+            ..Sample::unsent(0, 0, Unsent::Interrupted)
+        }
+    }
+
+    #[test]
+    fn the_line_tells_latency_spending_and_errors_by_kind_as_far_as_they_are_known() {
+        let mut so_far = SoFar::new("gpt-4.1");
+        assert_eq!(so_far.line(3).trim(), "3 in flight · $0.0000 spent");
+        so_far.add(&ended(Outcome::Failed { error: "reset".to_owned() }, None));
+        (0..20).for_each(|_| so_far.add(&ended(Outcome::Succeeded, None)));
+        so_far.add(&Sample::unsent(0, 0, Unsent::CostCap));
+        let price = Price::of("gpt-4.1").unwrap().cost_usd(1_000_000, 0);
+        assert_eq!(so_far.line(0).trim(), format!("0 in flight · p50 400 ms · ${:.4} spent · reset 1", 21.0 * price));
+        so_far.begin_stage();
+        so_far.add(&ended(Outcome::Succeeded, Some("no-such-model")));
+        assert_eq!(so_far.line(1).trim(), "1 in flight", "what it costs cannot be told");
+    }
+}

@@ -1,0 +1,48 @@
+//! Figures as people read them.
+
+/// Whole milliseconds where they are many, and microseconds where they are few.
+pub(super) fn milliseconds(value: f64) -> String {
+    match value {
+        100.0.. => grouped(value.round()),
+        10.0.. => format!("{value:.1}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
+pub(super) fn rate(value: f64) -> String {
+    if value >= 10.0 { grouped(value.round()) } else { format!("{value:.2}") }
+}
+
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// A whole number with a comma before each three digits.
+pub(super) fn grouped(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A number of requests, attempts or tokens.
+pub(super) fn count(value: u64) -> String {
+    grouped(value as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_keep_the_digits_that_mean_something() {
+        assert_eq!([1456.4, 97.26, 0.0641].map(milliseconds), ["1,456", "97.3", "0.064"]);
+        assert_eq!([1_234_567.0, 118.2, 3.25].map(rate), ["1,234,567", "118", "3.25"]);
+        assert_eq!(percent(0.998), "99.8 %");
+    }
+}
