@@ -98,11 +98,14 @@ fn listed_profiles() -> String {
 }
 
 fn profile(args: &MockArgs) -> Result<Profile, LoadError> {
-    let profile = Profile::load(&args.profile)?;
-    Ok(match args.seed {
+    Profile::load(&args.profile).map(|profile| seeded(profile, args))
+}
+
+fn seeded(profile: Profile, args: &MockArgs) -> Profile {
+    match args.seed {
         Some(seed) => profile.with_seed(seed),
         None => profile,
-    })
+    }
 }
 
 async fn serve(profile: Profile, settings: Settings, args: &MockArgs) -> Result<(), MockError> {
@@ -163,10 +166,13 @@ async fn reload_when_told(mut reload: Reload, server: &MockServer, args: &MockAr
     loop {
         reload.told().await;
         // A relay goes on when nobody reads what it says.
-        let _ = match profile(args) {
+        let _ = match Profile::load(&args.profile) {
+            Ok(profile) if profile.says_nothing() => {
+                warn(&format!("relaybench-mock: the profile stays as it was: {} says nothing", args.profile))
+            }
             Ok(profile) => {
                 let name = profile.name().to_owned();
-                server.swap_profile(profile);
+                server.swap_profile(seeded(profile, args));
                 print(&format!("the profile {name} begins"))
             }
             Err(error) => warn(&format!("relaybench-mock: the profile stays as it was: {}", chain(&error))),

@@ -250,6 +250,11 @@ impl Profile {
         })
     }
 
+    /// Whether it was written without a single key, as a file is that somebody is just writing.
+    pub(crate) fn says_nothing(&self) -> bool {
+        self.toml.0.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
+    }
+
     /// What the profile calls itself.
     pub fn name(&self) -> &str {
         &self.name

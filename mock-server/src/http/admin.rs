@@ -15,12 +15,15 @@ mod faults;
 mod metrics;
 mod query;
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
-use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HeaderName, ORIGIN, WWW_AUTHENTICATE};
+use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, ORIGIN, WWW_AUTHENTICATE};
 use hyper::http::HeaderValue;
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Method, Response, StatusCode};
+use hyper::http::uri::Authority;
+use hyper::{Method, Response, StatusCode, Version};
 use serde::Serialize;
 use serde_json::json;
 
@@ -35,6 +38,10 @@ const LONGEST_BODY: usize = 4 << 20;
 /// What the profile in force calls itself.
 const PROFILE_NAME: HeaderName = HeaderName::from_static("x-mock-profile");
 
+/// How a browser says whose page asks, and what it says where none does but the relay's own.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const OF_NO_PAGE: [HeaderValue; 2] = [HeaderValue::from_static("none"), HeaderValue::from_static("same-origin")];
+
 const JSON: &str = "application/json";
 
 /// Whether a path is about the relay itself.
@@ -43,7 +50,7 @@ pub(super) fn is_about(path: &str) -> bool {
 }
 
 pub(super) async fn answer(server: MockServer, caller: &Caller, head: &Parts, body: RequestBody) -> Response<AnswerBody> {
-    if let Err(why) = authorize(server.admin_token(), caller.peer, &head.headers) {
+    if let Err(why) = authorize(server.admin_token(), caller.peer, head) {
         return denied(why);
     }
     match (head.uri.path(), &head.method) {
@@ -84,10 +91,13 @@ enum Denied {
 }
 
 /// Who may: the holder of the token, from anywhere; where there is none, programs on this machine.
-fn authorize(token: Option<&AdminToken>, peer: Peer, headers: &HeaderMap) -> Result<(), Denied> {
+fn authorize(token: Option<&AdminToken>, peer: Peer, head: &Parts) -> Result<(), Denied> {
+    let headers = &head.headers;
     let Some(token) = token else {
         // A page in a browser of this machine is from elsewhere; browsers name the page's origin when they change something.
-        let is_program_here = peer == Peer::Here && !headers.contains_key(ORIGIN);
+        // Where only its address looks like this machine's, it still calls the relay by the name that it was given for it.
+        let is_page = headers.contains_key(ORIGIN) || headers.get(SEC_FETCH_SITE).is_some_and(|site| !OF_NO_PAGE.contains(site));
+        let is_program_here = peer == Peer::Here && !is_page && is_called_by_own_name(head);
         return if is_program_here { Ok(()) } else { Err(Denied::Elsewhere) };
     };
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' '));
@@ -95,10 +105,25 @@ fn authorize(token: Option<&AdminToken>, peer: Peer, headers: &HeaderMap) -> Res
     if is_known { Ok(()) } else { Err(Denied::WithoutToken) }
 }
 
+/// Whether a request is to this machine by a name that nobody else can give to it.
+fn is_called_by_own_name(head: &Parts) -> bool {
+    let named = || head.headers.get(HOST)?.to_str().ok()?.trim().parse::<Authority>().ok();
+    match head.uri.authority().cloned().or_else(named) {
+        Some(authority) => {
+            let host = authority.host();
+            let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+            host.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|ip| ip.is_loopback())
+        }
+        None => head.version == Version::HTTP_10 && !head.headers.contains_key(HOST),
+    }
+}
+
 fn denied(why: Denied) -> Response<AnswerBody> {
     match why {
         Denied::Elsewhere => {
-            refused(StatusCode::FORBIDDEN, "only programs on this machine may; start the relay with an admin token")
+            let why = "only programs on this machine may, which call it localhost or by a loopback address; \
+                       start the relay with an admin token";
+            refused(StatusCode::FORBIDDEN, why)
         }
         Denied::WithoutToken => {
             let mut refused = refused(StatusCode::UNAUTHORIZED, "this needs the admin token, as a bearer token");
@@ -123,6 +148,9 @@ async fn swap(server: &MockServer, body: RequestBody) -> Response<AnswerBody> {
         return refused(StatusCode::BAD_REQUEST, "a profile is TOML, which is UTF-8");
     };
     match toml.parse::<Profile>() {
+        Ok(profile) if profile.says_nothing() => {
+            refused(StatusCode::BAD_REQUEST, "the body says nothing; write a profile of at least one key, such as seed = 1")
+        }
         Ok(profile) => {
             let name = profile.name().to_owned();
             server.swap_profile(profile);

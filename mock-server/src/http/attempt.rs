@@ -11,7 +11,7 @@ use hyper::header::HeaderName;
 use super::limited::{Limited, Need, Service};
 use super::overrides::Overrides;
 use crate::draw::{self, Draws};
-use crate::ledger::{Ending, Entry, FaultOutcome, PlannedFault};
+use crate::ledger::{Ending, Entry, FaultOutcome, PlannedFault, kept_id};
 use crate::profile::{FaultKind, Keys, Outcome};
 use crate::relay::limits::{Caller, Standing};
 use crate::relay::{Arrival, Decided, Decision, Demand, Grant, Plan, Progress, Refusal, Request, Ticket, decide};
@@ -41,6 +41,8 @@ pub(crate) struct Attempt {
     is_waiting: bool,
     /// The caller said which try it is.
     counts_tries: bool,
+    /// Of the whole name of the request, of which the entry may have a part.
+    id_hash: Option<u64>,
     ticket: Option<Ticket>,
     /// None where nothing is limited, and as long as nobody knows who calls.
     limited: Option<Box<Limited>>,
@@ -64,7 +66,7 @@ impl Attempt {
         let entry = Entry {
             sequence: term.common.ledger.next_sequence(),
             connection,
-            request_id: text(&CLIENT_REQUEST_ID).map(Box::from),
+            request_id: text(&CLIENT_REQUEST_ID).map(kept_id),
             attempt: retry_count.unwrap_or(0),
             arrived_ns: nanoseconds(term.since_server_start(arrived)),
             ..Entry::default()
@@ -77,6 +79,7 @@ impl Attempt {
             is_hang: false,
             is_waiting: false,
             counts_tries: retry_count.is_some(),
+            id_hash: text(&CLIENT_REQUEST_ID).map(|id| draw::hash(id.as_bytes())),
             ticket: None,
             limited: None,
             fault: None,
@@ -128,11 +131,8 @@ impl Attempt {
     /// The randomness that belongs to this attempt. Callers who name their requests and count their tries get the same for the
     /// same; for others the body names the request, and identical ones are counted.
     pub(crate) fn draws(&mut self, body: &[u8]) -> Draws {
-        let request = match &self.entry.request_id {
-            Some(id) => draw::hash(id.as_bytes()),
-            None => draw::hash(body),
-        };
-        let attempt = match (&self.entry.request_id, self.counts_tries) {
+        let request = self.id_hash.unwrap_or_else(|| draw::hash(body));
+        let attempt = match (self.id_hash, self.counts_tries) {
             (Some(_), true) => u64::from(self.entry.attempt),
             _ => self.term.common.occurrence(request),
         };
@@ -193,8 +193,9 @@ impl Attempt {
         overrides: Overrides,
         draws: Draws,
     ) -> Result<(Plan, Option<Grant>), Refusal> {
-        request.order = overrides.fault.map(Outcome::Fault).or_else(|| self.term.common.next_order());
+        // Whoever is refused for what it tells takes nothing from the queue.
         request.told = overrides.told(&self.term.profile, self.entry.stream)?;
+        request.order = overrides.fault.map(Outcome::Fault).or_else(|| self.term.common.next_order());
         let Decided { decision, fault } = decide(&self.term.profile, &request, draws, self.arrived(), &self.term.tally);
         if fault.is_some() {
             self.is_befallen(fault, overrides, draws);
@@ -203,6 +204,17 @@ impl Attempt {
             Decision::Refuse(refusal) => Err(refusal),
             Decision::Serve(demand) => self.enter(demand),
         }
+    }
+
+    /// What its request asks for. A fault among it is planned from here on, whatever refuses the attempt before its time.
+    pub(super) fn overrides(&mut self, headers: &HeaderMap, body: &[u8]) -> Result<Overrides, Refusal> {
+        let overrides = Overrides::read(headers, body)?;
+        self.is_planned(overrides.fault);
+        Ok(overrides)
+    }
+
+    fn is_planned(&mut self, kind: Option<FaultKind>) {
+        self.entry.fault = kind.map(|kind| PlannedFault { name: kind.name(), outcome: FaultOutcome::NotReached });
     }
 
     /// What its headers ask for, where the relay's capacity and the profile's faults do not matter.
@@ -220,7 +232,7 @@ impl Attempt {
 
     fn is_befallen(&mut self, kind: Option<FaultKind>, overrides: Overrides, draws: Draws) {
         self.fault = Some(Box::new(Befallen { kind, held_back: overrides.latency.unwrap_or_default(), draws }));
-        self.entry.fault = kind.map(|kind| PlannedFault { name: kind.name(), outcome: FaultOutcome::NotReached });
+        self.is_planned(kind);
     }
 
     /// The fault that befalls its answer.

@@ -218,5 +218,7 @@ fn next_piece(events: &mut Events, token: &mut u32) -> Option<Piece> {
     *token += events.next_chunk()?;
     let mut bytes = Vec::with_capacity(512);
     events.write_chunk(&mut bytes);
+    // There may be hundreds of thousands of them.
+    bytes.shrink_to_fit();
     Some(Piece { token: *token, bytes, is_chunk: true })
 }

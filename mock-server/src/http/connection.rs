@@ -159,7 +159,11 @@ fn answer_watched(
     Box::pin(async move {
         match answer(server, &caller, request).await? {
             Played::OverHyper(response) => Ok(response.map(|body| open.with(body))),
-            Played::ByHand(raw) => Err(Unanswered::by_hand(raw, open)),
+            Played::ByHand(raw) => {
+                // It would be lost with hyper's buffer.
+                caller.watch.all_written().await;
+                Err(Unanswered::by_hand(raw, open))
+            }
         }
     })
 }

@@ -6,6 +6,7 @@
 mod abort;
 mod alter;
 mod altered;
+mod delivery;
 mod piece;
 mod raw;
 

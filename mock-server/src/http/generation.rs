@@ -14,7 +14,6 @@ use super::attempt::{Attempt, LONGEST_HANG, key};
 use super::body::AnswerBody;
 use super::connection::RequestBody;
 use super::limited::Need;
-use super::overrides::Overrides;
 use super::patience::Patience;
 use super::production::Production;
 use super::response;
@@ -39,6 +38,8 @@ pub(super) async fn answer(
     head: &Parts,
     body: RequestBody,
 ) -> Result<Response<AnswerBody>, Cut> {
+    // What is wrong with them is said to those who may call.
+    let _ = attempt.overrides(&head.headers, &[]);
     if let Err(refusal) = attempt.authorize(&head.headers) {
         let identity = Identity::new(attempt.draws(&[]));
         return Ok(response::refused(attempt, head, &identity, refusal));
@@ -131,6 +132,7 @@ fn enter(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Entered, (Identity, Refusal)> {
+    let overrides = attempt.overrides(headers, body);
     let asked = generation.endpoint.read(body, generation.deployment, &attempt.term().profile);
     if let Ok(asked) = &asked {
         attempt.asked(asked);
@@ -138,7 +140,7 @@ fn enter(
     let draws = attempt.draws(body);
     let refused = |refusal| (Identity::new(draws), refusal);
     let asked = asked.map_err(refused)?;
-    let overrides = Overrides::read(headers, body).map_err(refused)?;
+    let overrides = overrides.map_err(refused)?;
     attempt.admit(|term| Need::of(&asked, term, draws)).map_err(refused)?;
     let request = Request { key: key(headers).unwrap_or_default(), model: &asked.model, ..asked.request };
     let (plan, grant) = attempt.decide(request, overrides, draws).map_err(refused)?;

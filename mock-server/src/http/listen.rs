@@ -80,6 +80,8 @@ impl Listener {
         let mut stop = pin!(stop);
         let places = server.limits().max_connections.map(|most| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))));
         loop {
+            // Whatever the profile does, the rest of the runtime has its turn.
+            tokio::task::yield_now().await;
             let mut swapped = pin!(server.swapped());
             let (refuses, until) = server.refuses_all();
             // Somebody else may have taken the address meanwhile, and give it back.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::draw;
 use crate::profile::FaultName;
 
 /// One attempt that reached a route: what was planned for it, and what happened. Instants are nanoseconds since the relay's
@@ -14,7 +15,8 @@ pub struct Entry {
     pub sequence: u64,
     /// Its connection, from 0 in the order of opening: attempts with the same number shared one.
     pub connection: u32,
-    /// The caller's name for the request, from `x-client-request-id`.
+    /// The caller's name for the request, from `x-client-request-id`. Of one that is longer than 256 bytes the first 200 are kept, and
+    /// behind them `...#` and a hash of the whole in 16 hexadecimal digits, so that different names stay different.
     pub request_id: Option<Box<str>>,
     /// Which try of the request it is, from 0: `x-stainless-retry-count`, or else how many came before it.
     pub attempt: u32,
@@ -47,6 +49,17 @@ pub struct Entry {
     /// The fault that was to befall it, and what came of that.
     #[serde(default)]
     pub fault: Option<PlannedFault>,
+}
+
+/// What is kept of a caller's name for a request: anybody may send one, and a head has room for much.
+pub(crate) fn kept_id(id: &str) -> Box<str> {
+    const LONGEST: usize = 256;
+    const BEGINNING: usize = 200;
+    if id.len() <= LONGEST {
+        return id.into();
+    }
+    let end = (0..=BEGINNING).rev().find(|end| id.is_char_boundary(*end)).unwrap_or_default();
+    format!("{}...#{:016x}", &id[..end], draw::hash(id.as_bytes())).into()
 }
 
 /// A fault in the ledger: asked for by the profile, the request or whoever scripts the relay.

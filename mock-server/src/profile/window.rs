@@ -15,6 +15,9 @@ use crate::config::{Problem, Time};
 /// Beyond it a slow phase is an outage, which is written as one.
 const FACTORS: RangeInclusive<f64> = 0.0001..=10_000.0;
 
+/// A listener that opens and closes more often would do nothing else.
+const SHORTEST_OF_LISTENER: Duration = Duration::from_millis(1);
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawBurst {
@@ -67,7 +70,10 @@ impl RawPhase {
         let (fault, listener) = match raw.fault.map(|fault| fault.valid(auth, models)).transpose()? {
             None => (None, None),
             Some(Rules::OfAttempts(rule)) => (Some(rule), None),
-            Some(Rules::OfConnections(rule)) => (None, Some(ListenerRule { phase: Some(number), ..rule })),
+            Some(Rules::OfConnections(rule)) => {
+                raw.every.as_ref().map_or(Ok(()), |every| seldom_enough(&rule, every))?;
+                (None, Some(ListenerRule { phase: Some(number), ..rule }))
+            }
         };
         Ok((Phase { window, ramp_up, ramp_down, latency_factor, fault }, listener))
     }
@@ -113,6 +119,15 @@ fn ramps(window: Window, up: Option<&Spanned<Time>>, down: Option<&Spanned<Time>
         }
         _ => Ok((time(up), time(down))),
     }
+}
+
+fn seldom_enough(rule: &ListenerRule, every: &Spanned<Time>) -> Result<(), Problem> {
+    let time = every.get_ref().0;
+    if time >= SHORTEST_OF_LISTENER {
+        return Ok(());
+    }
+    let (fault, least) = (rule.fault, SHORTEST_OF_LISTENER);
+    Err(Problem::at(every, format!("\"{fault}\" befalls connections, not every {time:?}; write at least {least:?}")))
 }
 
 fn latency_factor(raw: Spanned<f64>) -> Result<f64, Problem> {

@@ -164,9 +164,16 @@ pub struct Limiter {
     accounts: HashMap<Scope, Account>,
     /// With so many accounts it is time to look which of them are as good as new.
     crowded: usize,
+    /// When it is worth looking again, where there are as many as are kept.
+    look_again: Duration,
     /// Time never goes back here, whichever of several callers comes first.
     latest: Duration,
 }
+
+/// So many accounts are kept, of 1.6 KB each, where any key is good: a caller can make up as many as it likes.
+const MOST: usize = 10_000;
+/// How often all of so many are looked through.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Fewer accounts than this are not worth looking through.
 const FEW: usize = 64;
@@ -178,7 +185,7 @@ impl Limiter {
     }
 
     fn of(limits: Limits) -> Self {
-        Self { limits, accounts: HashMap::new(), crowded: FEW, latest: Duration::ZERO }
+        Self { limits, accounts: HashMap::new(), crowded: FEW, look_again: Duration::ZERO, latest: Duration::ZERO }
     }
 
     /// Admits an attempt of a caller at a model (by its place in the profile, from 0) that costs a request and at most so many
@@ -189,8 +196,8 @@ impl Limiter {
     /// Why not, and until when. Of several reasons the one that lasts longest. Nothing is used then.
     pub fn admit(&mut self, caller: Caller, model: usize, tokens: u64, now: Duration) -> Result<Reservation, LimitReached> {
         let now = self.not_before(now);
-        let scope = self.limits.scope(caller, model);
-        let charge = self.account(scope, caller, model, now).admit(tokens, now)?;
+        let scope = self.scope(caller, model, now);
+        let charge = self.account(scope, caller, model).admit(tokens, now)?;
         Ok(Reservation { scope, charge })
     }
 
@@ -207,7 +214,8 @@ impl Limiter {
     /// How far each limit of a caller at a model is used up now, in the order of [`RATES`].
     pub fn standings(&mut self, caller: Caller, model: usize, now: Duration) -> Vec<Standing> {
         let now = self.not_before(now);
-        self.account(self.limits.scope(caller, model), caller, model, now).standings(now)
+        let scope = self.scope(caller, model, now);
+        self.account(scope, caller, model).standings(now)
     }
 
     /// How many accounts are kept: of those who have used something that is not there again yet, and a few others.
@@ -215,12 +223,24 @@ impl Limiter {
         self.accounts.len()
     }
 
-    fn account(&mut self, scope: Scope, caller: Caller, model: usize, now: Duration) -> &mut Account {
-        if self.accounts.len() >= self.crowded && !self.accounts.contains_key(&scope) {
+    /// With whom a caller shares its limits at a model. Newcomers share one account when there are [as many](MOST) as are kept, and none
+    /// is as good as new; those whose keys the profile names have their own.
+    fn scope(&mut self, caller: Caller, model: usize, now: Duration) -> Scope {
+        let scope = self.limits.scope(caller, model);
+        if self.accounts.len() < self.crowded || self.accounts.contains_key(&scope) {
+            return scope;
+        }
+        if now >= self.look_again || self.accounts.len() < MOST {
             self.accounts.retain(|_, account| !account.is_untouched(now));
             // Twice as many as are needed: looking through them costs each newcomer the same, however many there are.
-            self.crowded = FEW.max(2 * self.accounts.len());
+            self.crowded = (2 * self.accounts.len()).clamp(FEW, MOST);
+            self.look_again = now + LOOK_EVERY;
         }
+        let is_full = self.accounts.len() >= MOST && caller.place.is_none();
+        if is_full { Scope { caller: 0, ..scope } } else { scope }
+    }
+
+    fn account(&mut self, scope: Scope, caller: Caller, model: usize) -> &mut Account {
         let Self { limits, accounts, .. } = self;
         accounts.entry(scope).or_insert_with(|| Account::new(limits.window, &limits.caps(caller, model)))
     }

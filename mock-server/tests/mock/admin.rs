@@ -37,6 +37,8 @@ fn a_profile_is_swapped_whole_or_not_at_all() {
             ("name = \"third\"\nlatncy = 1\n", "profile:2: latncy: unknown key, did you mean \\\"latency\\\"?"),
             ("latency.total = { dist = \"empirical\", file = \"./samples.csv\" }", "profile:1: latency.total.file: "),
             ("= =", "profile:1: "),
+            ("", "the body says nothing"),
+            ("\n# latency\n", "the body says nothing"),
         ] {
             let (status, body) = admin(&server, "PUT", "/__admin/profile", wrong).await;
             assert!(status == 400 && body.lines().count() == 1 && body.starts_with(&format!("{{\"error\":\"{why}")), "{body}");
@@ -263,8 +265,33 @@ fn with_a_token_only_who_sends_it_may_control_and_anyone_may_ask_whether_it_live
 fn without_a_token_a_page_in_a_browser_may_not() {
     run_virtual(async {
         let server = server("");
-        let answer = text(&server, &request("POST", "/__admin/reset", "origin: https://example.com\r\n", "")).await;
-        assert_eq!(status(&answer), 403);
+        let pages = ["origin: https://example.com", "sec-fetch-site: cross-site", "sec-fetch-site: same-site"];
+        for (headers, expected) in pages.map(|page| (page, 403)).into_iter().chain([("sec-fetch-site: none", 200)]) {
+            let answer = text(&server, &request("POST", "/__admin/reset", &format!("{headers}\r\n"), "")).await;
+            assert_eq!(status(&answer), expected, "{headers}");
+        }
+    });
+}
+
+#[test]
+fn without_a_token_a_name_that_others_can_give_to_this_machine_may_not() {
+    run_virtual(async {
+        let server = server("");
+        for (host, expected) in [
+            ("host: localhost", 200),
+            ("host: LOCALHOST:8080", 200),
+            ("host: 127.0.0.1:8080", 200),
+            ("host: [::1]:8080", 200),
+            ("host: evil.example:8080", 403),
+            ("host: 192.0.2.1", 403),
+            ("host: localhost.evil.example", 403),
+            ("host: ", 403),
+            ("accept: */*", 403),
+        ] {
+            let ask = format!("GET /metrics HTTP/1.1\r\nconnection: close\r\n{host}\r\n\r\n");
+            assert_eq!(status(&text(&server, ask.as_bytes()).await), expected, "{host}");
+        }
+        assert_eq!(status(&text(&server, b"GET /metrics HTTP/1.0\r\n\r\n").await), 200);
     });
 }
 

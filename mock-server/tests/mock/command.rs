@@ -196,13 +196,20 @@ fn on_sighup_the_profile_is_read_again_and_a_wrong_one_changes_nothing() {
     }
     write("name = \"third\"\nlatncy = 1\n");
     running.signal("-HUP");
-    let mut said = String::new();
-    BufReader::new(running.child.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    let (mut said, mut errors) = (String::new(), BufReader::new(running.child.stderr.take().unwrap()));
+    errors.read_line(&mut said).unwrap();
     let expected = format!(
         "relaybench-mock: the profile stays as it was: {}:2: latncy: unknown key, did you mean \"latency\"?\n",
         file.path().display()
     );
     assert_eq!(said, expected);
+    // As it is while somebody writes it.
+    write("");
+    running.signal("-HUP");
+    said.clear();
+    errors.read_line(&mut said).unwrap();
+    let stays = "relaybench-mock: the profile stays as it was";
+    assert_eq!(said, format!("{stays}: {} says nothing\n", file.path().display()));
     assert_eq!(running.profile(), "seed = 7\nname = \"second\"\n");
 }
 

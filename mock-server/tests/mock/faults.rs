@@ -2,6 +2,7 @@
 
 mod choice;
 mod connection;
+mod delivery;
 mod documented;
 mod seen;
 mod stream;

@@ -268,6 +268,10 @@ fn what_is_beyond_a_limit_is_told_the_limit() {
 
 #[test]
 fn wrong_phases_are_refused_where_they_are() {
+    refused(
+        "[[phase]]\nfor = \"1ns\"\nevery = \"2ns\"\nfault = { fault = \"refuse\" }",
+        "3: phase.every: \"refuse\" befalls connections, not every 2ns; write at least 1ms",
+    );
     refused("[[phase]]\nfrom = \"1s\"", "1: phase: this phase changes nothing; write a latency_factor, a fault or both");
     refused("[[phase]]\nlatency_factor = 0.0", "2: phase.latency_factor: 0 is no factor; write a number from 0.0001 to 10000");
     refused(

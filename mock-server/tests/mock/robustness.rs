@@ -130,11 +130,28 @@ fn pipelined_requests_are_answered_in_order() {
 }
 
 #[test]
-fn a_name_of_any_length_is_kept_as_long_as_the_head_is_accepted() {
+fn of_a_long_name_so_much_is_kept_that_it_is_told_from_others() {
     run_virtual(async {
-        let server = server("");
-        let name = "n".repeat(5_000);
-        exchange(&server, &chat(&format!("x-client-request-id: {name}\r\n"), "")).await;
-        assert_eq!(server.ledger().entries()[0].request_id.as_deref(), Some(name.as_str()));
+        let server = server("latency.total = { dist = \"uniform\", min = \"1ms\", max = \"9s\" }");
+        let names = [256, 257, 5_000, 5_001].map(|length| "n".repeat(length));
+        for name in &names {
+            // Without a key as well.
+            for headers in ["x-api-key: a", "accept: */*"] {
+                let headers = format!("{headers}\r\nx-client-request-id: {name}\r\nx-stainless-retry-count: 0\r\n");
+                exchange(&server, &request("POST", "/v1/chat/completions", &headers, &crate::support::chat_body("gpt-4.1", "")))
+                    .await;
+            }
+        }
+        let entries = server.ledger().entries();
+        let kept: Vec<&str> = entries.iter().map(|entry| entry.request_id.as_deref().unwrap()).collect();
+        assert_eq!(kept[0], names[0]);
+        for of_one in kept.chunks(2) {
+            assert!(of_one[0] == of_one[1] && of_one[0].len() <= 256);
+        }
+        let different: std::collections::HashSet<_> = kept.iter().collect();
+        assert_eq!(different.len(), names.len());
+        // What is drawn depends on all of a name, and on nothing else.
+        let latencies: std::collections::HashSet<_> = entries.iter().step_by(2).map(|entry| entry.latency_ns).collect();
+        assert_eq!(latencies.len(), names.len());
     });
 }

@@ -55,8 +55,10 @@ pub(crate) async fn text(server: &MockServer, request: &[u8]) -> String {
 /// A request to a route, with headers as lines of their own; the connection closes after it.
 pub(crate) fn request(method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
-    format!("{method} {path} HTTP/1.1\r\nhost: mock\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}")
-        .into_bytes()
+    format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost:8080\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    )
+    .into_bytes()
 }
 
 pub(crate) const KEY: &str = "authorization: Bearer sk-test\r\n";

@@ -13,7 +13,7 @@ use std::str::FromStr;
 use percent_encoding::percent_decode_str;
 
 use crate::config::nearest;
-use crate::ledger::{Ending, Query};
+use crate::ledger::{Ending, Query, kept_id};
 
 /// Of a ledger of 100,000 entries this is a tenth, and some 5 MB of JSON.
 const MOST: usize = 10_000;
@@ -27,7 +27,7 @@ pub(super) fn parse(query: &str) -> Result<Query, String> {
         let value = decoded(value)?;
         match key {
             "model" => parsed.model = Some(value),
-            "request_id" => parsed.request_id = Some(value),
+            "request_id" => parsed.request_id = Some(kept_id(&value).into()),
             "status" => parsed.status = Some(number(key, &value)?),
             "connection" => parsed.connection = Some(number(key, &value)?),
             "since" => parsed.since = Some(number(key, &value)?),

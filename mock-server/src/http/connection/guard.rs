@@ -108,6 +108,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Guarded<IO> {
     }
 
     fn watch_write<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        self.caller.watch.wrote(written.is_pending());
         if written.is_pending() {
             return self.poll_stall(cx).map(Err);
         }

@@ -1,10 +1,10 @@
 //! How far a connection's caller has come, told by those who serve it to the guard of its socket.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{
-    AtomicU8, AtomicU32,
+    AtomicBool, AtomicU8, AtomicU32,
     Ordering::{Acquire, Relaxed, Release},
 };
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,6 +50,8 @@ pub(in crate::http) struct Watch {
     open: AtomicU32,
     /// How many requests there were so far.
     requests: AtomicU32,
+    /// The caller does not take what is written to it.
+    is_stuck: AtomicBool,
     /// Whoever waits for it to be idle.
     idle: Mutex<Option<Waker>>,
 }
@@ -76,6 +78,25 @@ impl Watch {
     /// Has a task woken when an answer ends.
     pub(super) fn wake_when_answered(&self, waker: &Waker) {
         *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
+    }
+
+    /// Whether the last that was written had to wait.
+    pub(super) fn wrote(&self, is_stuck: bool) {
+        self.is_stuck.store(is_stuck, Relaxed);
+    }
+
+    /// Waits until what was answered before is handed to the system. It is polled by the task that writes.
+    pub(super) async fn all_written(&self) {
+        // What hyper holds is written after it has asked what comes next.
+        let mut is_asked_again = false;
+        poll_fn(|cx| {
+            if std::mem::replace(&mut is_asked_again, true) {
+                return if self.is_stuck.load(Relaxed) { Poll::Pending } else { Poll::Ready(()) };
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
     }
 
     pub(super) fn speaks_http2(&self) {

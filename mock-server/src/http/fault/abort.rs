@@ -19,19 +19,24 @@ pub(in crate::http) fn can_abort<IO: 'static>() -> bool {
 
 /// Sees to it that the other side is told of a reset, and not of an end, when the connection is dropped.
 pub(super) fn abort<IO: Any>(io: &mut IO) {
-    // Whoever serves a connection need not know what kind it is, so that it is asked here.
+    if let Some(stream) = tcp(io) {
+        // It fails only on what is no socket any more.
+        let _ = stream.set_zero_linger();
+        return;
+    }
     let io: &mut dyn Any = io;
     if let Some(stream) = io.downcast_mut::<memory::Stream>() {
         stream.abort();
-        return;
     }
+}
+
+/// The socket of a connection over TCP, encrypted or not.
+pub(super) fn tcp<IO: Any>(io: &IO) -> Option<&TcpStream> {
+    // Whoever serves a connection need not know what kind it is, so that it is asked here.
+    let io: &dyn Any = io;
     #[cfg(feature = "tls")]
-    if let Some(stream) = io.downcast_mut::<TlsStream<TcpStream>>() {
-        let _ = stream.get_ref().0.set_zero_linger();
-        return;
+    if let Some(stream) = io.downcast_ref::<TlsStream<TcpStream>>() {
+        return Some(stream.get_ref().0);
     }
-    if let Some(stream) = io.downcast_mut::<TcpStream>() {
-        // It fails only on what is no socket any more.
-        let _ = stream.set_zero_linger();
-    }
+    io.downcast_ref()
 }

@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::header::{CONNECTION, DATE, HeaderMap, HeaderValue};
 use hyper::http::{request, response};
@@ -13,13 +14,17 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::abort::abort;
 use super::alter::{Alteration, Ending, Framing, Head};
+use super::delivery::undelivered;
 use super::piece::Piece;
-use crate::http::attempt::{Attempt, Part};
+use crate::http::attempt::{Attempt, LONGEST_HANG, Part};
 use crate::http::production::Production;
 use crate::ledger::FaultOutcome;
 
 /// What stands where a chunk's size should be.
 const NO_SIZE: &[u8] = b"zz\r\n";
+
+/// How often it is looked for whether all was delivered, which the system tells only when it is asked.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// An answer to be written by hand. It holds the attempt until it has been played.
 #[derive(Debug)]
@@ -44,7 +49,7 @@ impl Raw {
     }
 
     /// Plays it on the connection, which is over then, or until the caller goes away. `inner` finds what is to be reset.
-    pub(in crate::http) async fn play<IO, Inner>(mut self: Box<Self>, mut io: IO, inner: impl FnOnce(&mut IO) -> &mut Inner)
+    pub(in crate::http) async fn play<IO, Inner>(mut self: Box<Self>, mut io: IO, inner: impl Fn(&mut IO) -> &mut Inner)
     where
         IO: AsyncRead + AsyncWrite + Unpin,
         Inner: Any,
@@ -61,6 +66,11 @@ impl Raw {
         if played.is_err() {
             return;
         }
+        let is_reset = self.alteration.ending == Ending::Reset;
+        if is_reset && self.deliver(&mut io, &inner).await.is_err() {
+            self.attempt.fault_ended(FaultOutcome::NotReached);
+            return;
+        }
         self.attempt.fault_ended(FaultOutcome::Played);
         match self.alteration.ending {
             Ending::Complete | Ending::Close | Ending::Hold => {}
@@ -75,8 +85,37 @@ impl Raw {
         let _ = io.shutdown().await;
     }
 
+    /// Waits until the caller's side has all that was written, which a reset would throw away. Fails when the caller leaves, or takes
+    /// nothing for as long as it may.
+    async fn deliver<IO, Inner>(&self, io: &mut IO, inner: impl Fn(&mut IO) -> &mut Inner) -> io::Result<()>
+    where
+        IO: AsyncRead + Unpin,
+        Inner: Any,
+    {
+        let patience = self.attempt.term().common.limits.write_timeout.unwrap_or(LONGEST_HANG);
+        let (mut least, mut since) = (u32::MAX, now());
+        loop {
+            let left = match undelivered(inner(io)) {
+                None | Some(0) => return Ok(()),
+                Some(left) => left,
+            };
+            if left < least {
+                (least, since) = (left, now());
+            } else if now() - since >= patience {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            let mut pause = pin!(relaybench_clock::sleep(LOOK_EVERY));
+            poll_fn(|cx| match poll_left(io, cx) {
+                Poll::Ready(()) => Poll::Ready(Err(io::Error::from(io::ErrorKind::ConnectionAborted))),
+                Poll::Pending => pause.as_mut().poll(cx).map(Ok),
+            })
+            .await?;
+        }
+    }
+
     async fn write(&mut self, out: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-        if self.alteration.struck == 0 && self.alteration.head != Head::Never {
+        let strikes_at_once = self.alteration.struck == 0 && self.alteration.head != Head::Never;
+        if strikes_at_once && self.alteration.ending != Ending::Reset {
             self.attempt.fault_ended(FaultOutcome::Played);
         }
         self.write_head(out).await?;

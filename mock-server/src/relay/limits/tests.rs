@@ -295,3 +295,25 @@ fn callers_who_used_nothing_that_is_still_missing_take_no_memory() {
         assert!(most <= 2 * 121 + 1, "{window:?}: {most}");
     }
 }
+
+#[test]
+fn beyond_ten_thousand_accounts_newcomers_share_one_until_others_are_as_good_as_new() {
+    let caps = Caps { rates: [None, Some(10), None, None], concurrency: None };
+    let mut limiter = Limiter::of(unshared(LimitWindow::Fixed, caps));
+    let mut ask = |number: u32, place, now| {
+        let admitted = limiter.admit(Caller::new(&format!("sk-{number}"), place), 0, 0, now);
+        let is_admitted = admitted.map(|reservation| limiter.settle(reservation, 0, now)).is_ok();
+        (is_admitted, limiter.accounts())
+    };
+    let early = Duration::from_secs(5);
+    for number in 0..10_000 {
+        assert!(ask(number, None, early).0);
+    }
+    for number in 10_000..30_000 {
+        assert_eq!(ask(number, None, early), (number < 10_010, 10_001), "{number}");
+    }
+    // Those who have an account keep it, and those whom the profile names get one.
+    assert_eq!(ask(7, None, early), (true, 10_001));
+    assert_eq!(ask(90_000, Some(0), early), (true, 10_002));
+    assert_eq!(ask(90_001, None, Duration::from_secs(100_000)), (true, 1));
+}

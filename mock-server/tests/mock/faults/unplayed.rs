@@ -1,7 +1,7 @@
 //! A fault that cannot be played is an entry in the ledger, and the answer is what it would have been.
 
 use relaybench_clock::run_virtual;
-use relaybench_mock::{Ending, FaultOutcome, MockServer, Outcome};
+use relaybench_mock::{Ending, FaultName, FaultOutcome, MockServer, Outcome};
 
 use super::seen::{PROFILE, ordinary, seen};
 use crate::support::{chat, connect, exchange, http2, profile, server, text};
@@ -87,5 +87,42 @@ fn bytes_of_http1_need_it_and_all_else_befalls_http2_as_well() {
         }
         let (needs, played) = (FaultOutcome::NeedsHttp1, FaultOutcome::Played);
         assert_eq!(outcomes, [needs, needs, needs, played, played]);
+    });
+}
+
+#[test]
+fn a_fault_that_was_asked_for_is_in_the_entry_of_an_attempt_that_is_refused_before_it() {
+    run_virtual(async {
+        let server = server("auth.keys = [\"sk-test\"]\nlimits.requests_per_minute = 1\nlimits.body_bytes = 400");
+        let (key, path, body) = (crate::support::KEY, "/v1/chat/completions", crate::support::chat_body("gpt-4.1", ""));
+        let large = format!("{body}{}", " ".repeat(400));
+        let marked = body.replace("Explain", "[[mock fault=stall]] Explain");
+        exchange(&server, &chat("", "")).await;
+        for (method, path, headers, body, expected) in [
+            ("POST", path, "x-mock-fault: stall\r\n".to_owned(), body.as_str(), 401),
+            ("POST", path, format!("{key}x-mock-fault: stall\r\n"), "{}", 400),
+            ("POST", path, format!("{key}x-mock-fault: stall\r\n"), &body.replace("gpt-4.1", "gpt-0"), 404),
+            ("POST", path, format!("{key}x-mock-fault: stall\r\n"), &large, 413),
+            ("POST", path, format!("{key}x-mock-fault: stall\r\n"), &body, 429),
+            ("POST", path, key.to_owned(), &marked, 429),
+            ("POST", path, key.to_owned(), &marked.replace("gpt-4.1", "gpt-0"), 404),
+            ("GET", "/v1/models", "x-mock-fault: stall\r\n".to_owned(), "", 401),
+        ] {
+            let answer = text(&server, &crate::support::request(method, path, &headers, body)).await;
+            assert_eq!(crate::support::status(&answer), expected, "{answer}");
+            let entry = server.ledger().entries().pop().unwrap();
+            let fault = entry.fault.map(|fault| (fault.name, fault.outcome));
+            assert_eq!(fault, Some((FaultName::Stall, FaultOutcome::NotReached)), "{expected} {headers}");
+        }
+    });
+}
+
+#[test]
+fn whoever_is_refused_for_what_it_tells_takes_nothing_from_the_queue() {
+    run_virtual(async {
+        let server = server("[capacity]\nmodel = \"batch\"\nmax_batch = 4\nstep = \"1ms\"");
+        server.script(["status=500".parse().unwrap()]);
+        let answer = text(&server, &chat("x-mock-latency: 1s\r\n", "")).await;
+        assert_eq!((crate::support::status(&answer), server.queued()), (400, 1), "{answer}");
     });
 }
