@@ -167,3 +167,20 @@ fn draining_does_not_wait_for_those_who_never_asked() {
         }
     });
 }
+
+#[test]
+fn a_head_that_is_too_long_is_431_over_http2_as_well() {
+    run_virtual(async {
+        let server = server("");
+        let (mut sender, _) = http2::handshake(connect(&server)).await;
+        for (bytes, expected) in [(60_000, 200), (66_000, 431), (100_000, 431), (10, 200)] {
+            let health = hyper::Request::get("http://mock/healthz").header("x-long", "a".repeat(bytes));
+            let health = health.body(http_body_util::Empty::new().boxed()).unwrap();
+            assert_eq!(
+                http2::exchange(&mut sender, health).await.map(|(status, _)| status.as_u16()).ok(),
+                Some(expected),
+                "{bytes}"
+            );
+        }
+    });
+}
