@@ -54,7 +54,7 @@ async fn respond(server: Arc<Shared>, caller: &Caller, head: &Parts, body: Reque
     let connection = caller.connection;
     if admin::is_about(head.uri.path()) {
         // In a box of its own, since it is rare.
-        return Ok(Box::pin(admin::answer(server.handle(), caller, head, body)).await);
+        return Box::pin(admin::answer(server.handle(), caller, head, body)).await;
     }
     let term = server.term();
     let arrived = term.elapsed();

@@ -8,8 +8,8 @@
 //! | `name` | how the profile is called in reports | `"unnamed"` |
 //! | `dialect` | whose errors, headers and events are spoken: `"openai"` · `"azure"` · `"anthropic"` · `"groq"` · `"cloudflare"` · `"openrouter"` · `"litellm"` · `"one-api"` | `"openai"` |
 //! | `seed` | what all randomness starts from: a whole number from 0 | `1` |
-//! | `models` | names that exist; others are answered 404 | the [catalog](CATALOG) |
-//! | `auth.keys` | bearer tokens that are accepted | any but none |
+//! | `models` | names that exist; others are answered as the dialect answers them, mostly 404 | the [catalog](CATALOG) |
+//! | `auth.keys` | keys that are accepted, as a bearer token, in `x-api-key` or in `api-key` | any but none |
 //! | `latency.total` | [distribution](#distributions) of the time to the whole answer; a stream spreads its tokens evenly over it | 0 s |
 //! | `latency.first_token` | distribution of the time to the first token, with `inter_token` and instead of `total` | |
 //! | `latency.inter_token` | distribution of the gap before every further token | |
@@ -128,7 +128,7 @@
 //! | `fault` | what it is, as [`FaultKind`] and [`ListenerFault`] are written: `"status=503"`, `"reset"`, `"refuse"` | |
 //! | `probability` | share (0 to 1) of those that match | `1.0` |
 //! | `first` | only the first so many of those that match, in the order of arrival since the profile's start: a whole number from 1 | all |
-//! | `keys` | only callers with one of these bearer tokens; not for faults of connections | all |
+//! | `keys` | only callers with one of these keys; not for faults of connections | all |
 //! | `models` | only requests for one of these models; not for faults of connections | all |
 //!
 //! Those that match are all that keys, models, and the phase's time let through, and that no rule before has struck. Without `first`
@@ -189,7 +189,7 @@ mod window;
 
 pub(crate) use completion::{Completion, Source};
 pub use distribution::{Unit, Written};
-pub use fault::{FaultKind, FaultName, ListenerFault, NoFault, Outcome, Place};
+pub use fault::{FaultKind, FaultName, ListenerFault, NoFault, Outcome, Place, TooMany};
 pub(crate) use fault::{FaultRule, ListenerRule};
 pub(crate) use limits::{Caps, LimitWindow, Limits};
 
@@ -295,7 +295,7 @@ impl FromStr for Profile {
     }
 }
 
-/// Which bearer tokens are accepted.
+/// Which keys are accepted.
 #[derive(Clone)]
 pub(crate) enum Keys {
     Any,

@@ -24,7 +24,7 @@ pub use behaviour::{Decided, Decision, Delay, Demand, Finish, Request, Stay, com
 pub(crate) use faults::refuses_all;
 pub use faults::{Tally, Welcome, welcome};
 pub use pace::{Pace, Told};
-pub use refusal::{Invalid, Refusal};
+pub use refusal::{INJECTED_WAIT, Invalid, Refusal};
 
 use std::time::Duration;
 

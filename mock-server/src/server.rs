@@ -9,7 +9,7 @@ mod term;
 
 use std::future::Future;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -56,6 +56,8 @@ pub(crate) struct Common {
     occurrences: Mutex<Occurrences>,
     stopping: AtomicBool,
     orders: Orders,
+    /// How many connections were opened before the last reset.
+    forgotten_connections: AtomicU64,
     swapped: Notify,
 }
 
@@ -94,6 +96,7 @@ impl MockServer {
             occurrences: Mutex::default(),
             stopping: AtomicBool::new(false),
             orders: Orders::default(),
+            forgotten_connections: AtomicU64::new(0),
             swapped: Notify::new(),
         });
         let term = RwLock::new(Term::start(profile, Arc::clone(&common)));
@@ -273,7 +276,7 @@ impl Shared {
         let term = self.term();
         let now = term.elapsed();
         let Welcome { is_refused, served_after, closes_idle_after } =
-            relay::welcome(&term.profile, open.number().into(), now, &term.tally);
+            relay::welcome(&term.profile, self.common.since_reset(&open), now, &term.tally);
         if is_refused {
             self.common.ledger.record(Entry {
                 sequence: self.common.ledger.next_sequence(),
@@ -296,10 +299,16 @@ impl Common {
         self.occurrences.lock().unwrap_or_else(PoisonError::into_inner).next(request)
     }
 
+    /// The number of a connection among those since the last reset, which its draws belong to.
+    fn since_reset(&self, open: &OpenConnection) -> u64 {
+        u64::from(open.number()).saturating_sub(self.forgotten_connections.load(Relaxed))
+    }
+
     fn forget(&self) {
         *self.occurrences.lock().unwrap_or_else(PoisonError::into_inner) = Occurrences::default();
         self.ledger.drain();
         self.orders.clear();
+        self.forgotten_connections.store(self.ledger.connections_opened(), Relaxed);
     }
 
     /// What the next attempt gets, if that was ordered.

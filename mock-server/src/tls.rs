@@ -37,6 +37,9 @@ pub enum TlsError {
         /// Why it was not found.
         source: pem::Error,
     },
+    /// A key behind a password.
+    #[error("the key in {} is encrypted; write it without a password (openssl pkey -in KEY -out PLAIN)", .0.display())]
+    EncryptedKey(PathBuf),
     /// A certificate and a key that do not belong together, or that TLS cannot use.
     #[error("the certificate cannot be used with its key")]
     Unusable(#[from] tokio_rustls::rustls::Error),
@@ -60,7 +63,12 @@ impl Tls {
         let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         let chain = chain.and_then(|chain| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) });
         let chain = chain.map_err(unreadable("a certificate", certificate))?;
-        let key = PrivateKeyDer::from_pem_file(key.as_ref()).map_err(unreadable("a key", key.as_ref()))?;
+        let key = match PrivateKeyDer::from_pem_file(key.as_ref()) {
+            Err(pem::Error::NoItemsFound) if is_encrypted(key.as_ref()) => {
+                return Err(TlsError::EncryptedKey(key.as_ref().into()));
+            }
+            key_read => key_read.map_err(unreadable("a key", key.as_ref()))?,
+        };
         Ok(Self { acceptor: acceptor(chain, key)?, authority: None })
     }
 
@@ -105,6 +113,12 @@ fn acceptor(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) ->
 }
 
 /// An authority, with its certificate as PEM. Its key is forgotten with it.
+/// Whether a file that holds no key that can be used holds one behind a password, in PKCS#8 or as OpenSSL once wrote them.
+fn is_encrypted(key: &Path) -> bool {
+    let pem = std::fs::read_to_string(key).unwrap_or_default();
+    pem.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") || pem.contains("Proc-Type: 4,ENCRYPTED")
+}
+
 fn authority() -> Result<(Issuer<'static, KeyPair>, String), rcgen::Error> {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "relaybench-mock, for tests alone");

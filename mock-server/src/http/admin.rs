@@ -18,7 +18,7 @@ mod query;
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, ORIGIN, WWW_AUTHENTICATE};
 use hyper::http::HeaderValue;
 use hyper::http::request::Parts;
@@ -27,6 +27,7 @@ use hyper::{Method, Response, StatusCode, Version};
 use serde::Serialize;
 use serde_json::json;
 
+use super::Cut;
 use super::body::AnswerBody;
 use super::connection::{Caller, RequestBody};
 use crate::profile::Profile;
@@ -49,13 +50,22 @@ pub(super) fn is_about(path: &str) -> bool {
     path.starts_with("/__admin/") || path == "/metrics"
 }
 
-pub(super) async fn answer(server: MockServer, caller: &Caller, head: &Parts, body: RequestBody) -> Response<AnswerBody> {
+/// The answer, unless its caller leaves before all was asked.
+pub(super) async fn answer(
+    server: MockServer,
+    caller: &Caller,
+    head: &Parts,
+    body: RequestBody,
+) -> Result<Response<AnswerBody>, Cut> {
     if let Err(why) = authorize(server.admin_token(), caller.peer, head) {
-        return denied(why);
+        return Ok(denied(why));
     }
-    match (head.uri.path(), &head.method) {
+    Ok(match (head.uri.path(), &head.method) {
         ("/__admin/profile", &Method::GET) => profile(&server.profile()),
-        ("/__admin/profile", &Method::PUT) => swap(&server, body).await,
+        ("/__admin/profile", &Method::PUT) => match collected(body).await? {
+            Some(body) => swap(&server, body),
+            None => too_large(),
+        },
         ("/__admin/profile", _) => wrong_method("GET, PUT"),
         ("/__admin/ledger", &Method::GET) => ledger(&server, head.uri.query().unwrap_or_default()),
         ("/__admin/ledger", _) => wrong_method("GET"),
@@ -64,7 +74,7 @@ pub(super) async fn answer(server: MockServer, caller: &Caller, head: &Parts, bo
             said(StatusCode::OK, json!({ "profile": server.profile().name() }))
         }
         ("/__admin/faults", &Method::GET) => said(StatusCode::OK, faults::shown(&server)),
-        ("/__admin/faults", &Method::POST) => match collected(body).await {
+        ("/__admin/faults", &Method::POST) => match collected(body).await? {
             Some(body) => faults::queue(&server, &body)
                 .map_or_else(|wrong| refused(StatusCode::BAD_REQUEST, &wrong), |queued| said(StatusCode::OK, queued)),
             None => too_large(),
@@ -81,7 +91,7 @@ pub(super) async fn answer(server: MockServer, caller: &Caller, head: &Parts, bo
             let known = "/__admin/profile, /__admin/ledger, /__admin/faults and /__admin/reset";
             refused(StatusCode::NOT_FOUND, &format!("there is no {path}; there are {known}"))
         }
-    }
+    })
 }
 
 /// Why a caller may not.
@@ -142,8 +152,7 @@ fn profile(profile: &Profile) -> Response<AnswerBody> {
     response
 }
 
-async fn swap(server: &MockServer, body: RequestBody) -> Response<AnswerBody> {
-    let Some(body) = collected(body).await else { return too_large() };
+fn swap(server: &MockServer, body: Bytes) -> Response<AnswerBody> {
     let Ok(toml) = String::from_utf8(body.into()) else {
         return refused(StatusCode::BAD_REQUEST, "a profile is TOML, which is UTF-8");
     };
@@ -160,13 +169,18 @@ async fn swap(server: &MockServer, body: RequestBody) -> Response<AnswerBody> {
     }
 }
 
-async fn collected(body: RequestBody) -> Option<Bytes> {
-    let body = Limited::new(body, LONGEST_BODY).collect().await;
-    body.ok().map(|body| body.to_bytes())
+/// All of a body, or none where it is too long.
+async fn collected(body: RequestBody) -> Result<Option<Bytes>, Cut> {
+    match Limited::new(body, LONGEST_BODY).collect().await {
+        Ok(body) => Ok(Some(body.to_bytes())),
+        Err(error) if error.is::<LengthLimitError>() => Ok(None),
+        // Whoever is too slow was told so already, and whoever left reads nothing more.
+        Err(_) => Err(Cut),
+    }
 }
 
 fn too_large() -> Response<AnswerBody> {
-    refused(StatusCode::PAYLOAD_TOO_LARGE, &format!("a body of at most {LONGEST_BODY} bytes is read, and all of it must come"))
+    refused(StatusCode::PAYLOAD_TOO_LARGE, &format!("a body of at most {LONGEST_BODY} bytes is read"))
 }
 
 fn ledger(server: &MockServer, query: &str) -> Response<AnswerBody> {

@@ -13,8 +13,8 @@ use super::overrides::Overrides;
 use crate::draw::{self, Draws};
 use crate::ledger::{Ending, Entry, FaultOutcome, PlannedFault, kept_id};
 use crate::profile::{FaultKind, Keys, Outcome};
-use crate::relay::limits::{Caller, Standing};
-use crate::relay::{Arrival, Decided, Decision, Demand, Grant, Plan, Progress, Refusal, Request, Ticket, decide};
+use crate::relay::limits::{Caller, Resource, Standing};
+use crate::relay::{Arrival, Decided, Decision, Demand, Grant, INJECTED_WAIT, Plan, Progress, Refusal, Request, Ticket, decide};
 use crate::server::Term;
 use crate::wire::dialect::{Dialect, KeepAlive};
 use crate::wire::endpoint::Asked;
@@ -123,7 +123,7 @@ impl Attempt {
             }
         };
         if self.term.has_limits() {
-            self.limited = Some(Box::new(Limited::new(Caller::new(key, place))));
+            self.limited = Some(Box::new(Limited::new(&self.term, Caller::new(key, place))));
         }
         Ok(())
     }
@@ -145,15 +145,22 @@ impl Attempt {
     /// The request was read, and the model exists.
     pub(crate) fn asked(&mut self, asked: &Asked) {
         self.entry.model = Some(Arc::clone(&asked.model));
+        self.concerns(&asked.model);
         self.entry.stream = asked.stream;
         self.choices = asked.choices;
+    }
+
+    /// It is about this model, whose limits its answer speaks of whatever becomes of it. Nothing happens if there is none of that name.
+    pub(super) fn concerns(&mut self, model: &str) {
+        if let Some(limited) = &mut self.limited {
+            limited.concerns(&self.term, model);
+        }
     }
 
     /// Reserves what it may use of its caller's limits, until it is [settled](Self::settle). Its model is known.
     pub(super) fn admit(&mut self, need: impl FnOnce(&Term) -> Need) -> Result<(), Refusal> {
         let Some(limited) = &mut self.limited else { return Ok(()) };
-        let model = self.term.profile.models.iter().position(|model| self.entry.model.as_ref() == Some(model));
-        limited.admit(&self.term, model.unwrap_or_default(), need(&self.term)).map_err(Refusal::LimitReached)
+        limited.admit(&self.term, need(&self.term)).map_err(Refusal::LimitReached)
     }
 
     /// Gives back what it has not used of its caller's limits: from now on nothing more is.
@@ -173,12 +180,13 @@ impl Attempt {
 
     /// A refusal in figures of the caller's limits, where it is one for now and there are such limits.
     pub(super) fn in_its_limits(&mut self, refusal: Refusal) -> Refusal {
-        match (&refusal, &mut self.limited) {
-            (Refusal::RateLimited { retry_after }, Some(limited)) => {
-                limited.used_up_by_others(&self.term, *retry_after).map_or(refusal, Refusal::LimitReached)
-            }
-            _ => refusal,
-        }
+        let (resource, wait) = match refusal {
+            Refusal::RateLimited { resource, retry_after } => (resource, retry_after),
+            Refusal::Injected(429) => (Resource::Requests, INJECTED_WAIT),
+            _ => return refusal,
+        };
+        let Some(limited) = &mut self.limited else { return refusal };
+        limited.used_up_by_others(&self.term, resource, wait).map_or(refusal, Refusal::LimitReached)
     }
 
     /// How far its caller's limits are used up; empty where they do not concern it.
@@ -223,11 +231,7 @@ impl Attempt {
         if overrides != Overrides::default() {
             self.is_befallen(overrides.fault, overrides, draws);
         }
-        match overrides.fault {
-            Some(FaultKind::Status(status)) => Err(Refusal::Injected(status)),
-            Some(FaultKind::Html(status)) => Err(Refusal::InjectedHtml(status)),
-            _ => Ok(()),
-        }
+        overrides.fault.and_then(Refusal::of_fault).map_or(Ok(()), Err)
     }
 
     fn is_befallen(&mut self, kind: Option<FaultKind>, overrides: Overrides, draws: Draws) {

@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod guard;
+mod head_end;
 mod watch;
 
 pub(super) use self::watch::RequestBody;
@@ -23,7 +24,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use self::by_hand::{ByHand, Unanswered};
 use self::guard::Guarded;
-use self::watch::{OpenRequest, Watch, WatchedAnswer};
+use self::watch::{OpenRequest, Phase, Watch, WatchedAnswer};
 use super::answer;
 use super::body::AnswerBody;
 use super::fault::{Played, can_abort};
@@ -62,7 +63,12 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     if !admitted.served_after.is_zero() {
-        relaybench_clock::sleep(admitted.served_after).await;
+        tokio::select! {
+            biased;
+            // Nobody was let in yet.
+            () = admitted.served.told().wait() => return,
+            () = relaybench_clock::sleep(admitted.served_after) => {}
+        }
     }
     // What goes wrong here is the caller's doing, or the plan's; the ledger has what it did to each attempt.
     let _ = serve_admitted(&admitted, io, protocol).await;
@@ -99,6 +105,7 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let head_bytes = server.common.limits.head_bytes;
+    let asking = Arc::clone(&caller);
     let mut connection = http1::Builder::new()
         .timer(HyperTimer)
         // It would set a timer for each request, and close connections that clients mean to reuse: the guard sees to slow heads.
@@ -108,11 +115,17 @@ where
         .auto_date_header(!is_virtual())
         .serve_connection(TokioIo::new(io), service_fn(move |request| answer_watched(&server, &caller, request)));
     let mut told = served.told();
+    let mut is_ending = false;
     let ended = std::future::poll_fn(|cx| {
         if told.poll(cx).is_ready() {
+            is_ending = true;
             Pin::new(&mut connection).graceful_shutdown();
         }
-        Pin::new(&mut connection).poll(cx)
+        match Pin::new(&mut connection).poll(cx) {
+            // The rest of a head is not waited for: nothing was asked.
+            Poll::Pending if is_ending && asking.watch.phase() == Phase::Head => Poll::Ready(Ok(())),
+            polled => polled,
+        }
     })
     .await;
     if let Some(ByHand { raw, open }) = ended.as_ref().err().and_then(Unanswered::taken_from) {

@@ -21,7 +21,7 @@ use crate::draw::Draws;
 use crate::relay::{Finish, Grant, Pace, Plan, Refusal, Request, Timing};
 use crate::wire::answer::{Answer, Usage};
 use crate::wire::chunks::Chunks;
-use crate::wire::endpoint::{Asked, Endpoint, Written};
+use crate::wire::endpoint::{Asked, Endpoint, Written, named_model};
 use crate::wire::identity::Identity;
 
 /// What is to be made.
@@ -134,8 +134,13 @@ fn enter(
 ) -> Result<Entered, (Identity, Refusal)> {
     let overrides = attempt.overrides(headers, body);
     let asked = generation.endpoint.read(body, generation.deployment, &attempt.term().profile);
-    if let Ok(asked) = &asked {
-        attempt.asked(asked);
+    match &asked {
+        Ok(asked) => attempt.asked(asked),
+        Err(_) => {
+            if let Some(model) = named_model(body, generation.deployment) {
+                attempt.concerns(&model);
+            }
+        }
     }
     let draws = attempt.draws(body);
     let refused = |refusal| (Identity::new(draws), refusal);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::draw::Draws;
 use crate::relay::completion_length;
-use crate::relay::limits::{self, Caller, LimitReached, Reservation, Standing};
+use crate::relay::limits::{self, Caller, LimitReached, Reservation, Resource, Standing, UsedUp};
 use crate::server::Term;
 use crate::wire::endpoint::Asked;
 
@@ -41,24 +41,34 @@ pub(super) enum Service {
 #[derive(Debug)]
 pub(crate) struct Limited {
     caller: Caller,
-    /// None until it was admitted or refused: then no limit concerns it.
+    /// By its place in the profile. None as long as nobody knows which: then no limit concerns it.
     model: Option<usize>,
     reservation: Option<Reservation>,
     prompt_tokens: u64,
+    /// At most, with its answer.
+    tokens: u64,
     sent_tokens: u64,
-    /// A burst turns it away: so long the requests count as used up by others.
-    burst: Option<Duration>,
+    /// It is turned away, whatever is left of its limits, since others have used them up.
+    others: Option<UsedUp>,
 }
 
 impl Limited {
-    pub(super) fn new(caller: Caller) -> Self {
-        Self { caller, model: None, reservation: None, prompt_tokens: 0, sent_tokens: 0, burst: None }
+    pub(super) fn new(term: &Term, caller: Caller) -> Self {
+        // Where all models share their limits, any of them stands for all.
+        let is_shared = term.profile.limits.as_ref().is_some_and(|limits| !limits.per_model);
+        let model = is_shared.then_some(0);
+        Self { caller, model, reservation: None, prompt_tokens: 0, tokens: 0, sent_tokens: 0, others: None }
     }
 
-    /// Reserves as much as may be needed at a model, by its place in the profile.
-    pub(super) fn admit(&mut self, term: &Term, model: usize, need: Need) -> Result<(), LimitReached> {
-        self.model = Some(model);
-        self.prompt_tokens = need.prompt_tokens;
+    /// The attempt is about the model of this name, if there is one.
+    pub(super) fn concerns(&mut self, term: &Term, model: &str) {
+        self.model = term.profile.models.iter().position(|known| **known == *model).or(self.model);
+    }
+
+    /// Reserves as much as may be needed.
+    pub(super) fn admit(&mut self, term: &Term, need: Need) -> Result<(), LimitReached> {
+        (self.prompt_tokens, self.tokens) = (need.prompt_tokens, need.tokens);
+        let Some(model) = self.model else { return Ok(()) };
         self.reservation = term.admit(self.caller, model, need.tokens).transpose()?;
         Ok(())
     }
@@ -79,17 +89,22 @@ impl Limited {
         }
     }
 
-    /// A burst turns the attempt away for so long. What it is told, where requests are limited.
-    pub(super) fn used_up_by_others(&mut self, term: &Term, wait: Duration) -> Option<LimitReached> {
-        self.burst = Some(wait);
-        limits::used_up_by_others(&mut self.standings(term), wait)
+    /// A burst or a fault turns the attempt away, for at least so long. What it is told, where the resource is limited.
+    pub(super) fn used_up_by_others(&mut self, term: &Term, resource: Resource, wait: Duration) -> Option<LimitReached> {
+        // A retry has to be admitted then, so that its own limits have a say.
+        self.settle(term, Service::None);
+        let own = self.model.map_or(Duration::ZERO, |model| term.limits_wait(self.caller, model, self.tokens));
+        let requested = if resource == Resource::Tokens { self.tokens } else { 1 };
+        let used_up = UsedUp { resource, requested, wait: wait.max(own) };
+        self.others = Some(used_up);
+        limits::used_up_by_others(&mut self.standings(term), used_up)
     }
 
     /// How far the limits are used up now.
     pub(super) fn standings(&self, term: &Term) -> Vec<Standing> {
         let mut standings = self.model.map_or_else(Vec::new, |model| term.standings(self.caller, model));
-        if let Some(wait) = self.burst {
-            limits::used_up_by_others(&mut standings, wait);
+        if let Some(used_up) = self.others {
+            limits::used_up_by_others(&mut standings, used_up);
         }
         standings
     }

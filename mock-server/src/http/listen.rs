@@ -186,14 +186,24 @@ fn bound(addr: SocketAddr) -> io::Result<TcpSocket> {
 /// Shakes hands, and serves whichever protocol was agreed on.
 #[cfg(feature = "tls")]
 async fn serve_tls(mut admitted: Admitted, tls: crate::Tls, stream: TcpStream) {
+    let (told, timeout) = (admitted.served.told(), admitted.server.common.limits.head_timeout);
     // The handshake waits as well.
-    relaybench_clock::sleep(std::mem::take(&mut admitted.served_after)).await;
-    let handshake = tls.acceptor().accept(stream);
-    let shaken = match admitted.server.common.limits.head_timeout {
-        None => handshake.await.ok(),
-        Some(timeout) => {
-            relaybench_clock::timeout_at(relaybench_clock::now() + timeout, handshake).await.ok().and_then(Result::ok)
+    let served_after = std::mem::take(&mut admitted.served_after);
+    let shaking = async {
+        relaybench_clock::sleep(served_after).await;
+        let handshake = tls.acceptor().accept(stream);
+        match timeout {
+            None => handshake.await.ok(),
+            Some(timeout) => {
+                relaybench_clock::timeout_at(relaybench_clock::now() + timeout, handshake).await.ok().and_then(Result::ok)
+            }
         }
+    };
+    let shaken = tokio::select! {
+        biased;
+        // Nobody was let in yet.
+        () = told.wait() => None,
+        shaken = shaking => shaken,
     };
     // A caller who does not trust the certificate has said so to itself.
     let Some(stream) = shaken else { return };

@@ -54,7 +54,11 @@ pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts, id: Option<&str>) 
     let profile = Arc::clone(&attempt.term().profile);
     // What is wrong with them is said to those who may call.
     let _ = attempt.overrides(&head.headers, &[]);
-    let allowed = attempt.authorize(&head.headers).and_then(|()| attempt.decide_alone(&head.headers, draws));
+    let authorized = attempt.authorize(&head.headers);
+    if let Some(id) = id {
+        attempt.concerns(id);
+    }
+    let allowed = authorized.and_then(|()| attempt.decide_alone(&head.headers, draws));
     let body = allowed.and_then(|()| match id {
         None => Ok(profile.dialect.models(&profile)),
         Some(id) => match profile.model(id) {
@@ -74,7 +78,7 @@ pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts, id: Option<&str>) 
 
 /// An error in answer to an attempt, at once.
 pub(super) fn refused(mut attempt: Box<Attempt>, head: &Parts, identity: &Identity, refusal: Refusal) -> Response<AnswerBody> {
-    if matches!(refusal, Refusal::Injected(_) | Refusal::InjectedHtml(_)) {
+    if attempt.fault().and_then(Refusal::of_fault).as_ref() == Some(&refusal) {
         attempt.fault_ended(FaultOutcome::Played);
     }
     let refusal = attempt.in_its_limits(refusal);

@@ -17,7 +17,9 @@ pub(super) enum Route<'a> {
 
 pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Refusal> {
     let (allowed, route) = find(path).ok_or(Refusal::RouteUnknown)?;
-    match *method == allowed {
+    // Whoever looks after servers often wants no body.
+    let is_look = *method == Method::HEAD && matches!(route, Route::Health);
+    match *method == allowed || is_look {
         true => Ok(route),
         false => Err(Refusal::MethodWrong { allowed: if allowed == Method::POST { "POST" } else { "GET" } }),
     }
@@ -89,6 +91,12 @@ mod tests {
             assert!(matches!(find(&format!("{base}/models/a/b")), Some((_, Route::Model("a/b")))), "{base}");
         }
         assert_eq!(endpoint_of("/openai/deployments/gpt-4o/embeddings"), Some((Endpoint::Embeddings, Some("gpt-4o"))));
+    }
+
+    #[test]
+    fn health_may_be_asked_without_a_body() {
+        assert!(matches!(route(&Method::HEAD, "/healthz"), Ok(Route::Health)));
+        assert!(route(&Method::HEAD, "/v1/chat/completions").is_err() && route(&Method::POST, "/healthz").is_err());
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use serde::Serialize;
 
-use super::{Ending, Entry};
+use super::{Ending, Entry, FaultOutcome};
+use crate::profile::FaultName;
 
 /// The last entries, in the order in which their attempts ended. Each has a number, which only grows: that is a place to go on
 /// reading from, whatever is forgotten meanwhile.
@@ -23,6 +24,8 @@ pub(crate) struct Query {
     pub(crate) request_id: Option<String>,
     pub(crate) ending: Option<Ending>,
     pub(crate) connection: Option<u32>,
+    pub(crate) fault: Option<FaultName>,
+    pub(crate) outcome: Option<FaultOutcome>,
     /// The first [sequence](Entry::sequence) that matters.
     pub(crate) since: Option<u64>,
     /// Where to go on: the [`next`](Page::next) of an earlier page.
@@ -96,6 +99,8 @@ impl Query {
             && is(self.request_id.as_deref(), entry.request_id.as_deref())
             && is(self.ending.as_ref(), Some(&entry.ending))
             && is(self.connection.as_ref(), Some(&entry.connection))
+            && is(self.fault.as_ref(), entry.fault.as_ref().map(|fault| &fault.name))
+            && is(self.outcome.as_ref(), entry.fault.as_ref().map(|fault| &fault.outcome))
             && self.since.is_none_or(|since| entry.sequence >= since)
     }
 }
@@ -103,6 +108,7 @@ impl Query {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::PlannedFault;
 
     fn kept(most: usize, sequences: impl IntoIterator<Item = u64>) -> Kept {
         let mut kept = Kept::new(most);
@@ -132,6 +138,26 @@ mod tests {
         assert_eq!(sequences(&kept.page(&query)), [2]);
         assert_eq!(kept.page(&Query { limit: 2, ..Query::default() }).next, 2);
         assert!(kept.page(&Query { limit: 2, ..Query::default() }).more);
+    }
+
+    #[test]
+    fn faults_choose_by_name_and_by_what_came_of_them() {
+        let mut kept = Kept::new(100);
+        let planned = [
+            Some((FaultName::Reset, FaultOutcome::Played)),
+            Some((FaultName::Reset, FaultOutcome::NeedsHttp1)),
+            Some((FaultName::Hang, FaultOutcome::Played)),
+            None,
+        ];
+        for (sequence, planned) in (0..).zip(planned) {
+            let fault = planned.map(|(name, outcome)| PlannedFault { name, outcome });
+            kept.push(Entry { sequence, fault, ..Entry::default() });
+        }
+        let all = Query { limit: 9, ..Query::default() };
+        let resets = Query { fault: Some(FaultName::Reset), ..all.clone() };
+        assert_eq!(sequences(&kept.page(&resets)), [0, 1]);
+        assert_eq!(sequences(&kept.page(&Query { outcome: Some(FaultOutcome::Played), ..resets })), [0]);
+        assert_eq!(sequences(&kept.page(&Query { outcome: Some(FaultOutcome::Played), ..all })), [0, 2]);
     }
 
     #[test]

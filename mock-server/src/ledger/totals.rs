@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Ending, Entry};
+use super::{Ending, Entry, FaultOutcome};
 
 /// Counts, under the lock that recording an entry takes anyway.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,9 @@ impl Totals {
             Some((_, count)) => *count += 1,
             None => self.kinds.push((Kind { model: entry.model.clone(), status: entry.status, ending: entry.ending }, 1)),
         }
-        if let (Some(written), Some(due)) = (entry.end_written_ns, entry.due_end_ns) {
+        // A fault that was played may hold an answer back, as planned.
+        let is_played = entry.fault.as_ref().is_some_and(|fault| fault.outcome == FaultOutcome::Played);
+        if let (Some(written), Some(due), false) = (entry.end_written_ns, entry.due_end_ns, is_played) {
             self.lateness.count(written.saturating_sub(due));
         }
     }
@@ -85,6 +87,21 @@ impl Lateness {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_fault_holds_back_is_not_late() {
+        use super::super::PlannedFault;
+        use crate::profile::FaultName;
+
+        let mut totals = Totals::default();
+        let entry = Entry { end_written_ns: Some(2_000_000_000), due_end_ns: Some(5), ..Entry::default() };
+        for outcome in [FaultOutcome::Played, FaultOutcome::NeedsStream] {
+            let fault = Some(PlannedFault { name: FaultName::SlowHeaders, outcome });
+            totals.count(&Entry { fault, ..entry.clone() });
+        }
+        totals.count(&entry);
+        assert_eq!((totals.lateness().cumulative().1, totals.kinds()[0].1), (2, 3));
+    }
 
     #[test]
     fn a_lateness_falls_into_the_first_bucket_that_holds_it() {

@@ -27,6 +27,8 @@ use crate::config::Time;
 pub enum FaultKind {
     /// `status=503`: this error (400 to 599) at once, with the dialect's body.
     Status(u16),
+    /// `status=429:quota`: a 429 for this reason, in the dialect's words; where a dialect has another status for it, that.
+    TooMany(TooMany),
     /// `html=502`: this error at once, with a body of HTML, as proxies send it.
     Html(u16),
     /// `hang`: no answer, ever.
@@ -65,6 +67,33 @@ pub enum FaultKind {
     ErrorIn200,
     /// `wrong-model`: the answer names another model than was asked.
     WrongModel,
+}
+
+/// Why an attempt gets a 429.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TooMany {
+    /// `quota`: what was paid for is used up, and no wait helps.
+    Quota,
+    /// `requests`: others have used up the requests, for a second or as long as the caller's limits say.
+    Requests,
+    /// `tokens`: the same of the tokens.
+    Tokens,
+    /// `slow-down`: too many came at once.
+    SlowDown,
+}
+
+impl TooMany {
+    const ALL: [Self; 4] = [Self::Quota, Self::Requests, Self::Tokens, Self::SlowDown];
+
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Quota => "quota",
+            Self::Requests => "requests",
+            Self::Tokens => "tokens",
+            Self::SlowDown => "slow-down",
+        }
+    }
 }
 
 /// A place in the body of an answer: what comes before it is sent.
@@ -114,7 +143,7 @@ impl FaultKind {
     /// Its name, without what it takes.
     pub fn name(self) -> FaultName {
         match self {
-            Self::Status(_) => FaultName::Status,
+            Self::Status(_) | Self::TooMany(_) => FaultName::Status,
             Self::Html(_) => FaultName::Html,
             Self::Hang => FaultName::Hang,
             Self::SlowHeaders(_) => FaultName::SlowHeaders,
@@ -173,7 +202,7 @@ impl AnyFault {
             || given.and_then(|text| Time::parse(text).ok()).map(Duration::from).filter(|t| !t.is_zero()).ok_or_else(wrong);
         let place = || given.map_or(Ok(Place::HALF), |text| place(text).ok_or_else(wrong));
         match name {
-            FaultName::Status => Ok(Self::OfAttempt(FaultKind::Status(status()?))),
+            FaultName::Status => given.and_then(status_or_reason).map(Self::OfAttempt).ok_or_else(wrong),
             FaultName::Html => Ok(Self::OfAttempt(FaultKind::Html(status()?))),
             FaultName::Hang => nothing(FaultKind::Hang),
             FaultName::SlowHeaders => Ok(Self::OfAttempt(FaultKind::SlowHeaders(time()?))),
@@ -205,6 +234,14 @@ impl AnyFault {
 
 fn status(text: &str) -> Option<u16> {
     text.parse().ok().filter(|status| (400..=599).contains(status))
+}
+
+fn status_or_reason(text: &str) -> Option<FaultKind> {
+    match text.split_once(':') {
+        None => status(text).map(FaultKind::Status),
+        Some(("429", reason)) => TooMany::ALL.into_iter().find(|known| known.as_str() == reason).map(FaultKind::TooMany),
+        Some(_) => None,
+    }
 }
 
 fn place(text: &str) -> Option<Place> {
@@ -251,6 +288,7 @@ impl fmt::Display for FaultKind {
         let name = self.name();
         match self {
             Self::Status(status) | Self::Html(status) => write!(f, "{name}={status}"),
+            Self::TooMany(reason) => write!(f, "{name}=429:{}", reason.as_str()),
             Self::SlowHeaders(time) => write!(f, "{name}={time:?}"),
             Self::Drip(rate) => write!(f, "{name}={rate}"),
             Self::Stall(place) | Self::Truncate(place) | Self::ResetMidBody(place) => write!(f, "{name}={place}"),
@@ -312,21 +350,42 @@ mod tests {
             assert!(name.takes() == Takes::Place || written == text, "{written} {text}");
         }
         assert_eq!("ordinary".parse(), Ok(Outcome::Ordinary));
+        for reason in TooMany::ALL {
+            let text = FaultKind::TooMany(reason).to_string();
+            assert_eq!((text.parse(), text), (Ok(FaultKind::TooMany(reason)), format!("status=429:{}", reason.as_str())));
+        }
+        for wrong in ["status=503:quota", "html=429:quota", "status=429:", "status=429: quota"] {
+            assert!(wrong.parse::<FaultKind>().is_err(), "{wrong}");
+        }
     }
 
     #[test]
     fn what_is_wrong_is_said_with_what_would_be_right() {
         for (text, message) in [
             ("resett", "\"resett\" is no fault, did you mean \"reset\"?"),
-            ("status=200", "\"status=200\" is not how it is written; status takes an error's status, 400 to 599: \"status=503\""),
+            (
+                "status=200",
+                "\"status=200\" is not how it is written; status takes an error's status, 400 to 599, and behind a 429 its reason \
+                 (:quota, :requests, :tokens, :slow-down): \"status=503\"",
+            ),
+            (
+                "status=429:quotas",
+                "\"status=429:quotas\" is not how it is written; status takes an error's status, 400 to 599, and behind a 429 its \
+                 reason (:quota, :requests, :tokens, :slow-down): \"status=503\"",
+            ),
+            (
+                "slow-headers=99999999h",
+                "\"slow-headers=99999999h\" is not how it is written; slow-headers takes a duration above 0, of a century at most: \
+                 \"slow-headers=2s\"",
+            ),
             ("html", "\"html\" is not how it is written; html takes an error's status, 400 to 599: \"html=502\""),
             (
                 "slow-headers=2",
-                "\"slow-headers=2\" is not how it is written; slow-headers takes a duration above 0: \"slow-headers=2s\"",
+                "\"slow-headers=2\" is not how it is written; slow-headers takes a duration above 0, of a century at most: \"slow-headers=2s\"",
             ),
             (
                 "slow-headers=0s",
-                "\"slow-headers=0s\" is not how it is written; slow-headers takes a duration above 0: \"slow-headers=2s\"",
+                "\"slow-headers=0s\" is not how it is written; slow-headers takes a duration above 0, of a century at most: \"slow-headers=2s\"",
             ),
             ("drip=0", "\"drip=0\" is not how it is written; drip takes bytes a second, from 1: \"drip=100\""),
             (

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::faults::{self, Tally};
+use super::limits::Resource;
 use super::pace::{Pace, Told};
 use super::refusal::Refusal;
 use super::window;
@@ -123,11 +124,10 @@ pub fn decide(profile: &Profile, request: &Request<'_>, draws: Draws, now: Durat
             },
         },
     };
-    let decision = match fault {
-        Some(FaultKind::Status(status)) => Decision::Refuse(Refusal::Injected(status)),
-        Some(FaultKind::Html(status)) => Decision::Refuse(Refusal::InjectedHtml(status)),
-        Some(FaultKind::Hang) => Decision::Serve(Demand::Hang),
-        _ => Decision::Serve(completion(profile, request, draws, now, fault)),
+    let decision = match (fault.and_then(Refusal::of_fault), fault) {
+        (Some(refusal), _) => Decision::Refuse(refusal),
+        (None, Some(FaultKind::Hang)) => Decision::Serve(Demand::Hang),
+        (None, _) => Decision::Serve(completion(profile, request, draws, now, fault)),
     };
     Decided { decision, fault }
 }
@@ -136,7 +136,8 @@ fn turned_away(profile: &Profile, draws: Draws, now: Duration) -> Option<Refusal
     profile.bursts.iter().zip(0..).find_map(|(burst, which)| {
         let remaining = burst.remaining(now)?;
         let strikes = draws.uniform(Purpose::Burst(which)) < burst.share;
-        strikes.then(|| Refusal::RateLimited { retry_after: burst.retry_after.unwrap_or(remaining) })
+        let retry_after = burst.retry_after.unwrap_or(remaining);
+        strikes.then_some(Refusal::RateLimited { resource: Resource::Requests, retry_after })
     })
 }
 

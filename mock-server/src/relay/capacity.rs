@@ -16,6 +16,7 @@ use self::queue::Busy;
 use self::rate::Pacing;
 use self::seats::Seats;
 use super::Refusal;
+use super::limits::Resource;
 use crate::profile::{Capacity, Phase, WaitingRoom};
 
 /// What an attempt will take, once it is its turn.
@@ -156,7 +157,9 @@ impl Floor {
     fn full(&self, now: Duration) -> Refusal {
         match (&self.model, self.room.overflow) {
             // Nobody knows when a request that is being served will end; but a rate is a promise.
-            (Model::Rate(pacing), 429) => Refusal::RateLimited { retry_after: pacing.wait(self.seats.waiting(), now) },
+            (Model::Rate(pacing), 429) => {
+                Refusal::RateLimited { resource: Resource::Requests, retry_after: pacing.wait(self.seats.waiting(), now) }
+            }
             (_, 429) => Refusal::TooManyInFlight,
             _ => Refusal::Overloaded,
         }

@@ -72,14 +72,26 @@ pub struct Standing {
     pub reset: Duration,
 }
 
-/// Lets the requests be used up by others for so long, as they are where a burst turns callers away; and what whoever is turned away
-/// is told. None where requests are not limited.
-pub fn used_up_by_others(standings: &mut [Standing], wait: Duration) -> Option<LimitReached> {
-    let requests = standings.iter_mut().find(|standing| standing.resource == Resource::Requests)?;
-    requests.remaining = 0;
-    requests.reset = requests.reset.max(wait);
-    let Standing { resource, period, limit, .. } = *requests;
-    Some(LimitReached::Rate { resource, period, limit, used: limit, requested: 1, wait })
+/// Lets a resource be used up by others for so long, as requests are where a burst turns callers away; and what whoever is turned away
+/// with so much of it requested is told. None where it is not limited.
+pub fn used_up_by_others(standings: &mut [Standing], used_up: UsedUp) -> Option<LimitReached> {
+    let UsedUp { resource, requested, wait } = used_up;
+    let standing = standings.iter_mut().find(|standing| standing.resource == resource)?;
+    standing.remaining = 0;
+    standing.reset = standing.reset.max(wait);
+    let Standing { period, limit, .. } = *standing;
+    Some(LimitReached::Rate { resource, period, limit, used: limit, requested, wait })
+}
+
+/// That others have used up what an attempt needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsedUp {
+    /// Of what there is nothing left.
+    pub resource: Resource,
+    /// How much of it the attempt needs.
+    pub requested: u64,
+    /// For so long.
+    pub wait: Duration,
 }
 
 /// Why an attempt is refused.
@@ -209,6 +221,14 @@ impl Limiter {
         if let Some(account) = self.accounts.get_mut(&reservation.scope) {
             account.settle(reservation.charge, used_tokens, now);
         }
+    }
+
+    /// How long it takes until an attempt of so many tokens would be admitted, if nobody else comes. Zero where no wait is needed, or
+    /// none helps.
+    pub fn wait(&mut self, caller: Caller, model: usize, tokens: u64, now: Duration) -> Duration {
+        let now = self.not_before(now);
+        let scope = self.scope(caller, model, now);
+        self.account(scope, caller, model).wait(tokens, now)
     }
 
     /// How far each limit of a caller at a model is used up now, in the order of [`RATES`].

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use super::limits::LimitReached;
+use super::limits::{LimitReached, Resource};
+use crate::profile::{FaultKind, TooMany};
+
+/// How long whoever gets an injected 429 is told to stay away, at least: the limits of its own may say longer.
+pub const INJECTED_WAIT: Duration = Duration::from_secs(1);
 
 /// Why an attempt gets an error. No variant holds a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,11 +44,15 @@ pub enum Refusal {
     },
     /// Turned away for now.
     RateLimited {
+        /// Of what there was too much.
+        resource: Resource,
         /// How long to stay away.
         retry_after: Duration,
     },
     /// Turned away by a limit of the caller's own.
     LimitReached(LimitReached),
+    /// What was paid for is used up: no wait helps.
+    QuotaUsedUp,
     /// Turned away because too many are being served or wait.
     TooManyInFlight,
     /// A failure under load.
@@ -53,6 +61,22 @@ pub enum Refusal {
     Injected(u16),
     /// The same, as a proxy in front of the relay would answer: with a body of HTML.
     InjectedHtml(u16),
+}
+
+impl Refusal {
+    /// What a fault makes of an attempt, if that is a refusal.
+    pub fn of_fault(fault: FaultKind) -> Option<Self> {
+        let limited = |resource| Self::RateLimited { resource, retry_after: INJECTED_WAIT };
+        match fault {
+            FaultKind::Status(status) => Some(Self::Injected(status)),
+            FaultKind::TooMany(TooMany::Requests) => Some(limited(Resource::Requests)),
+            FaultKind::TooMany(TooMany::Tokens) => Some(limited(Resource::Tokens)),
+            FaultKind::TooMany(TooMany::Quota) => Some(Self::QuotaUsedUp),
+            FaultKind::TooMany(TooMany::SlowDown) => Some(Self::TooManyInFlight),
+            FaultKind::Html(status) => Some(Self::InjectedHtml(status)),
+            _ => None,
+        }
+    }
 }
 
 /// A parameter that is missing or wrong.

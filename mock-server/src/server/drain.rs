@@ -62,6 +62,13 @@ impl Served {
     }
 }
 
+impl Told {
+    /// The same, to be awaited.
+    pub(crate) async fn wait(mut self) {
+        std::future::poll_fn(|cx| self.poll(cx)).await;
+    }
+}
+
 impl Drop for Served {
     fn drop(&mut self) {
         if self.0.served.fetch_sub(1, AcqRel) == 1 {

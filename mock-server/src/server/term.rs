@@ -132,6 +132,11 @@ impl Term {
         self.limited(|limiter, now| limiter.settle(reservation, used_tokens, now));
     }
 
+    /// How long it takes until the limits would admit an attempt of so many tokens.
+    pub(crate) fn limits_wait(&self, caller: Caller, model: usize, tokens: u64) -> Duration {
+        self.limited(|limiter, now| limiter.wait(caller, model, tokens, now)).unwrap_or_default()
+    }
+
     /// How far the limits are used up; empty where nothing is limited.
     pub(crate) fn standings(&self, caller: Caller, model: usize) -> Vec<Standing> {
         self.limited(|limiter, now| limiter.standings(caller, model, now)).unwrap_or_default()

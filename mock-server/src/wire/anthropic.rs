@@ -72,10 +72,18 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
         Refusal::Invalid(Invalid { param: Some(param), code: "missing_required_parameter", .. }) => {
             (400, format!("{param}: Field required").into())
         }
+        Refusal::RateLimited { resource: Resource::Tokens, .. } => {
+            (429, "Number of request tokens has exceeded your per-minute rate limit. Please try again later.".into())
+        }
         Refusal::RateLimited { .. } | Refusal::Injected(429) => {
             (429, "Number of requests has exceeded your per-minute rate limit. Please try again later.".into())
         }
         Refusal::LimitReached(limit) => (429, reached(limit).into()),
+        Refusal::QuotaUsedUp => {
+            let message = "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or \
+                           purchase credits.";
+            (400, message.into())
+        }
         Refusal::TooManyInFlight => (429, CONCURRENT.into()),
         Refusal::Overloaded | Refusal::Injected(OVERLOADED) => (OVERLOADED, "Overloaded".into()),
         Refusal::Injected(500) => (500, "Internal server error".into()),

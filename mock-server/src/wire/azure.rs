@@ -10,8 +10,8 @@ use super::Enveloped;
 use super::limits::{REQUESTS, TOKENS, scarcest, write};
 use super::openai::error::WireError;
 use super::reply::{Reply, Subject, seconds};
-use crate::relay::Refusal;
 use crate::relay::limits::{LimitReached, Resource, Standing};
+use crate::relay::{INJECTED_WAIT, Refusal};
 
 /// The version that is named to callers who name none.
 const API_VERSION: &str = "2024-10-21";
@@ -59,11 +59,12 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
              wait a moment and try again.",
         ),
         Refusal::Injected(408) => refused(408, "Timeout", "The operation was timeout."),
-        Refusal::RateLimited { retry_after } => rate_limited("call rate limit", Some(retry_after)),
-        Refusal::LimitReached(LimitReached::Rate { resource, wait, .. }) => {
+        Refusal::RateLimited { resource, retry_after: wait }
+        | Refusal::LimitReached(LimitReached::Rate { resource, wait, .. }) => {
             rate_limited(if resource == Resource::Tokens { "token rate limit" } else { "call rate limit" }, Some(wait))
         }
-        Refusal::LimitReached(LimitReached::Concurrency { .. }) | Refusal::Injected(429) => rate_limited("call rate limit", None),
+        Refusal::Injected(429) => rate_limited("call rate limit", Some(INJECTED_WAIT)),
+        Refusal::LimitReached(LimitReached::Concurrency { .. }) => rate_limited("call rate limit", None),
         Refusal::TooManyInFlight => refused(
             429,
             "NoCapacity",

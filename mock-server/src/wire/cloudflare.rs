@@ -29,7 +29,7 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
         Refusal::BodyTooLarge { .. } | Refusal::Injected(413) => (413, 3006, "AiError: Request is too large".into()),
         Refusal::Injected(404) => (404, 3042, "AiError: Invalid model ID".into()),
         Refusal::Injected(408) => (408, 3007, "AiError: Request timeout".into()),
-        Refusal::LimitReached(LimitReached::Rate { period: Period::Day, .. }) => {
+        Refusal::QuotaUsedUp | Refusal::LimitReached(LimitReached::Rate { period: Period::Day, .. }) => {
             (429, 3036, "AiError: you have used up your daily free allocation of 10,000 neurons".into())
         }
         Refusal::LimitReached(LimitReached::TooLarge { .. }) => (413, 3006, "AiError: Request is too large".into()),

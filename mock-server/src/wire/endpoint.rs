@@ -54,6 +54,17 @@ impl Endpoint {
     }
 }
 
+/// The model that a request is about which cannot be read for another reason. `deployment` is the model, where the path names it.
+pub(crate) fn named_model<'a>(body: &'a [u8], deployment: Option<&'a str>) -> Option<Cow<'a, str>> {
+    #[derive(serde::Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        model: Cow<'a, str>,
+    }
+    let named = || serde_json::from_slice(body).ok().map(|Named { model }| model);
+    deployment.map(Cow::Borrowed).or_else(named)
+}
+
 /// A request as it was read.
 #[derive(Debug)]
 pub(super) struct Ask<'a> {

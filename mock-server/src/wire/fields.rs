@@ -8,6 +8,9 @@ use crate::relay::{Invalid, Refusal};
 /// The most choices of an answer.
 pub(super) const MOST_CHOICES: u64 = 128;
 
+/// The highest temperature.
+pub(super) const HOTTEST: f64 = 2.0;
+
 /// The object that a body holds.
 #[derive(Debug)]
 pub(super) struct Fields(Map<String, Value>);
@@ -166,6 +169,18 @@ pub(super) fn invalid_choices(value: &Value) -> Option<Invalid> {
         let above = value.as_u64().filter(|count| *count > MOST_CHOICES)?;
         Some(Invalid::above_maximum("n", &most(), above as usize))
     })
+}
+
+/// What is wrong with the number of a temperature.
+pub(super) fn invalid_temperature(value: &Value) -> Option<Invalid> {
+    let temperature = value.as_f64()?;
+    let (code, wrong, right) = match temperature {
+        0.0..=HOTTEST => return None,
+        ..0.0 => ("decimal_below_min_value", "decimal below minimum value", "a value >= 0".to_owned()),
+        _ => ("decimal_above_max_value", "decimal above maximum value", format!("a value <= {HOTTEST}")),
+    };
+    let message = format!("Invalid 'temperature': {wrong}. Expected {right}, but got {value} instead.");
+    Some(Invalid { param: Some("temperature".to_owned()), code, message })
 }
 
 pub(super) fn kind(value: &Value) -> &'static str {

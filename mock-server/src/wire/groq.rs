@@ -10,8 +10,8 @@ use super::Enveloped;
 use super::limits::{REQUESTS, TOKENS, scarcest, write};
 use super::openai::error::{WireError, go_duration};
 use super::reply::{Reply, Subject};
-use crate::relay::Refusal;
 use crate::relay::limits::{LimitReached, Period, Resource, Standing};
+use crate::relay::{INJECTED_WAIT, Refusal};
 
 pub(super) fn write_headers(request_id: HeaderValue, headers: &mut HeaderMap) {
     headers.insert("x-request-id", request_id);
@@ -56,12 +56,10 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
             )
             .into(),
         )),
-        Refusal::RateLimited { retry_after } => {
-            let wait = go_duration(*retry_after);
-            let message = format!(
-                "Rate limit reached for model `{model}` {owner} on requests per minute (RPM). Please try again in {wait}."
-            );
-            Some((429, "requests", Some("rate_limit_exceeded"), message.into()))
+        Refusal::RateLimited { resource, retry_after } => {
+            let ((kind, on), wait) = (per_period(*resource, Period::Minute), go_duration(*retry_after));
+            let message = format!("Rate limit reached for model `{model}` {owner} on {on}. Please try again in {wait}.");
+            Some((429, kind, Some("rate_limit_exceeded"), message.into()))
         }
         Refusal::LimitReached(LimitReached::Rate { resource, period, limit, used, requested, wait }) => {
             let ((kind, on), wait) = (per_period(*resource, *period), go_duration(*wait));
@@ -80,8 +78,7 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
             Some((413, kind, Some("rate_limit_exceeded"), message.into()))
         }
         Refusal::Injected(429) => {
-            let message = format!("Rate limit reached for model `{model}` {owner} on requests per minute (RPM).");
-            Some((429, "requests", Some("rate_limit_exceeded"), message.into()))
+            return error(Refusal::RateLimited { resource: Resource::Requests, retry_after: INJECTED_WAIT }, subject);
         }
         Refusal::Injected(498) => {
             Some((498, "capacity_exceeded", Some("capacity_exceeded"), "Flex tier capacity exceeded".into()))

@@ -28,7 +28,7 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
     match refusal {
         Refusal::KeyMissing => own(401, "未提供令牌"),
         Refusal::KeyWrong { .. } | Refusal::Injected(401) => own(401, "无效的令牌"),
-        Refusal::Injected(403) => {
+        Refusal::QuotaUsedUp | Refusal::Injected(403) => {
             let message = format!("用户额度不足 (request id: {request_id})");
             let code = Some("insufficient_user_quota");
             Reply::json(403, &Enveloped { error: Error { message: &message, r#type: OWN, param: None, code } })

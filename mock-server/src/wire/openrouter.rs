@@ -38,7 +38,7 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
     let (status, message, raw): (u16, Cow<'static, str>, Option<String>) = match &refusal {
         Refusal::KeyMissing => (401, "No auth credentials found".into(), None),
         Refusal::KeyWrong { .. } | Refusal::Injected(401) => (401, "User not found.".into(), None),
-        Refusal::Injected(402) => {
+        Refusal::QuotaUsedUp | Refusal::Injected(402) => {
             (402, "Insufficient credits. Add more using https://openrouter.ai/settings/credits".into(), None)
         }
         Refusal::Injected(403) => (403, "Your chosen model requires moderation and your input was flagged".into(), None),

@@ -20,6 +20,9 @@ auth.keys = ["sk-test"]
 models = ["gpt-4.1", "deepseek-chat"]
 "#;
 
+/// Answers of four tokens.
+const SHORT_STREAM: &str = "completion.tokens = { dist = \"fixed\", value = 4 }\n";
+
 fn injecting(status: u16) -> String {
     format!("[[fault]]\nfault = \"status={status}\"\nprobability = 1.0\n")
 }
@@ -119,6 +122,7 @@ fn wrong_requests_read_what_is_recorded() {
     matches_golden("400-missing-messages", PLAIN, chat_with(r#"{"model":"gpt-4.1"}"#));
     matches_golden("400-empty-messages", PLAIN, chat_with(r#"{"model":"gpt-4.1","messages":[]}"#));
     matches_golden("400-wrong-type", PLAIN, chat_with(&chat_body("gpt-4.1", r#","temperature":"hot""#)));
+    matches_golden("400-too-hot", PLAIN, chat_with(&chat_body("gpt-4.1", r#","temperature":2.1"#)));
     matches_golden("400-below-minimum", PLAIN, chat_with(&chat_body("gpt-4.1", r#","max_tokens":0"#)));
 }
 

@@ -228,6 +228,28 @@ fn a_retry_is_admitted_after_exactly_what_was_told_and_not_a_millisecond_earlier
 }
 
 #[test]
+fn after_a_429_that_a_fault_injects_a_retry_is_admitted_when_it_was_told() {
+    let cases = [
+        ("status=429", "requests_per_minute = 600", 1_000),
+        ("status=429:requests", "requests_per_minute = 600", 1_000),
+        // Of its own limits nothing is left for longer.
+        ("status=429", "requests_per_minute = 1", 60_000),
+        ("status=429:tokens", "tokens_per_minute = 900", 1_000),
+    ];
+    for (fault, limits, wait) in cases {
+        run_virtual(async move {
+            let server = server(&format!("{ANSWERS}limits = {{ {limits}, window = \"sliding\" }}"));
+            let refusal = text(&server, &chat(&format!("x-mock-fault: {fault}\r\n"), "")).await;
+            let resource = if limits.contains("tokens") { "tokens" } else { "requests" };
+            assert_eq!((status(&refusal), figure(&refusal, "retry-after-ms")), (429, wait), "{fault} {limits}");
+            assert_eq!(figure(&refusal, &format!("x-ratelimit-remaining-{resource}")), 0, "{fault} {limits}");
+            sleep(ms(wait)).await;
+            assert_eq!(status(&ask(&server, "").await), 200, "{fault} {limits}");
+        });
+    }
+}
+
+#[test]
 fn one_too_many_at_once_is_refused_until_another_ends() {
     run_virtual(async {
         let server = server(&format!("{ANSWERS}limits.concurrency = 3"));
@@ -288,8 +310,9 @@ fn where_no_limit_is_concerned_none_is_spoken_of() {
         let limited = server("auth.keys = [\"sk-test\"]\nlimits.requests_per_minute = 10");
         let wrong = request("POST", "/v1/chat/completions", "authorization: Bearer sk-x\r\n", &chat_body("gpt-4.1", ""));
         let unknown = request("POST", "/v1/chat/completions", KEY, &chat_body("gpt-99", ""));
+        let malformed = request("POST", "/v1/chat/completions", KEY, "{");
         let models = request("GET", "/v1/models", KEY, "");
-        for (request, expected) in [(&wrong, 401), (&unknown, 404), (&models, 200)] {
+        for (request, expected) in [(&wrong, 401), (&unknown, 404), (&malformed, 400), (&models, 200)] {
             let answer = text(&limited, request).await;
             assert_eq!((status(&answer), answer.contains("ratelimit")), (expected, false), "{answer}");
         }
@@ -297,6 +320,40 @@ fn where_no_limit_is_concerned_none_is_spoken_of() {
         assert!(!ask(&unlimited, "").await.contains("ratelimit"));
         let answer = ask(&limited, "").await;
         assert_eq!((standing(&answer, "requests").as_str(), standing(&answer, "tokens").as_str()), ("9/10 6s", "none/none none"));
+    });
+}
+
+#[test]
+fn every_answer_whose_limits_are_known_speaks_of_them() {
+    let good = |path: &str, body: &str| request("POST", path, KEY, body);
+    let chat = |body: &str| good("/v1/chat/completions", body);
+    let of_a_model = [
+        (chat(r#"{"model":"gpt-4.1"}"#), 400),
+        (chat(r#"{"model":"gpt-4.1","messages":[]}"#), 400),
+        (chat(&chat_body("gpt-4.1", r#","max_tokens":0"#)), 400),
+        (request("POST", "/v1/chat/completions", &format!("{KEY}x-mock-fault: nonsense\r\n"), &chat_body("gpt-4.1", "")), 400),
+        (good("/v1/embeddings", r#"{"model":"gpt-4.1"}"#), 400),
+        (good("/openai/deployments/gpt-4.1/chat/completions", "{"), 400),
+        (request("GET", "/v1/models/gpt-4.1", KEY, ""), 200),
+    ];
+    let of_a_key = [
+        (chat(&chat_body("gpt-99", "")), 404),
+        (chat("{"), 400),
+        (chat(&" ".repeat(1001)), 413),
+        (request("GET", "/v1/models", KEY, ""), 200),
+        (request("GET", "/v1/models/gpt-99", KEY, ""), 404),
+    ];
+    run_virtual(async move {
+        let toml = "[limits]\nrequests_per_minute = 10\nwindow = \"fixed\"\nbody_bytes = 1000\n";
+        let (per_model, per_key) = (server(toml), server(&format!("{toml}per = [\"key\"]")));
+        for server in [&per_model, &per_key] {
+            assert_eq!(status(&ask(server, "").await), 200);
+        }
+        let of_all = of_a_key.iter().map(|case| (&per_key, case));
+        for (server, (request, expected)) in of_a_model.iter().map(|case| (&per_model, case)).chain(of_all) {
+            let answer = text(server, request).await;
+            assert_eq!((status(&answer), figure(&answer, "x-ratelimit-remaining-requests")), (*expected, 9), "{answer}");
+        }
     });
 }
 
@@ -357,9 +414,71 @@ fn asked() -> impl Strategy<Value = Asked> {
     (gap, 1..80_u32, any::<bool>()).prop_map(|(gap, max_tokens, stream)| Asked { gap, max_tokens, stream })
 }
 
-fn of(standings: &[Standing], resource: Resource, period: Period) -> String {
-    let found = standings.iter().find(|standing| (standing.resource, standing.period) == (resource, period)).unwrap();
-    format!("{}/{}", found.remaining, found.limit)
+/// How a dialect writes that all of a limit is there again: what it is called, and to how long a time it is rounded up.
+struct Resets {
+    dialect: &'static str,
+    prefix: &'static str,
+    names: fn(&str, &str) -> String,
+    unit: Duration,
+    /// How long after the answer's head, which left so long after the start.
+    read: fn(&str, Duration) -> Duration,
+}
+
+const RESETS: [Resets; 4] = [
+    Resets { dialect: "openai", prefix: "x-ratelimit", names: as_openai, unit: ms(1), read: |text, _| go(text) },
+    Resets { dialect: "groq", prefix: "x-ratelimit", names: as_openai, unit: ms(1), read: |text, _| go(text) },
+    Resets {
+        dialect: "azure",
+        prefix: "x-ratelimit",
+        names: as_openai,
+        unit: ms(1_000),
+        read: |text, _| Duration::from_secs(text.parse().unwrap()),
+    },
+    Resets {
+        dialect: "anthropic",
+        prefix: "anthropic-ratelimit",
+        names: |what, resource| format!("{resource}-{what}"),
+        unit: ms(1_000),
+        read: |text, head| {
+            let start: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+            let reset: jiff::Timestamp = text.parse().unwrap();
+            Duration::try_from(reset.duration_since(start)).unwrap().saturating_sub(head)
+        },
+    },
+];
+
+fn as_openai(what: &str, resource: &str) -> String {
+    format!("{what}-{resource}")
+}
+
+/// `1h2m3.004s` or `5ms`.
+fn go(text: &str) -> Duration {
+    let Some(seconds) = text.strip_suffix("ms") else {
+        let (hours, rest) = text.split_once('h').unwrap_or(("0", text));
+        let (minutes, rest) = rest.split_once('m').unwrap_or(("0", rest));
+        let whole: u64 = hours.parse::<u64>().unwrap() * 3600 + minutes.parse::<u64>().unwrap() * 60;
+        let (seconds, fraction) = rest.strip_suffix('s').unwrap().split_once('.').unwrap_or((rest.trim_end_matches('s'), "0"));
+        let fraction = format!("{fraction:0<3}");
+        return Duration::from_secs(whole + seconds.parse::<u64>().unwrap()) + ms(fraction.parse().unwrap());
+    };
+    ms(seconds.parse().unwrap())
+}
+
+impl Resets {
+    /// That an answer, whose head left so long after the start, says what the machine says.
+    #[track_caller]
+    fn are(&self, answer: &str, standings: &[Standing], head: Duration) {
+        for (name, resource) in [("requests", Resource::Requests), ("tokens", Resource::Tokens)] {
+            let named = |what| format!("{}-{}", self.prefix, (self.names)(what, name));
+            let expected = standings.iter().find(|standing| (standing.resource, standing.period) == (resource, Period::Minute));
+            let expected = expected.unwrap();
+            let actual = (figure(answer, &named("remaining")), figure(answer, &named("limit")));
+            assert_eq!(actual, (expected.remaining, expected.limit), "{name}: {answer}");
+            let reset = (self.read)(header(answer, &named("reset")).unwrap(), head);
+            // Rounded up, so that waiting is enough, and no further than it must.
+            assert!(expected.reset <= reset && reset < expected.reset + self.unit, "{name} {:?}: {answer}", expected.reset);
+        }
+    }
 }
 
 proptest! {
@@ -370,9 +489,12 @@ proptest! {
     fn whatever_is_asked_the_wire_says_what_the_machine_does(
         sequence in prop::collection::vec(asked(), 1..25),
         window in prop::sample::select(&["bucket", "fixed", "sliding"][..]),
+        which in 0..RESETS.len(),
     ) {
         const LATENCY: Duration = Duration::from_millis(250);
-        let toml = format!("{ANSWERS}limits = {{ requests_per_minute = 9, tokens_per_minute = 300, window = \"{window}\" }}");
+        let limits = format!("limits = {{ requests_per_minute = 9, tokens_per_minute = 300, window = \"{window}\" }}");
+        let resets = &RESETS[which];
+        let toml = format!("dialect = \"{}\"\n{ANSWERS}{limits}", resets.dialect);
         run_virtual(async move {
             let server = server(&toml);
             let mut mirror = Limiter::new(&profile(&toml)).unwrap();
@@ -383,7 +505,7 @@ proptest! {
                 let arrived = start.elapsed();
                 let answer = ask(&server, &format!(r#","max_tokens":{max_tokens},"stream":{stream}"#)).await;
                 let used = PROMPT + u64::from(max_tokens.min(14));
-                let standings = match mirror.admit(caller, model, PROMPT + u64::from(max_tokens), arrived) {
+                let (standings, head) = match mirror.admit(caller, model, PROMPT + u64::from(max_tokens), arrived) {
                     Ok(reservation) => {
                         assert_eq!((status(&answer), start.elapsed()), (200, arrived + LATENCY));
                         // A stream spreads its tokens over the latency, and its head leaves with the first.
@@ -396,18 +518,19 @@ proptest! {
                             // All of it goes out at once: the head is made before the body.
                             assert_eq!(head, arrived + LATENCY);
                         }
-                        standings
+                        (standings, head)
                     }
                     Err(reached) => {
                         assert_eq!((status(&answer), start.elapsed()), (429, arrived));
                         let LimitReached::Rate { wait, .. } = reached else { panic!("{reached:?}") };
-                        assert_eq!(u128::from(figure(&answer, "retry-after-ms")), wait.as_nanos().div_ceil(1_000_000));
-                        mirror.standings(caller, model, arrived)
+                        if resets.dialect == "openai" {
+                            assert_eq!(u128::from(figure(&answer, "retry-after-ms")), wait.as_nanos().div_ceil(1_000_000));
+                        }
+                        assert_eq!(u128::from(figure(&answer, "retry-after")), wait.as_nanos().div_ceil(1_000_000_000));
+                        (mirror.standings(caller, model, arrived), arrived)
                     }
                 };
-                let actual = |resource| standing(&answer, resource).split(' ').next().map(str::to_owned);
-                assert_eq!(actual("requests"), Some(of(&standings, Resource::Requests, Period::Minute)));
-                assert_eq!(actual("tokens"), Some(of(&standings, Resource::Tokens, Period::Minute)));
+                resets.are(&answer, &standings, head);
             }
         });
     }

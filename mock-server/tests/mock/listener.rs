@@ -183,3 +183,15 @@ fn beyond_the_most_connections_callers_wait_until_one_has_ended() {
     assert!(connections[1].read(&mut [0; 9_000]).unwrap() > 0);
     assert_eq!((relay.ledger().connections_opened(), relay.ledger().connections_live_peak()), (3, 2));
 }
+
+#[test]
+fn after_a_reset_connections_are_refused_as_they_were_the_first_time() {
+    run_virtual(async {
+        let server = server("seed = 3\n[[fault]]\nfault = \"refuse\"\nprobability = 0.5");
+        let refused = || (0..64).map(|_| server.connect().is_err()).collect::<Vec<_>>();
+        let first = refused();
+        assert_ne!(refused(), first);
+        server.reset();
+        assert_eq!(refused(), first);
+    });
+}

@@ -317,7 +317,8 @@ fn wrong_bursts_and_faults_are_refused_where_they_are() {
     );
     refused(
         "[[fault]]\nfault = \"status=200\"\nprobability = 0.5",
-        "2: fault.fault: \"status=200\" is not how it is written; status takes an error's status, 400 to 599: \"status=503\"",
+        "2: fault.fault: \"status=200\" is not how it is written; status takes an error's status, 400 to 599, and behind a 429 its \
+         reason (:quota, :requests, :tokens, :slow-down): \"status=503\"",
     );
     refused("[[fault]]\nfault = \"hang\"\nfirst = 0", "3: fault.first: a fault of none is no fault; write how many, from 1");
     refused(

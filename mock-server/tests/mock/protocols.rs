@@ -149,3 +149,38 @@ fn a_relay_that_is_shut_down_waits_for_what_it_owes_and_no_longer_than_it_may() 
         assert!(TcpStream::connect(addr).is_err());
     }
 }
+
+#[test]
+fn draining_does_not_wait_for_those_who_never_asked() {
+    run_virtual(async {
+        let slow = "[[fault]]\nfault = \"slow-accept=1h\"";
+        for (toml, sent) in [(slow, ""), ("", "PRI *"), ("", "GET /healthz HTTP/1.1\r\nhost: a\r\n")] {
+            let server = server(toml);
+            let mut connection = connect(&server);
+            connection.write_all(sent.as_bytes()).await.unwrap();
+            sleep(ms(1)).await;
+            assert_eq!(server.connections(), 1, "{sent}");
+            let start = now();
+            server.drain().await;
+            assert_eq!(now() - start, ms(0), "{sent}");
+            assert_eq!(connection.read(&mut [0; 10]).await.unwrap(), 0, "{sent}");
+        }
+    });
+}
+
+#[test]
+fn a_head_that_is_too_long_is_431_over_http2_as_well() {
+    run_virtual(async {
+        let server = server("");
+        let (mut sender, _) = http2::handshake(connect(&server)).await;
+        for (bytes, expected) in [(60_000, 200), (66_000, 431), (100_000, 431), (10, 200)] {
+            let health = hyper::Request::get("http://mock/healthz").header("x-long", "a".repeat(bytes));
+            let health = health.body(http_body_util::Empty::new().boxed()).unwrap();
+            assert_eq!(
+                http2::exchange(&mut sender, health).await.map(|(status, _)| status.as_u16()).ok(),
+                Some(expected),
+                "{bytes}"
+            );
+        }
+    });
+}

@@ -104,4 +104,8 @@ async fn certificate_files_are_served_and_wrong_ones_are_refused_by_name() {
     assert!(error("key.pem", "key.pem").to_string().starts_with("cannot read a certificate in "));
     assert!(error("cert.pem", "cert.pem").to_string().starts_with("cannot read a key in "));
     assert!(matches!(error("cert.pem", "other.pem"), TlsError::Unusable(_)));
+    let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    std::fs::write(path("encrypted.pem"), encrypted).unwrap();
+    let said = error("cert.pem", "encrypted.pem").to_string();
+    assert!(said.starts_with("the key in ") && said.contains("is encrypted; write it without a password"), "{said}");
 }

@@ -3,6 +3,7 @@
 //! | key | which entries |
 //! |---|---|
 //! | `model`, `status`, `request_id`, `ending`, `connection` | those that have exactly this |
+//! | `fault`, `outcome` | those that a fault of this name was planned for, and those of which this came |
 //! | `since` | those with this sequence or a later one |
 //! | `cursor` | those after the page whose `next` this is |
 //! | `limit` | at most so many, 1 to 10000; default 100 |
@@ -11,14 +12,16 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
 
 use crate::config::nearest;
-use crate::ledger::{Ending, Query, kept_id};
+use crate::ledger::{Query, kept_id};
 
 /// Of a ledger of 100,000 entries this is a tenth, and some 5 MB of JSON.
 const MOST: usize = 10_000;
 
-const KEYS: [&str; 8] = ["model", "status", "request_id", "ending", "connection", "since", "cursor", "limit"];
+const KEYS: [&str; 10] =
+    ["model", "status", "request_id", "ending", "connection", "fault", "outcome", "since", "cursor", "limit"];
 
 pub(super) fn parse(query: &str) -> Result<Query, String> {
     let mut parsed = Query { limit: 100, ..Query::default() };
@@ -37,7 +40,9 @@ pub(super) fn parse(query: &str) -> Result<Query, String> {
                 parsed.limit =
                     value.parse().ok().filter(|limit| (1..=MOST).contains(limit)).ok_or_else(|| wrong(key, &value, most))?;
             }
-            "ending" => parsed.ending = Some(ending(&value)?),
+            "ending" => parsed.ending = Some(named(key, &value, "an ending such as served or caller_left")?),
+            "fault" => parsed.fault = Some(named(key, &value, "a fault's name such as reset")?),
+            "outcome" => parsed.outcome = Some(named(key, &value, "an outcome such as played or not_reached")?),
             _ => return Err(format!("unknown key \"{key}\", {}", nearest(key, KEYS.into_iter()))),
         }
     }
@@ -54,8 +59,8 @@ fn number<T: FromStr>(key: &str, value: &str) -> Result<T, String> {
 }
 
 /// As it is written in the ledger.
-fn ending(value: &str) -> Result<Ending, String> {
-    serde_json::from_value(value.into()).map_err(|_| wrong("ending", value, "an ending such as served or caller_left"))
+fn named<T: DeserializeOwned>(key: &str, value: &str, right: &str) -> Result<T, String> {
+    serde_json::from_value(value.into()).map_err(|_| wrong(key, value, right))
 }
 
 fn wrong(key: &str, value: &str, right: impl Display) -> String {
@@ -65,16 +70,21 @@ fn wrong(key: &str, value: &str, right: impl Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::{Ending, FaultOutcome};
+    use crate::profile::FaultName;
 
     #[test]
     fn every_key_is_read() {
-        let query = "model=gpt-4.1&status=429&request_id=a%20b+c&ending=caller_left&connection=3&since=7&cursor=9&limit=10000";
+        let query = "model=gpt-4.1&status=429&request_id=a%20b+c&ending=caller_left&connection=3&since=7&cursor=9&limit=10000\
+                     &fault=error-in-200&outcome=needs_stream";
         let expected = Query {
             model: Some("gpt-4.1".to_owned()),
             status: Some(429),
             request_id: Some("a b c".to_owned()),
             ending: Some(Ending::CallerLeft),
             connection: Some(3),
+            fault: Some(FaultName::ErrorIn200),
+            outcome: Some(FaultOutcome::NeedsStream),
             since: Some(7),
             cursor: 9,
             limit: 10_000,
@@ -90,6 +100,8 @@ mod tests {
             ("status=4o4", "status: \"4o4\" is wrong; write a whole number from 0"),
             ("limit=0", "limit: \"0\" is wrong; write a whole number from 1 to 10000"),
             ("ending=gone", "ending: \"gone\" is wrong; write an ending such as served or caller_left"),
+            ("fault=resett", "fault: \"resett\" is wrong; write a fault's name such as reset"),
+            ("outcome=x", "outcome: \"x\" is wrong; write an outcome such as played or not_reached"),
             ("model=%ff", "\"%ff\" is not UTF-8"),
         ] {
             assert_eq!(parse(query).unwrap_err(), expected);

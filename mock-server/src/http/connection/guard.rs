@@ -11,6 +11,7 @@ use relaybench_clock::{Sleep, sleep};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Caller;
+use super::head_end::HeadEnds;
 use super::watch::{Phase, Stage};
 use crate::server::Shared;
 
@@ -25,6 +26,7 @@ pub(super) struct Guarded<IO> {
     /// What is to be read once more.
     again: Box<[u8]>,
     reading: Option<Wait>,
+    ends: HeadEnds,
     /// The clock of bytes that the caller does not take.
     writing: Option<Pin<Box<Sleep>>>,
 }
@@ -39,7 +41,7 @@ struct Wait {
 
 impl<IO> Guarded<IO> {
     pub(super) fn new(io: IO, server: Arc<Shared>, caller: Arc<Caller>) -> Self {
-        Self { io, server, caller, again: Box::default(), reading: None, writing: None }
+        Self { io, server, caller, again: Box::default(), reading: None, ends: HeadEnds::default(), writing: None }
     }
 
     /// What is guarded.
@@ -128,7 +130,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<IO> {
         let before = buffer.filled().len();
         if Pin::new(&mut self.io).poll_read(cx, buffer)?.is_ready() {
             if buffer.filled().len() > before {
-                self.caller.watch.received();
+                let Self { caller, ends, .. } = &mut *self;
+                caller.watch.received(&buffer.filled()[before..], ends);
             }
             return Poll::Ready(Ok(()));
         }

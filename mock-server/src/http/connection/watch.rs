@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{
-    AtomicBool, AtomicU8, AtomicU32,
+    AtomicBool, AtomicU8, AtomicU32, AtomicUsize,
     Ordering::{Acquire, Relaxed, Release},
 };
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +17,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use relaybench_clock::Sleep;
 
 use super::Caller;
+use super::head_end::{HeadEnds, is_blank};
 
 /// What the caller owes, or is owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +31,7 @@ pub(super) enum Phase {
     Body,
     /// It is owed an answer.
     Answer,
-    /// It is owed an answer, and something that it sent already belongs to what follows.
+    /// It is owed an answer, and something that it sent belongs, or may belong, to what follows.
     AnswerAndMore,
     /// Many requests at once: HTTP/2.
     Streams,
@@ -52,6 +53,8 @@ pub(in crate::http) struct Watch {
     requests: AtomicU32,
     /// The caller does not take what is written to it.
     is_stuck: AtomicBool,
+    /// How many bytes came behind a head with its last ones. Of several requests in one piece that is told of the first.
+    behind: AtomicUsize,
     /// Whoever waits for it to be idle.
     idle: Mutex<Option<Waker>>,
 }
@@ -103,20 +106,35 @@ impl Watch {
         self.set(Phase::Streams);
     }
 
-    /// Bytes came.
-    pub(super) fn received(&self) {
-        match self.phase() {
+    /// Bytes came. Ends of lines alone are no beginning of a request.
+    pub(super) fn received(&self, bytes: &[u8], ends: &mut HeadEnds) {
+        let phase = self.phase();
+        let behind = match phase {
+            Phase::Idle => ends.behind_first(bytes),
+            Phase::Head => ends.behind(bytes),
+            _ => None,
+        };
+        if let Some(behind) = behind {
+            self.behind.store(behind, Relaxed);
+        }
+        match phase {
+            _ if is_blank(bytes) => {}
             Phase::Idle => self.set(Phase::Head),
             Phase::Answer => self.set(Phase::AnswerAndMore),
             _ => {}
         }
     }
 
-    fn asked(&self, phase: Phase) {
+    /// A head was read, whose body is so long, if that is known.
+    fn asked(&self, body_bytes: Option<u64>) {
         self.open.fetch_add(1, Relaxed);
         self.requests.fetch_add(1, Release);
-        if self.phase() != Phase::Streams {
-            self.set(phase);
+        let behind = self.behind.swap(0, Relaxed) as u64;
+        match (self.phase(), body_bytes) {
+            (Phase::Streams, _) => {}
+            (_, Some(bytes)) if behind > bytes => self.set(Phase::AnswerAndMore),
+            (_, Some(0)) => self.set(Phase::Answer),
+            _ => self.set(Phase::Body),
         }
     }
 
@@ -146,7 +164,8 @@ pub(super) struct OpenRequest(Arc<Caller>);
 
 impl OpenRequest {
     pub(super) fn of<B: Body>(caller: &Arc<Caller>, request: &Request<B>) -> Self {
-        caller.watch.asked(if request.body().is_end_stream() { Phase::Answer } else { Phase::Body });
+        let body = request.body();
+        caller.watch.asked(if body.is_end_stream() { Some(0) } else { body.size_hint().exact() });
         Self(Arc::clone(caller))
     }
 

@@ -84,7 +84,7 @@ pub(super) fn alter(kind: FaultKind, answer: Answer<'_>) -> Result<Alteration, F
         false => Err(FaultOutcome::NeedsWhole),
     };
     match kind {
-        FaultKind::Status(_) | FaultKind::Html(_) | FaultKind::Hang => Err(FaultOutcome::NotReached),
+        FaultKind::Status(_) | FaultKind::TooMany(_) | FaultKind::Html(_) | FaultKind::Hang => Err(FaultOutcome::NotReached),
         FaultKind::SlowHeaders(time) => {
             Ok(Alteration { head: Head::Slowly(time), pieces: answer.pieces, ending: Ending::Close, ..plain })
         }

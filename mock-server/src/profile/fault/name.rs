@@ -150,8 +150,11 @@ impl NoFault {
     pub(super) fn takes(text: &str, name: FaultName) -> Self {
         let takes = match name.takes() {
             Takes::Nothing => "nothing",
-            Takes::Status => "an error's status, 400 to 599",
-            Takes::Time => "a duration above 0",
+            Takes::Status if name == FaultName::Html => "an error's status, 400 to 599",
+            Takes::Status => {
+                "an error's status, 400 to 599, and behind a 429 its reason (:quota, :requests, :tokens, :slow-down)"
+            }
+            Takes::Time => "a duration above 0, of a century at most",
             Takes::Rate => "bytes a second, from 1",
             Takes::Place => "nothing, or a place in the body (bytes \"120b\", chunks \"3c\", up to \"99%\")",
         };

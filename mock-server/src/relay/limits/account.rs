@@ -56,6 +56,14 @@ impl Account {
         longest.map(|(_, reached)| reached).or(crowded.map(|limit| LimitReached::Concurrency { limit }))
     }
 
+    pub(super) fn wait(&mut self, tokens: u64, now: Duration) -> Duration {
+        self.advance(now);
+        match self.refusal(tokens, now) {
+            Some(LimitReached::Rate { wait, .. }) => wait,
+            _ => Duration::ZERO,
+        }
+    }
+
     pub(super) fn settle(&mut self, charge: Charge, used_tokens: u64, now: Duration) {
         self.advance(now);
         for (meter, (resource, _)) in self.meters() {

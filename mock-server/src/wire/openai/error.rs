@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::limits::{self, Words};
-use crate::relay::Refusal;
+use crate::relay::limits::{Period, Resource};
+use crate::relay::{INJECTED_WAIT, Refusal};
 use crate::wire::Enveloped;
 use crate::wire::reply::{Reply, Subject};
 
@@ -64,11 +65,19 @@ impl WireError {
                 "model_not_found",
                 format!("The model `{model}` does not exist or you do not have access to it."),
             ),
-            Refusal::RateLimited { retry_after } => {
-                let wait = go_duration(retry_after);
-                let message = format!("Rate limit reached for {model} on requests per min (RPM). Please try again in {wait}.");
-                Self { retry_after: Some(retry_after), ..Self::other(429, "requests", Some("rate_limit_exceeded"), message) }
+            Refusal::RateLimited { resource, retry_after } => {
+                let (kind, on) = (limits::kind(resource), limits::per_period(resource, Period::Minute));
+                let message =
+                    format!("Rate limit reached for {model} on {on}. Please try again in {}.", go_duration(retry_after));
+                Self { retry_after: Some(retry_after), ..Self::other(429, kind, Some("rate_limit_exceeded"), message) }
             }
+            Refusal::QuotaUsedUp => Self::other(
+                429,
+                "insufficient_quota",
+                Some("insufficient_quota"),
+                "You exceeded your current quota, please check your plan and billing details. For more information on this error, read \
+                 the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.",
+            ),
             Refusal::LimitReached(reached) => {
                 let Words { kind, message, wait } = limits::words(reached, model);
                 Self { retry_after: wait, ..Self::other(429, kind, Some("rate_limit_exceeded"), message) }
@@ -92,8 +101,7 @@ impl WireError {
                 format!("The model `{model}` does not exist or you do not have access to it."),
             ),
             Refusal::Injected(429) => {
-                let message = format!("Rate limit reached for {model} on requests per min (RPM).");
-                Self::other(429, "requests", Some("rate_limit_exceeded"), message)
+                Self::new(Refusal::RateLimited { resource: Resource::Requests, retry_after: INJECTED_WAIT }, subject)
             }
             Refusal::Injected(status @ 500..) => {
                 let message = format!("The server had an error while processing your request (request {request_id}).");

@@ -60,14 +60,14 @@ pub(crate) fn words(reached: LimitReached, model: &str) -> Words {
     }
 }
 
-fn kind(resource: Resource) -> &'static str {
+pub(super) fn kind(resource: Resource) -> &'static str {
     match resource {
         Resource::Requests => "requests",
         Resource::Tokens => "tokens",
     }
 }
 
-fn per_period(resource: Resource, period: Period) -> &'static str {
+pub(super) fn per_period(resource: Resource, period: Period) -> &'static str {
     match (resource, period) {
         (Resource::Requests, Period::Minute) => "requests per min (RPM)",
         (Resource::Requests, Period::Day) => "requests per day (RPD)",

@@ -13,7 +13,7 @@ use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use super::stream::UsageChunk;
 use crate::relay::Refusal;
 use crate::wire::endpoint::{Ask, Manner};
-use crate::wire::fields::MOST_CHOICES;
+use crate::wire::fields::{HOTTEST, MOST_CHOICES};
 use crate::wire::prompt::Prompt;
 
 /// What matters of a request. Keys that are not named here are accepted, whatever they hold.
@@ -35,7 +35,7 @@ struct ChatRequest<'a> {
     n: Option<Choices>,
     #[serde(default)]
     #[expect(dead_code, reason = "read to be checked")]
-    temperature: Option<f64>,
+    temperature: Option<Temperature>,
     #[serde(default)]
     #[expect(dead_code, reason = "read to be checked")]
     top_p: Option<f64>,
@@ -88,6 +88,19 @@ impl<'de> Deserialize<'de> for Tokens {
         match u64::deserialize(deserializer)? {
             0 => Err(de::Error::custom("at least 1 token")),
             limit => Ok(Self(u32::try_from(limit).unwrap_or(u32::MAX))),
+        }
+    }
+}
+
+/// A number from 0 to [`HOTTEST`].
+#[derive(Clone, Copy, Debug)]
+struct Temperature;
+
+impl<'de> Deserialize<'de> for Temperature {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match f64::deserialize(deserializer)? {
+            temperature if (0.0..=HOTTEST).contains(&temperature) => Ok(Self),
+            _ => Err(de::Error::custom("a temperature that there is")),
         }
     }
 }

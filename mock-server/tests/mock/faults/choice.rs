@@ -118,7 +118,10 @@ fn a_wrong_request_is_answered_with_what_would_be_right() {
             (chat("x-mock-fault: resett\r\n", ""), r#"\"resett\" is no fault, did you mean \"reset\"?"#),
             (chat("x-mock-fault: refuse\r\n", ""), r#"\"refuse\" befalls connections, before there is an attempt"#),
             (chat("x-mock-latency: 250\r\n", ""), r#"\"250\" has no unit; write a duration such as \"250ms\""#),
-            (with_prompt("[[mock fault=slow-headers]]"), r#"slow-headers takes a duration above 0: \"slow-headers=2s\""#),
+            (
+                with_prompt("[[mock fault=slow-headers]]"),
+                r#"slow-headers takes a duration above 0, of a century at most: \"slow-headers=2s\""#,
+            ),
             (with_prompt("[[mock lateny=1s]]"), r#"\"lateny=1s\" in a marker is unknown, did you mean \"latency\"?"#),
             (with_prompt("[[mock reset"), "write [[mock fault=reset latency=250ms]]"),
         ] {

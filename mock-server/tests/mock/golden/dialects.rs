@@ -1,6 +1,6 @@
 //! Every other dialect: errors, headers, a completion and a stream.
 
-use super::{PLAIN, chat_with, injecting, matches_golden_of};
+use super::{PLAIN, SHORT_STREAM, chat_with, injecting, matches_golden_of};
 use crate::support::{KEY, chat, chat_body, request};
 
 /// Those besides OpenAI's, which has files of its own.
@@ -66,5 +66,29 @@ fn limits_are_told_as_recorded_in_every_dialect() {
         matches_golden_of(dialect, "headers", &in_dialect(dialect, limits), chat("", ""));
         let few_tokens = "[limits]\ntokens_per_minute = 60\nassumed_completion_tokens = 100\n";
         matches_golden_of(dialect, "limit-too-large", &in_dialect(dialect, few_tokens), chat("", ""));
+    }
+}
+
+#[test]
+fn reasons_for_a_429_are_as_recorded_in_every_dialect() {
+    for dialect in ["openai"].into_iter().chain(DIALECTS) {
+        let limits = "limits = { requests_per_minute = 600, tokens_per_minute = 90_000 }\n";
+        let asking = |fault: &str| chat(&format!("x-mock-fault: {fault}\r\n"), r#","max_tokens":87"#);
+        for reason in ["quota", "requests", "tokens", "slow-down"] {
+            let golden = |name: &str, profile: &str| {
+                matches_golden_of(dialect, name, &in_dialect(dialect, profile), asking(&format!("status=429:{reason}")));
+            };
+            golden(&format!("429-injected-{reason}"), "");
+            golden(&format!("429-injected-{reason}-limited"), limits);
+        }
+        matches_golden_of(dialect, "injected-429-limited", &in_dialect(dialect, limits), asking("status=429"));
+    }
+}
+
+#[test]
+fn an_error_in_midstream_is_as_recorded_in_every_dialect() {
+    for dialect in ["openai"].into_iter().chain(DIALECTS) {
+        let failing = chat("x-mock-fault: error-event\r\n", r#","stream":true"#);
+        matches_golden_of(dialect, "stream-error-event", &in_dialect(dialect, SHORT_STREAM), failing);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{KEY, PLAIN, chat, injecting, matches_golden, matches_golden_of, request};
 
-const SHORT: &str = "completion.tokens = { dist = \"fixed\", value = 4 }\n";
+const SHORT: &str = super::SHORT_STREAM;
 
 fn post(path: &str, body: &str) -> Vec<u8> {
     request("POST", path, KEY, body)
@@ -10,12 +10,15 @@ fn post(path: &str, body: &str) -> Vec<u8> {
 
 #[test]
 fn messages_are_as_recorded() {
-    let message = |extra: &str| {
+    let asking = |headers: &str, extra: &str| {
         let body = format!(
             r#"{{"model":"claude-sonnet-4-20250514","max_tokens":50,"system":[{{"type":"text","text":"Be brief."}}],"messages":[{{"role":"user","content":[{{"type":"text","text":"Hello?"}}]}}]{extra}}}"#
         );
-        request("POST", "/v1/messages", "x-api-key: sk-test\r\nanthropic-version: 2023-06-01\r\n", &body)
+        request("POST", "/v1/messages", &format!("x-api-key: sk-test\r\nanthropic-version: 2023-06-01\r\n{headers}"), &body)
     };
+    let message = |extra: &str| asking("", extra);
+    let failing = asking("x-mock-fault: error-event\r\n", r#","stream":true"#);
+    matches_golden_of("anthropic", "message-stream-error-event", SHORT, failing);
     matches_golden_of("anthropic", "message", SHORT, message(""));
     matches_golden_of("anthropic", "message-stream", SHORT, message(r#","stream":true"#));
     matches_golden_of("anthropic", "message-stream-cut", "", message(r#","stream":true,"max_tokens":2"#));
@@ -43,10 +46,14 @@ fn texts_are_as_recorded() {
 
 #[test]
 fn responses_are_as_recorded() {
-    let response = |extra: &str| {
+    let asking = |headers: &str, extra: &str| {
         let input = r#"[{"role":"user","content":[{"type":"input_text","text":"Hello?"}]}]"#;
-        post("/v1/responses", &format!(r#"{{"model":"gpt-4.1","instructions":"Be brief.","input":{input}{extra}}}"#))
+        let body = format!(r#"{{"model":"gpt-4.1","instructions":"Be brief.","input":{input}{extra}}}"#);
+        request("POST", "/v1/responses", &format!("{KEY}{headers}"), &body)
     };
+    let response = |extra: &str| asking("", extra);
+    let failing = asking("x-mock-fault: error-event\r\n", r#","stream":true"#);
+    matches_golden("response-stream-error-event", SHORT, failing);
     matches_golden("response", SHORT, response(""));
     matches_golden("response-stream", SHORT, response(r#","stream":true"#));
     matches_golden("response-stream-cut", SHORT, response(r#","stream":true,"max_output_tokens":2"#));

@@ -49,6 +49,44 @@ fn a_head_has_half_a_minute_from_its_first_byte_however_it_dribbles() {
 }
 
 #[test]
+fn a_head_that_began_behind_a_request_has_as_long_from_the_answer_on() {
+    run_virtual(async {
+        let whole = "GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n".to_owned();
+        let with_body = String::from_utf8(chat("", "")).unwrap().replace("connection: close\r\n", "");
+        for request in [whole, with_body] {
+            let server = guarded("");
+            let mut connection = connect(&server);
+            connection.write_all(format!("{request}GET /healthz HT").as_bytes()).await.unwrap();
+            let start = now();
+            let mut answers = String::new();
+            let _ = connection.read_to_string(&mut answers).await;
+            assert_eq!((now() - start, status(&answers)), (ms(30_000), 200), "{answers}");
+            assert!(answers.contains("HTTP/1.1 408"), "{answers}");
+        }
+    });
+}
+
+#[test]
+fn ends_of_lines_between_requests_are_no_head() {
+    run_virtual(async {
+        let server = guarded("");
+        let request = "GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n";
+        // With the request, and behind its answer.
+        for stray in [format!("{request}\r\n"), format!("\r\n{request}")] {
+            let mut connection = connect(&server);
+            for _ in 0..2 {
+                connection.write_all(stray.as_bytes()).await.unwrap();
+                let mut answer = vec![0; 9_000];
+                let length = connection.read(&mut answer).await.unwrap();
+                assert_eq!(status(&String::from_utf8_lossy(&answer[..length])), 200);
+                connection.write_all(b"\r\n").await.unwrap();
+                sleep(HOUR).await;
+            }
+        }
+    });
+}
+
+#[test]
 fn each_head_has_a_time_of_its_own() {
     run_virtual(async {
         let server = guarded("");
@@ -78,6 +116,21 @@ fn a_body_has_two_minutes_and_then_the_caller_has_left() {
         assert_eq!((status(&answer), now() - start), (408, ms(120_000)));
         assert_eq!(server.ledger().entries()[0].ending, Ending::CallerLeft);
         assert_eq!((server.connections(), server.in_flight()), (0, 0));
+    });
+}
+
+#[test]
+fn a_body_for_the_relay_itself_is_told_once_that_it_is_too_late() {
+    run_virtual(async {
+        let server = guarded("");
+        for route in ["PUT /__admin/profile", "POST /__admin/faults"] {
+            let mut connection = connect(&server);
+            let request = format!("{route} HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n{{");
+            connection.write_all(request.as_bytes()).await.unwrap();
+            let mut answers = String::new();
+            let _ = connection.read_to_string(&mut answers).await;
+            assert_eq!((status(&answers), answers.matches("HTTP/1.1 ").count()), (408, 1), "{answers}");
+        }
     });
 }
 
