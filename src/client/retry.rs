@@ -108,7 +108,7 @@ async fn enter<Sleeping: Future<Output = ()>>(
         let mut entering = pin!(permit.enter());
         loop {
             let (seen, until) = (freed(), deadline.min(now() + patience));
-            match select(entering.as_mut(), pin!(sleep_until(until))).await {
+            match select(entering.as_mut(), pin!(async { sleep_until(until).await })).await {
                 Either::Left(_) if now() < deadline => break,
                 Either::Right(_) if until < deadline && freed() > seen => {}
                 _ => return Err(Stop::Budget),
