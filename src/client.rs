@@ -73,6 +73,7 @@ use self::budget::{Asked, Budgets};
 use self::embeddings::EmbeddingList;
 use self::error::Failure;
 use self::exchange::Line;
+use self::request::StreamBody;
 use self::retry::{Bounds, Outcome, Tried, Turn};
 use self::stream::Question;
 use self::trace::{RequestSpan, Server};
@@ -283,7 +284,7 @@ impl Shared {
         RequestSpan::begin(&self.server, endpoint, model)
     }
 
-    fn question(&self, model: Arc<str>, body: Bytes, timeouts: Timeouts, id: RequestId) -> Question {
+    fn question(&self, model: Arc<str>, body: StreamBody, timeouts: Timeouts, id: RequestId) -> Question {
         let span = self.span(Endpoint::Chat, &model);
         Question::new(model, body, timeouts, id, span, self.budgets.ask())
     }
@@ -292,7 +293,8 @@ impl Shared {
         let span = self.span(Endpoint::Chat, model);
         let parse = |body: &Bytes| {
             let completion = classify::completion(body)?;
-            let other_model = classify::other_model(model, completion.model.as_deref(), self.policy.other_model)?;
+            let (named, rule) = (completion.model.as_deref(), self.policy.other_model);
+            let other_model = classify::other_model(model, named, rule, self.line.key.as_ref())?;
             Ok((completion, other_model))
         };
         let ((completion, other_model), raw, mut attempts) = self.ask(&span, Endpoint::Chat, body, timeouts, &id, parse).await?;

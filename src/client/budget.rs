@@ -112,7 +112,12 @@ impl Asked {
         // What is granted in part returns by the permit's own end.
         let mut permit = Permit { budgets, is_booked: false, is_paid: false, is_risked: false, is_begun: false, place: None };
         if let Some(load) = &self.0.load {
-            permit.is_booked = !plea.invited && load.places.book(self.0.most(&load.terms));
+            let most = self.0.most(&load.terms);
+            // Nobody's end would make room: a share of so few requests is none.
+            if most == 0 {
+                return Err(Stop::Budget);
+            }
+            permit.is_booked = !plea.invited && load.places.book(most);
             permit.is_paid = (plea.invited || permit.is_booked) && load.purse.spend();
             if !permit.is_paid {
                 return Err(Stop::Budget);
@@ -152,6 +157,12 @@ impl Permit {
         if let Some(load) = &self.budgets.load {
             self.place = Some(load.places.enter(&self.budgets).await);
         }
+    }
+
+    /// How many places came free so far: whether it makes sense to wait on.
+    pub(crate) fn freed(&self) -> impl Fn() -> u64 + use<> {
+        let budgets = Arc::clone(&self.budgets);
+        move || budgets.load.as_ref().map_or(0, |load| load.places.freed())
     }
 
     /// The retry is sent: from now on it costs what it costs.

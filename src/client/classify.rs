@@ -64,7 +64,11 @@ pub(crate) fn chunk(event: Option<&str>, data: &str) -> Result<ChunkBody, Failur
     if event == Some("error") {
         return Err(in_band(data.as_bytes()));
     }
-    let chunk: ChunkBody = parse(data.as_bytes())?;
+    // An event is complete when it is seen: JSON that breaks off in it was written so.
+    let chunk: ChunkBody = parse(data.as_bytes()).map_err(|failure| match failure.kind {
+        ErrorKind::Truncated => Failure { kind: ErrorKind::Malformed, ..failure },
+        _ => failure,
+    })?;
     let failed = chunk.choices.iter().any(|choice| is_failure(choice.finish_reason.as_ref()));
     if failed || chunk.error.is_some() { Err(in_band(data.as_bytes())) } else { Ok(chunk) }
 }
@@ -110,10 +114,18 @@ fn is_request_fault(told: &Told) -> bool {
 }
 
 /// The model that answered, when it is another than was asked. Fails where the policy takes that for a failure.
-pub(crate) fn other_model(asked: &str, answered: Option<&str>, rule: OtherModel) -> Result<Option<Box<str>>, Failure> {
+pub(crate) fn other_model(
+    asked: &str,
+    answered: Option<&str>,
+    rule: OtherModel,
+    key: Option<&ApiKey>,
+) -> Result<Option<Box<str>>, Failure> {
     match (answered.filter(|answered| !answered.is_empty() && !model::is_same(asked, answered)), rule) {
         (None, _) => Ok(None),
-        (Some(other), OtherModel::Record) => Ok(Some(other.into())),
+        (Some(other), OtherModel::Record) => Ok(Some(match key {
+            Some(key) => key.redact(other.to_owned()).into(),
+            None => other.into(),
+        })),
         (Some(other), OtherModel::Fail) => {
             Err(Failure::new(ErrorKind::ModelMismatch, format!("model {asked:?} was asked, and {other:?} answered")))
         }

@@ -1,6 +1,8 @@
 //! Where requests go and with which key: parsed once, valid afterwards.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::sync::Arc;
 
 use hyper::Uri;
 use hyper::header::HeaderValue;
@@ -10,12 +12,16 @@ use super::error::{Error, ErrorKind};
 
 /// The key of an endpoint. Nothing prints it.
 #[derive(Clone)]
-pub struct ApiKey(Box<str>);
+pub struct ApiKey {
+    key: Box<str>,
+    /// How an echo of it may be written, itself first.
+    forms: Arc<[String]>,
+}
 
 impl ApiKey {
     /// The `authorization` header, marked sensitive so that no table of headers shows it.
     pub(crate) fn header(&self) -> Result<HeaderValue, Error> {
-        let mut header = HeaderValue::try_from(format!("Bearer {}", self.0))
+        let mut header = HeaderValue::try_from(format!("Bearer {}", self.key))
             .map_err(|_| Error::config("the API key holds characters that no HTTP header may hold, such as a line break"))?;
         header.set_sensitive(true);
         Ok(header)
@@ -25,13 +31,35 @@ impl ApiKey {
     pub(crate) fn is_in(&self, text: &str) -> bool {
         // Shorter ones occur by chance, and are no secrets.
         const SHORTEST: usize = 4;
-        self.0.len() >= SHORTEST && text.contains(&*self.0)
+        self.key.len() >= SHORTEST && self.forms.iter().any(|form| text.contains(form))
     }
 
     /// `text` without the key.
     pub(crate) fn redact(&self, text: String) -> String {
-        if self.is_in(&text) { text.replace(&*self.0, "***") } else { text }
+        if !self.is_in(&text) {
+            return text;
+        }
+        self.forms.iter().fold(text, |text, form| text.replace(form, "***"))
     }
+}
+
+/// The key as it is, and as JSON and URLs may write what is no letter or digit: all of it, or only what has to be.
+fn forms(key: &str) -> Vec<String> {
+    const HARMLESS: [&str; 3] = ["", "-_.~", "-_.~+=:,;@!*"];
+    let written = |kept: &str, escape: &dyn Fn(char) -> String| -> String {
+        key.chars().map(|c| if c.is_ascii_alphanumeric() || kept.contains(c) { c.to_string() } else { escape(c) }).collect()
+    };
+    let slash = |c| if matches!(c, '/' | '"' | '\\') { format!("\\{c}") } else { c.to_string() };
+    let lower = |c| format!("\\u{:04x}", u32::from(c));
+    let upper = |c| format!("\\u{:04X}", u32::from(c));
+    let percent = |c: char| c.to_string().bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    let small_percent = |c: char| c.to_string().bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    let escapes: [&dyn Fn(char) -> String; 4] = [&lower, &upper, &percent, &small_percent];
+    let escaped = escapes.iter().flat_map(|escape| HARMLESS.map(|kept| written(kept, escape)));
+    let mut forms: Vec<String> = [key.to_owned(), written("", &slash)].into_iter().chain(escaped).collect();
+    let mut seen = HashSet::new();
+    forms.retain(|form| seen.insert(form.clone()));
+    forms
 }
 
 impl fmt::Debug for ApiKey {
@@ -42,7 +70,8 @@ impl fmt::Debug for ApiKey {
 
 impl<T: Into<String>> From<T> for ApiKey {
     fn from(key: T) -> Self {
-        Self(key.into().into_boxed_str())
+        let key = key.into().into_boxed_str();
+        Self { forms: forms(&key).into(), key }
     }
 }
 
@@ -171,5 +200,24 @@ mod tests {
     #[test]
     fn debug_does_not_show_the_key() {
         assert_eq!(format!("{:?}", ApiKey::from("sk-secret")), "***");
+    }
+
+    #[test]
+    fn a_key_is_found_however_json_or_a_url_writes_it() {
+        let key = ApiKey::from("sk-a/b+c");
+        for echo in [
+            "sk-a/b+c",
+            r"sk-a\/b+c",
+            r"sk-a\u002fb\u002bc",
+            r"sk-a\u002fb+c",
+            r"sk-a\u002Fb\u002Bc",
+            r"sk\u002da\u002fb\u002bc",
+            "sk-a%2Fb%2Bc",
+            "sk-a%2fb%2bc",
+            "sk%2Da%2Fb%2Bc",
+        ] {
+            assert_eq!(key.redact(format!("key {echo}!")), "key ***!", "{echo}");
+        }
+        assert_eq!(key.redact("sk-a/b".to_owned()), "sk-a/b");
     }
 }

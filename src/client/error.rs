@@ -65,7 +65,7 @@ pub enum ErrorKind {
     Reset,
     /// The server closed the connection before it answered.
     Closed,
-    /// The response ended before it was complete.
+    /// The response ended before it was complete: its body, or the JSON in it, or a stream without proof of its end.
     Truncated,
     /// The response is not what it should be: not HTTP, not JSON, no choices, or larger than is sane.
     Malformed,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use hyper::HeaderMap;
-use relaybench_clock::{Instant, now, wall_now};
+use relaybench_clock::{Instant, now, timeout_at, wall_now};
 
 use super::attempt::{Attempt, Progress};
 use super::classify;
@@ -24,6 +24,9 @@ pub(crate) const LARGEST_BODY: usize = 32 * 1024 * 1024;
 
 /// How much of an error's body is read: what an error keeps is less.
 const LARGEST_ERROR_BODY: usize = 64 * 1024;
+
+/// How long the body of an error may take to come: it says more than the status, which is enough to act upon.
+const REFUSAL_GRACE: Duration = Duration::from_secs(1);
 
 /// What all attempts of a client share.
 pub(crate) struct Line {
@@ -195,19 +198,19 @@ impl Exchange {
     }
 
     /// As much of the body as comes, up to this: the beginning of an error tells what it is.
-    async fn beginning(&mut self, most: usize) -> Bytes {
-        let mut whole = BytesMut::new();
+    async fn beginning(&mut self, whole: &mut BytesMut, most: usize) {
         while whole.len() < most
             && let Some(Ok(piece)) = self.piece().await
         {
             whole.extend_from_slice(&piece[..piece.len().min(most - whole.len())]);
         }
-        whole.freeze()
     }
 
-    /// The failure that the response's status stands for. A body that breaks says less than the status.
+    /// The failure that the response's status stands for. A body that breaks, or does not come, says less than the status.
     async fn refused(mut self) -> Broken {
-        let body = self.beginning(LARGEST_ERROR_BODY).await;
+        let mut body = BytesMut::new();
+        // Whether it was all there in time makes no difference.
+        let _ = timeout_at(now() + REFUSAL_GRACE, self.beginning(&mut body, LARGEST_ERROR_BODY)).await;
         let failure = classify::status(self.status, &self.headers, &body, wall_now());
         self.break_off(failure)
     }

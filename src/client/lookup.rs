@@ -75,6 +75,8 @@ impl<T> Lookup<'_, T> {
         let endpoint = match &path {
             None => Endpoint::Models,
             Some(_) if name.is_empty() => return Err(Error::config("the model has no name")),
+            // A URL with it would be another's.
+            Some(_) if matches!(name, "." | "..") => return Err(Error::config(format!("no model is called {name:?}"))),
             Some(path) => Endpoint::Model(path),
         };
         let span = shared.span(endpoint, name);

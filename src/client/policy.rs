@@ -97,6 +97,11 @@ impl Policy {
     }
 
     /// The default: four tries with full jitter from 0.5 s to 8 s, the server's word obeyed, all within 30 s and both budgets.
+    ///
+    /// After an outage that refuses (429, 503) the system is as before within ten seconds. After one in which requests hang it takes
+    /// the read timeout longer, since a request that hangs holds its place, here and in the relay, until its caller gives up: up to
+    /// 25 s + 10 s. Whoever wants it sooner sets [`Timeouts::headers`] or [`Timeouts::read`] lower, as far as honest answers allow:
+    /// with 2 s it is ten seconds again.
     pub fn resilient() -> Self {
         Self {
             name: "resilient".to_owned(),

@@ -199,8 +199,15 @@ impl ChatRequest {
     }
 
     /// The body of a streamed request.
-    pub(crate) fn stream_body(&self) -> Result<Bytes, Error> {
-        self.body(Some(self.include_usage.then_some(StreamOptions { include_usage: true })))
+    pub(crate) fn stream_body(&self) -> Result<StreamBody, Error> {
+        let json = self.body(Some(self.include_usage.then_some(StreamOptions { include_usage: true })))?;
+        Ok(StreamBody { json, choices: self.choices() })
+    }
+
+    /// How many answers are asked for, however that was set; what is no number is the server's to refuse.
+    fn choices(&self) -> usize {
+        let asked = self.fields.get("n").and_then(Value::as_u64).unwrap_or(1);
+        usize::try_from(asked.max(1)).unwrap_or(usize::MAX)
     }
 
     fn body(&self, streamed: Option<Option<StreamOptions>>) -> Result<Bytes, Error> {
@@ -240,8 +247,16 @@ struct StreamOptions {
 pub struct PreparedRequest {
     pub(crate) model: Arc<str>,
     pub(crate) whole: Bytes,
-    pub(crate) stream: Bytes,
+    pub(crate) stream: StreamBody,
     pub(crate) timeouts: Timeouts,
+}
+
+/// The body of a streamed request.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamBody {
+    pub(crate) json: Bytes,
+    /// How many answers it asks for, at least 1.
+    pub(crate) choices: usize,
 }
 
 #[cfg(test)]
@@ -261,10 +276,24 @@ mod tests {
             json_of(request.whole_body()),
             json!({"model": "gpt-4.1", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 500, "temperature": 0.7, "seed": 7})
         );
-        let streamed = json_of(request.clone().include_usage().stream_body());
+        let streamed = json_of(request.clone().include_usage().stream_body().map(|body| body.json));
         assert_eq!(streamed["stream"], json!(true));
         assert_eq!(streamed["stream_options"], json!({"include_usage": true}));
-        assert_eq!(json_of(request.stream_body()).get("stream_options"), None);
+        assert_eq!(json_of(request.stream_body().map(|body| body.json)).get("stream_options"), None);
+    }
+
+    #[test]
+    fn a_stream_knows_how_many_answers_were_asked_for_however_that_was_set() {
+        let request = || ChatRequest::new("m").user("Hi");
+        for (request, choices) in [
+            (request(), 1),
+            (request().n(3), 3),
+            (request().extra("n", 2), 2),
+            (request().extra("n", 0), 1),
+            (request().extra("n", "two"), 1),
+        ] {
+            assert_eq!(request.stream_body().unwrap().choices, choices, "{request:?}");
+        }
     }
 
     #[test]

@@ -75,8 +75,7 @@ where
         let begun = match granted {
             Ok((wait, mut granted)) => {
                 sleep_until(failed + wait.length).await;
-                let expiry = async { sleep_until(deadline).await };
-                enter(&mut granted, deadline, &now, expiry).await.map(|()| (wait, granted))
+                enter(&mut granted, policy.cap.max(LEAST_PATIENCE), deadline, &now, &sleep_until).await.map(|()| (wait, granted))
             }
             Err(stop) => Err(stop),
         };
@@ -92,16 +91,29 @@ where
     }
 }
 
-/// Waits for the retry's place among those in flight, up to the deadline: there is no use in a place that comes with it.
-async fn enter(
+/// How long a place is waited for at least, where backoffs are shorter.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Waits for the retry's place among those in flight, as long as places come free at all: when `patience` passes without one, those
+/// who have them hang. And up to the deadline, since there is no use in a place that comes with it.
+async fn enter<Sleeping: Future<Output = ()>>(
     permit: &mut Permit,
+    patience: Duration,
     deadline: Instant,
     now: impl Fn() -> Instant,
-    sleep: impl Future<Output = ()>,
+    sleep_until: impl Fn(Instant) -> Sleeping,
 ) -> Result<(), Stop> {
-    match select(pin!(permit.enter()), pin!(sleep)).await {
-        Either::Left(_) if now() < deadline => {}
-        _ => return Err(Stop::Budget),
+    let freed = permit.freed();
+    {
+        let mut entering = pin!(permit.enter());
+        loop {
+            let (seen, until) = (freed(), deadline.min(now() + patience));
+            match select(entering.as_mut(), pin!(async { sleep_until(until).await })).await {
+                Either::Left(_) if now() < deadline => break,
+                Either::Right(_) if until < deadline && freed() > seen => {}
+                _ => return Err(Stop::Budget),
+            }
+        }
     }
     permit.begin();
     Ok(())

@@ -93,7 +93,7 @@ fn when_everything_fails_ten_thousand_requests_cause_at_most_twelve_thousand_att
 }
 
 #[test]
-fn a_storm_costs_little_and_is_over_ten_seconds_after_the_fault() {
+fn a_storm_costs_little_and_is_over_ten_seconds_after_the_fault_when_hangs_are_cut_in_two() {
     const BROKE: Duration = Duration::from_secs(10);
     const HEALED: Duration = Duration::from_secs(20);
     let tries_while_down = |fault, policy| {
@@ -115,4 +115,17 @@ fn a_storm_costs_little_and_is_over_ten_seconds_after_the_fault() {
     let (tutorial, fates) = tries_while_down("status=429", Policy::tutorial_retry());
     assert!(tutorial > 3.5, "{tutorial} tries a request while the relay was down");
     assert!(fates.iter().any(|fate| fate.asked >= HEALED + 10 * SECOND && fate.failure.is_some()));
+}
+
+/// A request that hangs holds its place in the relay until its caller gives up, so that hangs outlast the fault by the read timeout.
+#[test]
+fn the_preset_as_it_is_has_recovered_from_hangs_ten_seconds_after_its_read_timeout() {
+    const HEALED: Duration = Duration::from_secs(20);
+    let policy = Policy::resilient();
+    let recovered = HEALED + policy.timeouts.read.unwrap() + 10 * SECOND;
+    let fates = storm(failing("hang", "from = \"10s\"\nfor = \"10s\""), policy, 16_000);
+    let after: Vec<_> = fates.iter().filter(|fate| fate.asked >= recovered).collect();
+    assert!(after.len() > 1000);
+    let last = fates.iter().filter(|fate| fate.failure.is_some() || fate.attempts > 1).map(|fate| fate.asked).max();
+    assert!(last < Some(recovered), "the last that the hangs harmed was asked after {last:?}");
 }

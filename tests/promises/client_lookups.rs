@@ -104,3 +104,15 @@ fn a_question_about_models_goes_by_the_name_it_was_given() {
         assert_eq!(names, ["list", "one"]);
     });
 }
+
+#[test]
+fn a_model_whose_name_would_be_another_url_is_refused() {
+    run_virtual(async {
+        let relay = RawRelay::start([Step::Hang]);
+        let client = relay.client().build().unwrap();
+        for name in ["", ".", ".."] {
+            assert!(client.model(name).await.unwrap_err().is_config(), "{name:?}");
+        }
+        assert!(relay.attempts().is_empty());
+    });
+}

@@ -159,3 +159,25 @@ fn who_finds_no_place_for_a_retry_ends_with_what_failed_at_the_deadline() {
     assert_eq!(attempts, 40 - waited_in_vain);
     assert!(answered.len() >= 7 && failed.iter().all(|(at, _)| *at == TOTAL), "{answered:?}, {failed:?}");
 }
+
+#[test]
+fn behind_retries_that_hang_nobody_waits_longer_than_the_longest_backoff() {
+    run_virtual(async {
+        let busy = error("429 Too Many Requests", "rate_limit_exceeded", &[("retry-after", "1")]);
+        let script: std::collections::VecDeque<_> = std::iter::repeat_n(busy, 6).chain([Step::Hang]).collect();
+        let relay = RawRelay::start(script);
+        let client = relay.client().total_timeout(100 * SECOND).timeout(Timeout::Read, 60 * SECOND).build().unwrap();
+        let start = now();
+        let asked = join_all((0..6).map(|_| {
+            let client = client.clone();
+            async move { (client.chat(question()).await.unwrap_err(), start.elapsed()) }
+        }));
+        let refused: Vec<_> = asked.await.into_iter().filter(|(error, _)| error.kind() == ErrorKind::RateLimited).collect();
+        assert_eq!(refused.len(), 3);
+        // The wait that was asked for, with its spread, and the cap of `resilient`.
+        for (error, after) in refused {
+            assert_eq!(error.stop(), Some(Stop::Budget));
+            assert!((9 * SECOND..10 * SECOND).contains(&after), "{after:?}");
+        }
+    });
+}

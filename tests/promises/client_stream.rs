@@ -79,6 +79,26 @@ fn the_usage_comes_in_its_own_chunk_and_unknown_fields_are_kept() {
 }
 
 #[test]
+fn a_stream_of_two_answers_that_stops_after_one_is_truncated() {
+    let first = chunk_of(0, r#"{"content":"Hi"}"#, "null") + &chunk_of(0, "{}", "\"stop\"");
+    let both = first.clone() + &chunk_of(1, r#"{"content":"Ho"}"#, "\"stop\"");
+    for (request, events, expected) in [
+        (question().n(2), &first, Some(ErrorKind::Truncated)),
+        (question().extra("n", 2), &first, Some(ErrorKind::Truncated)),
+        (question(), &first, None),
+        (question().n(2), &both, None),
+    ] {
+        let events = events.clone();
+        run_virtual(async move {
+            let relay = RawRelay::start([stream(&events)]);
+            let mut stream = single_try(&relay).chat_stream(request).await.unwrap();
+            let (text, error) = read(&mut stream).await;
+            assert_eq!((text.as_str(), error.map(|error| error.kind())), ("Hi", expected), "{events}");
+        });
+    }
+}
+
+#[test]
 fn a_stream_that_just_stops_is_truncated() {
     let whole = chunks();
     let without_finish = whole[..whole.rfind("data:").unwrap()].to_owned();

@@ -246,3 +246,36 @@ async fn a_handshake_that_nobody_waits_for_ends_at_the_connect_timeout_over_both
         second_gone.acquire().await.unwrap().forget();
     }
 }
+
+/// The head of a refusal, and the beginning of its body.
+fn begun_refusal() -> Step {
+    let whole = response("429 Too Many Requests", "application/json", &[("retry-after", "7")], r#"{"error":{"message":"no"}}"#);
+    Step::Write(whole[..whole.len() - 4].to_owned())
+}
+
+#[test]
+fn a_refusal_whose_body_hangs_is_acted_on_after_a_second() {
+    run_virtual(async {
+        for (total, after, kind) in
+            [(60 * SECOND, SECOND, ErrorKind::RateLimited), (FIGURE / 2, FIGURE / 2, ErrorKind::RateLimited)]
+        {
+            let relay = RawRelay::start([begun_refusal()]);
+            let client = relay.client().policy(Policy::none()).total_timeout(total).build().unwrap();
+            let start = now();
+            let error = client.chat(question()).await.unwrap_err();
+            assert_eq!((error.kind(), error.status(), start.elapsed()), (kind, Some(429), after));
+            assert_eq!(error.retry_after(), Some(7 * SECOND));
+            assert!(error.body().unwrap().starts_with(r#"{"error""#));
+        }
+    });
+}
+
+#[tokio::test]
+async fn a_refusal_whose_body_hangs_is_acted_on_over_both_transports() {
+    for transport in BOTH {
+        let relay = RawRelay::start([begun_refusal()]);
+        let client = sockets::client(sockets::serve(&relay).await, transport).total_timeout(600 * SECOND).build().unwrap();
+        let error = client.chat(question()).await.unwrap_err();
+        assert_eq!((error.kind(), error.retry_after()), (ErrorKind::RateLimited, Some(7 * SECOND)), "{transport:?}");
+    }
+}

@@ -21,6 +21,8 @@ struct Queue {
     /// Retries that were decided on and have not ended, of those that nobody invited.
     booked: u64,
     taken: u64,
+    /// Places given back since the beginning.
+    freed: u64,
     waiting: VecDeque<oneshot::Sender<Place>>,
 }
 
@@ -31,7 +33,11 @@ pub(super) struct Place(Arc<Budgets>);
 impl Drop for Place {
     fn drop(&mut self) {
         if let Some(load) = &self.0.load {
-            load.places.queue().taken -= 1;
+            {
+                let mut queue = load.places.queue();
+                queue.taken -= 1;
+                queue.freed += 1;
+            }
             load.places.admit(&self.0);
         }
     }
@@ -61,8 +67,10 @@ impl Places {
 
     fn push(&self, sender: oneshot::Sender<Place>) {
         let mut queue = self.queue();
+        // Those who went away would stay as long as nobody is let in, which those who hang can make long.
+        queue.waiting.retain(|sender| !sender.is_closed());
         queue.waiting.push_back(sender);
-        self.waiting.fetch_add(1, SeqCst);
+        self.waiting.store(queue.waiting.len() as u64, SeqCst);
     }
 
     pub(super) fn is_waited_for(&self) -> bool {
@@ -97,10 +105,19 @@ impl Places {
         Place(Arc::clone(budgets))
     }
 
+    pub(super) fn freed(&self) -> u64 {
+        self.queue().freed
+    }
+
     /// How many are in flight, and how many wait.
     pub(super) fn counts(&self) -> (u64, u64) {
         let queue = self.queue();
         (queue.taken, queue.waiting.iter().filter(|sender| !sender.is_closed()).count() as u64)
+    }
+
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> usize {
+        self.queue().waiting.len()
     }
 
     #[cfg(test)]

@@ -136,6 +136,27 @@ fn who_gives_up_waiting_keeps_no_place_and_pays_nothing() {
 }
 
 #[test]
+fn where_no_place_can_come_nobody_waits_for_one() {
+    let budgets = budgets(RetryBudget { least_in_flight: 0, ..RetryBudget::default() }, BillingRisk::default());
+    let mut asked: Vec<_> = (0..4).map(|_| budgets.ask()).collect();
+    assert_eq!([asked[0].retry(INVITED).err(), asked[0].retry(FREE).err()], [Some(Stop::Budget); 2]);
+    asked.push(budgets.ask());
+    assert_eq!(retry(&asked[0], INVITED), Ok(()));
+}
+
+#[test]
+fn who_went_away_is_not_kept_while_all_places_are_taken() {
+    let budgets = load(500.0);
+    let asked = budgets.ask();
+    let mut taken: Vec<_> = (0..3).map(|_| asked.retry(INVITED).unwrap()).collect();
+    taken.iter_mut().for_each(|permit| begin(permit).unwrap());
+    for _ in 0..100 {
+        assert!(begin(&mut asked.retry(INVITED).unwrap()).is_none());
+    }
+    assert_eq!(budgets.load.as_ref().unwrap().places.kept(), 1);
+}
+
+#[test]
 fn paying_twice_is_risked_once_a_request_and_within_the_share() {
     let budgets = budgets(RetryBudget::default(), BillingRisk { per_request: 1, share: 0.5, start: 2.0 });
     let risky = |number| Plea { invited: false, risk: Some(number) };

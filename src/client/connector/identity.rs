@@ -35,6 +35,11 @@ impl Identity {
         Self(Arc::new(Usage { id, is_http2, used: AtomicBool::new(false), standing: Mutex::new(Standing::Good) }))
     }
 
+    /// Its number, in the order of opening.
+    pub(crate) fn id(&self) -> u64 {
+        self.0.id
+    }
+
     /// Notes one more use.
     pub(crate) fn take(&self) -> attempt::Connection {
         let Usage { id, is_http2, ref used, .. } = *self.0;

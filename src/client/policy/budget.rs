@@ -12,8 +12,9 @@ use serde::Serialize;
 /// none off.
 ///
 /// A retry is in flight while its attempt is, not while it is waited for. One for which the server named the time (an obeyed hint)
-/// comes when the server wants it, as soon as there is a place: if there is none it waits for one, behind those who came before, up
-/// to the total timeout, and fails then with what had failed. So 20 requests that are all told to come back in a second come back
+/// comes when the server wants it, as soon as there is a place: if there is none it waits for one, behind those who came before, as
+/// long as places come free and up to the total timeout. When none came free for as long as the longest backoff (`Retry::cap`, at
+/// least a second), those who have them hang; it fails then, as it does at the total timeout, with what had failed. So 20 requests that are all told to come back in a second come back
 /// four at a time, and not in one burst. One that nobody invited fails at once when as many such retries are decided on as may be in
 /// flight: in an outage it is better to know.
 ///
@@ -31,7 +32,8 @@ pub struct RetryBudget {
     pub deposit: f64,
     /// Retries in flight, as a share (0 to 1) of the requests in flight. Default 0.2, Envoy's.
     pub share_in_flight: f64,
-    /// So many retries may always be in flight. Default 3, Envoy's: a share of few is none.
+    /// So many retries may always be in flight. Default 3, Envoy's: a share of few is none. With 0 there is no retry while the share of
+    /// what is in flight is less than one; 0 of both is refused.
     pub least_in_flight: u32,
 }
 
@@ -72,6 +74,9 @@ impl RetryBudget {
             () if !is_balance(self.start) => Some("the retry budget's start must be between 0 and 1,000,000"),
             () if !is_share(self.deposit) => Some("the retry budget's deposit must be between 0 and 1"),
             () if !is_share(self.share_in_flight) => Some("the retry budget's share in flight must be between 0 and 1"),
+            () if self.least_in_flight == 0 && self.share_in_flight == 0.0 => {
+                Some("the retry budget must let a retry be in flight: set its least or its share above 0, or allow one attempt")
+            }
             () => None,
         }
     }
@@ -108,6 +113,11 @@ mod tests {
             (RetryBudget { start: f64::NAN, ..load }, BillingRisk::default(), "budget's start"),
             (RetryBudget { deposit: 1.5, ..load }, BillingRisk::default(), "deposit"),
             (RetryBudget { share_in_flight: -0.1, ..load }, BillingRisk::default(), "share in flight"),
+            (
+                RetryBudget { share_in_flight: 0.0, least_in_flight: 0, ..load },
+                BillingRisk::default(),
+                "let a retry be in flight",
+            ),
             (load, BillingRisk { share: 2.0, ..BillingRisk::default() }, "risk's share"),
             (load, BillingRisk { start: f64::INFINITY, ..BillingRisk::default() }, "risk's start"),
         ] {

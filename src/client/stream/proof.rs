@@ -20,7 +20,7 @@ use super::chunk::ChunkBody;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Proof {
-    /// Every choice that began has its finish reason. Whatever breaks afterwards, a connection or a timeout, costs nothing of
+    /// As many choices as were asked for (`n`), and every other that began, have their finish reason. Whatever breaks afterwards, a connection or a timeout, costs nothing of
     /// the answer, and the stream ends well.
     pub finish_reason: bool,
     /// `data: [DONE]`.
@@ -55,14 +55,16 @@ pub enum StreamEnd {
 #[derive(Debug)]
 pub(super) struct Evidence {
     wanted: Proof,
+    /// How many choices were asked for: those that have not begun are not finished either.
+    asked: usize,
     /// Whether each choice that began has its finish reason.
     choices: BTreeMap<u32, bool>,
     has_usage: bool,
 }
 
 impl Evidence {
-    pub(super) fn new(wanted: Proof) -> Self {
-        Self { wanted, choices: BTreeMap::new(), has_usage: false }
+    pub(super) fn new(wanted: Proof, asked: usize) -> Self {
+        Self { wanted, asked, choices: BTreeMap::new(), has_usage: false }
     }
 
     pub(super) fn add(&mut self, chunk: &ChunkBody) {
@@ -72,9 +74,9 @@ impl Evidence {
         self.has_usage |= chunk.choices.is_empty() && chunk.usage.is_some();
     }
 
-    /// Whether all that began has its finish reason.
+    /// Whether all that was asked for and all that began has its finish reason.
     pub(super) fn is_finished(&self) -> bool {
-        !self.choices.is_empty() && self.choices.values().all(|finished| *finished)
+        self.choices.len() >= self.asked.max(1) && self.choices.values().all(|finished| *finished)
     }
 
     /// What the end of the stream, however it comes, would be proved by.
@@ -89,5 +91,32 @@ impl Evidence {
     /// What proves the end when this `[DONE]` came.
     pub(super) fn of_done(&self, done: StreamEnd) -> Option<StreamEnd> {
         if self.wanted.done { Some(done) } else { self.of_end() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn evidence(asked: usize, chunks: &[&str]) -> Evidence {
+        let mut evidence = Evidence::new(Proof::default(), asked);
+        chunks.iter().for_each(|chunk| evidence.add(&serde_json::from_str(chunk).unwrap()));
+        evidence
+    }
+
+    #[test]
+    fn finish_reasons_prove_the_end_when_all_choices_that_were_asked_for_have_one() {
+        let first = r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
+        let second = r#"{"choices":[{"index":1,"delta":{},"finish_reason":"length"}]}"#;
+        for (asked, chunks, end) in [
+            (1, &[][..], None),
+            (1, &[first], Some(StreamEnd::FinishReason)),
+            (2, &[first], None),
+            (2, &[first, first], None),
+            (2, &[first, second], Some(StreamEnd::FinishReason)),
+            (3, &[first, second], None),
+        ] {
+            assert_eq!(evidence(asked, chunks).of_end(), end, "{asked} asked for, {chunks:?}");
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use relaybench_clock::{Instant, now};
 
 use super::source::Source;
@@ -12,7 +11,7 @@ use crate::client::budget::Asked;
 use crate::client::error::Error;
 use crate::client::exchange::Broken;
 use crate::client::policy::Timeouts;
-use crate::client::request::RequestId;
+use crate::client::request::{RequestId, StreamBody};
 use crate::client::retry::{Tried, Turn};
 use crate::client::trace::{AttemptSpan, RequestSpan};
 use crate::client::transport::{Accept, Endpoint};
@@ -21,7 +20,7 @@ use crate::client::watchdog::Deadline;
 /// What a stream is asked with, kept for asking again.
 pub(crate) struct Question {
     model: Arc<str>,
-    body: Bytes,
+    body: StreamBody,
     timeouts: Timeouts,
     pub(super) id: RequestId,
     pub(super) span: RequestSpan,
@@ -41,7 +40,14 @@ pub(crate) struct Opened {
 
 impl Question {
     /// Asked now: the total timeout counts from here, however often it is asked again.
-    pub(crate) fn new(model: Arc<str>, body: Bytes, timeouts: Timeouts, id: RequestId, span: RequestSpan, asked: Asked) -> Self {
+    pub(crate) fn new(
+        model: Arc<str>,
+        body: StreamBody,
+        timeouts: Timeouts,
+        id: RequestId,
+        span: RequestSpan,
+        asked: Asked,
+    ) -> Self {
         Self { model, body, timeouts, id, span, asked, began: now() }
     }
 
@@ -71,12 +77,12 @@ impl Question {
     }
 
     async fn attempt(&self, shared: &Shared, turn: Turn, deadline: Deadline<'_>) -> Tried<Source> {
-        let outgoing = shared.outgoing(Endpoint::Chat, &self.body, &self.id, turn, Accept::EventStream);
+        let outgoing = shared.outgoing(Endpoint::Chat, &self.body.json, &self.id, turn, Accept::EventStream);
         let source = match shared.line.open(outgoing, turn, deadline).await {
-            Ok(exchange) => Source::open(exchange, shared.line.proof).await,
+            Ok(exchange) => Source::open(exchange, shared.line.proof, self.body.choices).await,
             Err(broken) => Err(broken),
         };
-        let source = source.and_then(|source| source.of_model(&self.model, shared.policy.other_model));
+        let source = source.and_then(|source| source.of_model(&self.model, shared.policy.other_model, shared.line.key.as_ref()));
         source.map_or_else(Tried::from, |source| Tried { record: source.record(), result: Ok(source) })
     }
 }

@@ -11,6 +11,7 @@ use super::proof::{Evidence, Proof, StreamEnd};
 use super::sniff::{self, Kind};
 use crate::client::attempt::Attempt;
 use crate::client::classify;
+use crate::client::config::ApiKey;
 use crate::client::error::{ErrorKind, Failure};
 use crate::client::exchange::{Broken, Exchange, LARGEST_BODY};
 use crate::client::policy::OtherModel;
@@ -46,14 +47,14 @@ pub(super) enum Item {
 
 impl Source {
     /// Reads up to the first content, so that what breaks before it can be tried again.
-    pub(crate) async fn open(mut exchange: Exchange, proof: Proof) -> Result<Self, Broken> {
+    pub(crate) async fn open(mut exchange: Exchange, proof: Proof, choices: usize) -> Result<Self, Broken> {
         let beginning = match begin(&mut exchange).await {
             Ok(beginning) => beginning,
             Err(failure) => return Err(exchange.break_off(failure)),
         };
         let (mut decoder, received) = (Decoder::default(), beginning.len());
         decoder.push(&beginning);
-        let (evidence, held) = (Evidence::new(proof), VecDeque::with_capacity(2));
+        let (evidence, held) = (Evidence::new(proof, choices), VecDeque::with_capacity(2));
         let mut source = Self { exchange, decoder, evidence, held, received, is_over: false, left: None };
         match source.hold().await {
             Ok(()) => {
@@ -83,12 +84,12 @@ impl Source {
     }
 
     /// Notes or refuses the answer of another model than was asked, which the first chunks name.
-    pub(super) fn of_model(mut self, asked: &str, rule: OtherModel) -> Result<Self, Broken> {
+    pub(super) fn of_model(mut self, asked: &str, rule: OtherModel, key: Option<&ApiKey>) -> Result<Self, Broken> {
         let named = self.held.iter().find_map(|item| match item {
             Item::Chunk(chunk) => chunk.model(),
             Item::End(_) => None,
         });
-        match classify::other_model(asked, named, rule) {
+        match classify::other_model(asked, named, rule, key) {
             Ok(other) => {
                 self.exchange.note_model(other);
                 Ok(self)

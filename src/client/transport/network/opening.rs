@@ -24,12 +24,15 @@ use crate::client::transport::{Known, Scope};
 type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// The connections of a client, by the addresses of both ends: no two are open at once between the same. One end alone does not
-/// tell them apart, since a port may be used towards several servers at once. As many as there are ports for each address that the
-/// host ever had, at most.
+/// tell them apart, since a port may be used towards several servers at once. At most [`MOST_KEPT`] are kept:
+/// reqwest does not tell when one is closed, and a host may have had many addresses.
 pub(super) struct Book {
     meter: Arc<Meter>,
     connections: Mutex<HashMap<Ends, Entry>>,
 }
+
+/// Far more than are open at once. Those that were opened first are forgotten first, and half of all at a time.
+const MOST_KEPT: usize = 16_384;
 
 /// Here and there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,7 +63,14 @@ impl Book {
     fn opened(&self, ends: Option<Ends>, is_http2: bool) -> Identity {
         let identity = Identity::new(self.meter.opened(), is_http2);
         if let Some(ends) = ends {
-            self.connections().insert(ends, Entry { identity: identity.clone(), task: None });
+            let mut connections = self.connections();
+            if connections.len() >= MOST_KEPT {
+                let mut ids: Vec<u64> = connections.values().map(|entry| entry.identity.id()).collect();
+                let (_, middle, _) = ids.select_nth_unstable(MOST_KEPT / 2);
+                let middle = *middle;
+                connections.retain(|_, entry| entry.identity.id() >= middle);
+            }
+            connections.insert(ends, Entry { identity: identity.clone(), task: None });
         }
         identity
     }
@@ -177,6 +187,21 @@ mod tests {
 
     fn ends(remote_port: u16) -> Ends {
         Ends { local: LOCAL, remote: SocketAddr::new(LOCAL.ip(), remote_port) }
+    }
+
+    #[test]
+    fn the_book_of_connections_is_bounded_and_forgets_the_oldest() {
+        let book = Book::new(Arc::default());
+        let ends = |number: u32| Ends {
+            local: SocketAddr::new(std::net::Ipv4Addr::from(number).into(), 50_000),
+            remote: SocketAddr::new(LOCAL.ip(), 1),
+        };
+        for number in 0..100_000 {
+            book.opened(Some(ends(number)), false);
+            assert!(book.answered(ends(number), None).is_some());
+        }
+        assert!(book.connections().len() <= MOST_KEPT);
+        assert!(book.answered(ends(100_000 - MOST_KEPT as u32 / 2), None).is_some() && book.answered(ends(0), None).is_none());
     }
 
     #[test]
