@@ -45,5 +45,6 @@ mod load_shapes;
 mod load_sockets;
 mod load_theory;
 mod load_traces;
+mod readme;
 mod support;
 mod tutorial;
