@@ -99,6 +99,12 @@ impl Checklist {
         Ok(probe::all(&client, &self.model).await)
     }
 
+    /// Whether anything can be sent: not to what is no base URL, nor with what is no key. The list says so, too.
+    pub fn can_send(&self) -> bool {
+        let Target::Live(live) = &self.target else { return true };
+        Endpoint::live(live, None, TransportKind::Network).client(&probe::once(&self.policy), 1).is_ok()
+    }
+
     /// The most that a check of this endpoint can cost, in US dollars.
     pub fn most_usd(&self) -> f64 {
         let price = Price::of(&self.model).unwrap_or_else(Price::dearest);
@@ -164,7 +170,15 @@ impl Check {
     }
 }
 
-/// Whether the key or its rights were refused.
-fn is_refused(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Status(401 | 403))
+/// Whether the key or its rights were refused. Google's API and relays before it answer a wrong key with 400.
+fn is_key_refused(error: &Error) -> bool {
+    const WORDS: [&str; 5] = ["api key not valid", "api_key_invalid", "invalid api key", "invalid_api_key", "incorrect api key"];
+    match error.kind() {
+        ErrorKind::Status(401 | 403) => true,
+        ErrorKind::Status(400) | ErrorKind::InBand => {
+            let said = format!("{error}\n{}", error.body().unwrap_or_default()).to_lowercase();
+            WORDS.iter().any(|words| said.contains(words))
+        }
+        _ => false,
+    }
 }

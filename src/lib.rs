@@ -25,3 +25,8 @@ pub mod target;
 mod virtual_time;
 
 pub use client::{ChatRequest, ChatResponse, ChatStream, Client, Embeddings, EmbeddingsRequest, Error, Policy};
+
+/// The README's code, compiled with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -121,6 +121,9 @@ impl Live {
         if base_url.contains('@') {
             return Err(TargetError::Credentials);
         }
+        if base_url.contains(['?', '#']) {
+            return Err(TargetError::Query);
+        }
         let key = set(API_KEY).ok_or_else(|| TargetError::NoKey { base_url: base_url.clone() })?;
         Ok(Some(Self {
             base_url,
@@ -158,6 +161,8 @@ fn cap<T: std::str::FromStr>(
 pub enum TargetError {
     /// A base URL with a user or password in it, which is not repeated.
     Credentials,
+    /// A base URL with a query or a fragment, which may hold a key and is not repeated.
+    Query,
     /// A base URL without a key.
     NoKey {
         /// The endpoint that needs one.
@@ -179,6 +184,12 @@ impl fmt::Display for TargetError {
         match self {
             Self::Credentials => {
                 write!(f, "the base URL must not hold a user or password; write it like https://host/v1, the key in {API_KEY}")
+            }
+            Self::Query => {
+                write!(
+                    f,
+                    "the base URL must end with its path, without a query; write it like https://host/v1, the key in {API_KEY}"
+                )
             }
             Self::NoKey { base_url } => {
                 write!(f, "no key for {base_url}: set {API_KEY} (for a local mock without keys any text will do)")
@@ -216,6 +227,14 @@ mod tests {
     fn a_password_in_the_base_url_is_refused_and_not_repeated() {
         let error = live(Some("https://me:sk-secret@host/v1"), &[]).unwrap_err().to_string();
         assert!(error.contains("user or password") && !error.contains("sk-secret"), "{error}");
+    }
+
+    #[test]
+    fn a_query_in_the_base_url_is_refused_and_not_repeated() {
+        for url in ["https://host/v1?key=sk-secret", "https://host/v1#sk-secret"] {
+            let error = live(Some(url), &[]).unwrap_err().to_string();
+            assert!(error.contains("query") && !error.contains("sk-secret"), "{error}");
+        }
     }
 
     #[test]

@@ -2,15 +2,18 @@
 
 use super::policy::{self, Measured};
 use super::probe::{Answer, Probed, Streamed};
-use super::{Check, Checklist, is_refused};
-use crate::client::{Catalog, Error, ErrorKind, Model, StreamEnd};
-use crate::target::API_KEY;
+use super::{Check, Checklist, is_key_refused};
+use crate::client::{Catalog, Client, Error, ErrorKind, Model, Policy, StreamEnd};
+use crate::target::{API_KEY, Live, Target};
 
 const BASE_URL: &str = "base URL";
 const KEY: &str = "key";
 const MODEL: &str = "model";
 const ANSWER: &str = "answer";
 const STREAM: &str = "streaming";
+
+const UNSENT: &str = "nothing was sent";
+const ENDS: &str = "it ends where /chat/completions begins, most often in /v1";
 
 /// All checks, in the order in which they are to be mended.
 pub(super) fn all(checklist: &Checklist, probed: &Probed) -> Vec<Check> {
@@ -25,27 +28,38 @@ pub(super) fn all(checklist: &Checklist, probed: &Probed) -> Vec<Check> {
     looked_at.into_iter().chain(policy::all(policy, measured)).collect()
 }
 
-/// The checks when no client could be made.
+/// The checks when no client could be made, for which nothing was sent.
 pub(super) fn without_client(checklist: &Checklist, error: &Error) -> Vec<Check> {
-    let base = Check::failed(BASE_URL, error.to_string(), "it ends where /chat/completions begins, most often in /v1");
-    let skipped = [KEY, MODEL, ANSWER, STREAM].map(|subject| Check::not_checked(subject, "the base URL comes first"));
-    [base].into_iter().chain(skipped).chain(policy::all(&checklist.policy, Measured::default())).collect()
+    let builder = |live: &Live| Client::builder().base_url(&live.base_url).policy(Policy::none());
+    let (base, key) = match &checklist.target {
+        // The address and the policy will do: it is the key.
+        Target::Live(live) if builder(live).build().is_ok() && builder(live).api_key(live.key.clone()).build().is_err() => {
+            let hint = format!("set {API_KEY} to the key alone, on one line, as the relay shows it");
+            (Check::not_checked(BASE_URL, UNSENT), Check::failed(KEY, error.to_string(), hint))
+        }
+        _ => (Check::failed(BASE_URL, error.to_string(), ENDS), Check::not_checked(KEY, UNSENT)),
+    };
+    let skipped = [MODEL, ANSWER, STREAM].map(|subject| Check::not_checked(subject, UNSENT));
+    [base, key].into_iter().chain(skipped).chain(policy::all(&checklist.policy, Measured::default())).collect()
 }
 
 fn base_url(url: &str, probed: &Probed) -> Check {
     let models = match &probed.models {
-        _ if probed.answer.is_ok() => return Check::ok(BASE_URL, format!("{url} answers")),
+        _ if probed.answer.as_ref().map_or_else(is_key_refused, |_| true) => {
+            return Check::ok(BASE_URL, format!("{url} answers"));
+        }
         Ok(models) => return Check::ok(BASE_URL, format!("{url} lists {} models", models.len())),
         Err(error) => error,
     };
     let path = "the host answers, but not as this API: the base URL ends where /chat/completions begins, most often in /v1";
     let (why, hint) = match models.kind() {
-        kind if is_refused(kind) => return Check::ok(BASE_URL, format!("{url} answers")),
+        _ if is_key_refused(models) => return Check::ok(BASE_URL, format!("{url} answers")),
         ErrorKind::RateLimited | ErrorKind::InsufficientQuota => return Check::ok(BASE_URL, format!("{url} answers")),
         ErrorKind::Status(404 | 405) => ("nothing is there", path),
         ErrorKind::Malformed | ErrorKind::Status(300..=399) => ("what is there is no such API", path),
         ErrorKind::Dns => ("no such host", "look for a typing error in the host's name"),
         _ if models.is_connect() => ("not reachable", "look at scheme, host, port, and whether a proxy or firewall is between"),
+        ErrorKind::Status(400..=499) => ("the list of models is refused", "look at what its message names"),
         ErrorKind::Status(_) | ErrorKind::InBand => ("not working at present", "try again later, or ask who runs it"),
         _ => ("no answer", "look at scheme and port; else try again later"),
     };
@@ -54,7 +68,7 @@ fn base_url(url: &str, probed: &Probed) -> Check {
 
 fn key(probed: &Probed) -> Check {
     let errors = [probed.models.as_ref().err(), probed.answer.as_ref().err(), probed.stream.as_ref().err()];
-    let refused = errors.into_iter().flatten().find(|error| is_refused(error.kind()));
+    let refused = errors.into_iter().flatten().find(|error| is_key_refused(error));
     match refused.map(Error::kind) {
         Some(kind @ ErrorKind::Status(403)) => {
             Check::failed(KEY, kind.to_string(), "the key is known and may not do this: look at its rights and its group")
@@ -64,12 +78,20 @@ fn key(probed: &Probed) -> Check {
             format!("{kind}: refused"),
             format!("set {API_KEY} to a key of this relay, not of the official API; it is sent as Authorization: Bearer KEY"),
         ),
-        None if probed.models.is_ok() || probed.answer.is_ok() => Check::ok(KEY, "accepted"),
+        None if probed.answer.is_ok() || probed.stream.is_ok() => Check::ok(KEY, "accepted"),
+        None if probed.models.is_ok() => {
+            Check::not_checked(KEY, "only the models were listed, which many relays do for everybody")
+        }
         None => Check::not_checked(KEY, "nothing was answered"),
     }
 }
 
 fn listed(model: &str, probed: &Probed) -> Check {
+    if let Ok(Answer { other_model: Some(other), .. }) = &probed.answer {
+        let hint =
+            "what answers is no version of what was asked: look for its exact name in the relay's list, or ask who runs it";
+        return Check::failed(MODEL, format!("{model:?} was asked, and {other:?} answers"), hint);
+    }
     let answers = probed.answer.as_ref().ok().map(|answer| match answer.model.as_deref() {
         Some(name) if name != model => format!("answers as {name:?}"),
         _ => "answers".to_owned(),
@@ -132,7 +154,7 @@ fn streamed(stream: &Result<Streamed, Error>) -> Check {
 
 fn remedy(error: &Error) -> &'static str {
     match error.kind() {
-        kind if is_refused(kind) => "see the key",
+        _ if is_key_refused(error) => "see the key",
         ErrorKind::Status(404) => "see the model",
         ErrorKind::RateLimited => {
             "the relay works; it limits how often it is asked: try again, and retry with a policy that waits"

@@ -125,7 +125,13 @@ fn retries(policy: &Policy) -> Check {
         true => {
             Check::ok(RETRIES, format!("{}: {} tries, waits with jitter, the server's word obeyed", policy.name, retry.attempts))
         }
-        false => Check::failed(RETRIES, format!("{}: {faults}", policy.name), "--policy resilient has none of this"),
+        false => {
+            let hint = match retry.attempts {
+                0 | 1 => "--policy resilient tries again what may pass, within budgets",
+                _ => "--policy resilient has none of this",
+            };
+            Check::failed(RETRIES, format!("{}: {faults}", policy.name), hint)
+        }
     }
 }
 
@@ -297,12 +303,18 @@ mod tests {
     }
 
     #[test]
+    fn who_retries_nothing_is_told_of_what_is_missing() {
+        assert!(retries(&Policy::none()).hint.unwrap().contains("tries again"));
+        assert_eq!(retries(&Policy::openai_sdk()).hint.unwrap(), "--policy resilient has none of this");
+    }
+
+    #[test]
     fn a_long_answer_takes_as_long_as_its_tokens_come() {
         let seconds = Duration::from_secs_f64;
         let stream = Streamed { first: seconds(0.5), took: seconds(1.4), pieces: 10, end: None };
         let longest = |answer, stream| Measured::of(answer, stream, 101).longest;
         assert_eq!(longest(None, Some(&stream)), Some((101, seconds(10.5))));
-        let answer = Answer { took: seconds(1.0), tokens: None, model: None };
+        let answer = Answer { took: seconds(1.0), tokens: None, model: None, other_model: None };
         assert_eq!(longest(Some(&answer), None), Some((101, seconds(1.0))));
         assert_eq!(longest(None, None), None);
     }

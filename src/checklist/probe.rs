@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use relaybench_clock::now;
 
-use crate::client::{ChatRequest, Client, Error, Model, Policy, Retry, StreamEnd};
+use crate::client::{ChatRequest, Client, Error, Model, OtherModel, Policy, Retry, StreamEnd};
 
 use super::{ANSWER_TOKENS, PROMPT};
 
@@ -21,6 +21,8 @@ pub(super) struct Answer {
     pub(super) took: Duration,
     pub(super) tokens: Option<u64>,
     pub(super) model: Option<String>,
+    /// The same, if it is another than was asked and no version of it.
+    pub(super) other_model: Option<String>,
 }
 
 /// A stream that was proved complete.
@@ -38,6 +40,8 @@ pub(super) struct Streamed {
 pub(super) fn once(policy: &Policy) -> Policy {
     let mut policy = policy.clone();
     policy.retry = Retry::never();
+    // Which model answers is one of the checks.
+    policy.other_model = OtherModel::Record;
     policy
 }
 
@@ -52,7 +56,9 @@ async fn answer(client: &Client, request: ChatRequest) -> Result<Answer, Error> 
     let start = now();
     let answer = client.chat(request).await?;
     let tokens = answer.usage().map(|usage| usage.completion_tokens);
-    Ok(Answer { took: start.elapsed(), tokens, model: answer.model().map(str::to_owned) })
+    let took = start.elapsed();
+    let other = answer.attempts().last().and_then(|attempt| attempt.other_model.as_deref());
+    Ok(Answer { took, tokens, model: answer.model().map(str::to_owned), other_model: other.map(str::to_owned) })
 }
 
 async fn stream(client: &Client, request: ChatRequest) -> Result<Streamed, Error> {

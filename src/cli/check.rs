@@ -46,7 +46,7 @@ Exit codes: 0 all is well · 1 could not run · 2 wrong command line · 3 a chec
 Examples:
   relaybench check                                 the embedded mock, to see what a good relay looks like
   relaybench check --policy tutorial-retry         what the tutorial's own retries lack
-  relaybench check --profile outage --virtual      a relay on a bad day, in virtual time
+  relaybench check --max-tokens 8000 --virtual     which timeouts are too short for long answers, in virtual time
   RELAYBENCH_BASE_URL=https://host/v1 RELAYBENCH_API_KEY=… relaybench check --model gpt-4o";
 
 pub(super) fn run(args: CheckArgs) -> anyhow::Result<u8> {
@@ -85,7 +85,9 @@ fn announce(checklist: &Checklist) -> anyhow::Result<()> {
     if live.max_cost_usd < checklist.most_usd() {
         bail!("{MAX_COST_USD}: a check may cost ${:.4}, and ${} are allowed", checklist.most_usd(), live.max_cost_usd);
     }
-    eprintln!("{}", checklist.spending(live));
+    if checklist.can_send() {
+        eprintln!("{}", checklist.spending(live));
+    }
     Ok(())
 }
 

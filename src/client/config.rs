@@ -88,6 +88,8 @@ pub(crate) struct BaseUrl {
 
 impl BaseUrl {
     pub(crate) fn parse(text: &str) -> Result<Self, Error> {
+        // A query may hold a key.
+        let shown = text.split(['?', '#']).next().unwrap_or_default();
         let wrong = |what: &str| Error::config(format!("base URL {what}; write it like https://host/v1"));
         let trimmed = text.trim().trim_end_matches('/');
         // An URL with a password in it must not be shown, so it is judged before any message quotes it.
@@ -98,25 +100,25 @@ impl BaseUrl {
             return Err(wrong("is missing"));
         }
         if !text.contains("://") {
-            return Err(wrong(&format!("{text:?} has no scheme")));
+            return Err(wrong(&format!("{shown:?} has no scheme")));
         }
-        let uri: Uri = trimmed.parse().map_err(|_| wrong(&format!("{text:?} is not a URL")))?;
+        let uri: Uri = trimmed.parse().map_err(|_| wrong(&format!("{shown:?} is not a URL")))?;
         let is_tls = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
-            _ => return Err(wrong(&format!("{text:?} is neither http nor https"))),
+            _ => return Err(wrong(&format!("{shown:?} is neither http nor https"))),
         };
         let (Some(host), Some(authority)) = (uri.host(), uri.authority()) else {
-            return Err(wrong(&format!("{text:?} has no host")));
+            return Err(wrong(&format!("{shown:?} has no host")));
         };
         if uri.query().is_some() || trimmed.contains('#') {
-            return Err(wrong(&format!("{text:?} must end with its path")));
+            return Err(wrong(&format!("{shown:?} must end with its path")));
         }
         if uri.path() == "/" {
-            return Err(wrong(&format!("{text:?} lacks the path of the API")));
+            return Err(wrong(&format!("{shown:?} lacks the path of the API")));
         }
         if uri.path().ends_with("/chat/completions") {
-            return Err(wrong(&format!("{text:?} names one endpoint, not where the API begins")));
+            return Err(wrong(&format!("{shown:?} names one endpoint, not where the API begins")));
         }
         Ok(Self {
             text: trimmed.to_owned(),
@@ -180,9 +182,11 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_the_base_url_is_refused_and_not_shown() {
-        let message = BaseUrl::parse("https://me:secret@host/v1").unwrap_err().to_string();
-        assert!(!message.contains("secret"), "{message}");
+    fn a_password_or_a_query_in_the_base_url_is_refused_and_not_shown() {
+        for text in ["https://me:secret@host/v1", "https://host/v1?key=secret", "host/v1?key=secret", "https://host/v1#secret"] {
+            let message = BaseUrl::parse(text).unwrap_err().to_string();
+            assert!(!message.contains("secret"), "{message}");
+        }
     }
 
     #[test]

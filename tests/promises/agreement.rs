@@ -1,9 +1,11 @@
 //! The same promises hold over both transports, over sockets and in memory, against the mock relay and against a server that
-//! shares no code with it. What the mock does not do, a relay that writes raw bytes does in its place.
+//! shares no code with it. What wiremock cannot do, a relay that writes raw bytes does in its place.
 
 use std::time::Duration;
 
-use relaybench::client::{Client, ClientBuilder, ErrorKind, Policy, RequestId, StreamEnd, Timeout, TransportKind, connector};
+use relaybench::client::{
+    Client, ClientBuilder, ErrorKind, Policy, Proof, RequestId, StreamEnd, Timeout, TransportKind, connector,
+};
 use relaybench::{ChatRequest, Error};
 use relaybench_clock::run_virtual;
 use relaybench_mock::{MockRelay, MockServer, Profile};
@@ -28,8 +30,8 @@ const EVENTS: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"ass
 struct Promise {
     name: &'static str,
     /// The mock's profile.
-    profile: &'static str,
-    /// Where the mock cannot do it: what a relay writes, byte for byte, in its place, when it is asked for a stream or not.
+    profile: String,
+    /// Where wiremock cannot do it: what a relay writes, byte for byte, in its place, when it is asked for a stream or not.
     raw: Option<fn(bool) -> Step>,
     /// What the other server answers first, streamed or not, if it is not the good answer.
     first: Option<fn(bool) -> ResponseTemplate>,
@@ -71,9 +73,9 @@ fn unchanged(builder: ClientBuilder) -> ClientBuilder {
 }
 
 fn promises() -> Vec<Promise> {
-    let promise = |name, profile, expected| Promise {
+    let promise = |name, profile: &str, expected| Promise {
         name,
-        profile,
+        profile: profile.to_owned(),
         raw: None,
         first: None,
         passes: true,
@@ -159,36 +161,40 @@ fn promises() -> Vec<Promise> {
                 unanswered(ErrorKind::FirstTokenTimeout),
             )
         },
-        broken(
-            "an answer that is cut is no answer",
-            ErrorKind::Truncated,
-            |streamed| Step::WriteAndClose(head(streamed, "content-length: 1000") + cut(streamed)),
-            |streamed| answer(streamed, cut(streamed)),
-        ),
-        broken(
-            "an error in a response that says 200 is one",
-            ErrorKind::InBand,
-            |streamed| Step::WriteAndClose(head(streamed, "connection: close") + &failed(streamed)),
-            |streamed| answer(streamed, &failed(streamed)),
-        ),
+        Promise {
+            // wiremock always keeps to the length that it says.
+            raw: Some(|streamed| Step::WriteAndClose(head(streamed, "content-length: 1000") + cut(streamed))),
+            ..broken("an answer that is cut is no answer", ErrorKind::Truncated, "truncate", |streamed| {
+                answer(streamed, cut(streamed))
+            })
+        },
+        broken("an error in a response that says 200 is one", ErrorKind::InBand, "error-in-200", |_| answer(false, FAILED)),
         Promise {
             streamed: &[true],
-            ..broken(
-                "a stream that ends without proof of its end is cut",
-                ErrorKind::Truncated,
-                |_| Step::WriteAndClose(head(true, "connection: close") + cut(true)),
-                |_| answer(true, cut(true)),
-            )
+            ..broken("an error in the middle of a stream is its end", ErrorKind::InBand, "error-event", |_| {
+                answer(true, &format!("{}data: {FAILED}\n\n", cut(true)))
+            })
+        },
+        Promise {
+            streamed: &[true],
+            client: |builder| {
+                let mut proof = Proof::default();
+                (proof.finish_reason, proof.usage) = (false, false);
+                builder.policy(Policy::none()).proof(proof)
+            },
+            ..broken("a stream that ends without proof of its end is cut", ErrorKind::Truncated, "no-done", |_| {
+                answer(true, EVENTS.trim_end_matches("data: [DONE]\n\n"))
+            })
         },
     ]
 }
 
-/// What is answered with 200 and fails all the same, in one attempt.
-fn broken(name: &'static str, kind: ErrorKind, raw: fn(bool) -> Step, first: fn(bool) -> ResponseTemplate) -> Promise {
+/// What is answered with 200 and fails all the same, in one attempt: by this fault of the mock, and as another server does it.
+fn broken(name: &'static str, kind: ErrorKind, fault: &str, first: fn(bool) -> ResponseTemplate) -> Promise {
     Promise {
         name,
-        profile: "",
-        raw: Some(raw),
+        profile: format!("[[fault]]\nfault = \"{fault}\"\nprobability = 1.0"),
+        raw: None,
         first: Some(first),
         passes: false,
         streamed: &[false, true],
@@ -216,11 +222,7 @@ fn cut(streamed: bool) -> &'static str {
     &whole[..whole.find("Hello.").expect("it says so") + if streamed { "Hello.\"}}]}\n\n".len() } else { 0 }]
 }
 
-/// An error, and before it the beginning of the stream.
-fn failed(streamed: bool) -> String {
-    const ERROR: &str = r#"{"error":{"message":"no","type":"server_error"}}"#;
-    if streamed { format!("{}data: {ERROR}\n\n", cut(true)) } else { ERROR.to_owned() }
-}
+const FAILED: &str = r#"{"error":{"message":"no","type":"server_error"}}"#;
 
 /// Asks, whole or streamed, and tells what came of it. Whatever succeeds must be complete.
 async fn ask(client: &Client, request: ChatRequest, streamed: bool) -> Outcome {
@@ -267,13 +269,10 @@ fn request_id(promise: &Promise, streamed: bool) -> RequestId {
 
 /// hyper over connections in memory, against the mock, in virtual time.
 fn in_memory(promise: &Promise, id: &RequestId, streamed: bool) -> Outcome {
-    let (server, raw) = (MockServer::new(mock_profile(promise)), promise.raw.map(|raw| raw(streamed)));
+    let server = MockServer::new(mock_profile(promise));
     let dial = move || {
         let (near, far) = tokio::io::duplex(64 * 1024);
-        match &raw {
-            Some(step) => tokio::spawn(RawRelay::start([step.clone()]).serve(far)),
-            None => tokio::spawn(server.serve_connection(far)),
-        };
+        tokio::spawn(server.serve_connection(far));
         Ok(near)
     };
     let builder = client(promise, "http://mock/v1").connector(connector::memory(dial, Duration::ZERO));
@@ -290,11 +289,7 @@ fn over_sockets(promise: &Promise, id: &RequestId, streamed: bool, transport: Tr
     let relay = MockRelay::start(mock_profile(promise)).unwrap();
     let request = (promise.request)().request_id(id.clone());
     Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-        let base_url = match promise.raw {
-            Some(raw) => format!("http://{}/v1", sockets::serve(&RawRelay::start([raw(streamed)])).await),
-            None => relay.base_url(),
-        };
-        let client = client(promise, &base_url).transport(transport).build().unwrap();
+        let client = client(promise, &relay.base_url()).transport(transport).build().unwrap();
         ask(&client, request, streamed).await
     })
 }
@@ -302,6 +297,10 @@ fn over_sockets(promise: &Promise, id: &RequestId, streamed: bool, transport: Tr
 /// Over sockets, against a server that shares no code with the mock.
 fn against_another(promise: &Promise, streamed: bool) -> Outcome {
     Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        if let Some(raw) = promise.raw {
+            let address = sockets::serve(&RawRelay::start([raw(streamed)])).await;
+            return ask(&client(promise, &format!("http://{address}/v1")).build().unwrap(), (promise.request)(), streamed).await;
+        }
         let server = wiremock::MockServer::start().await;
         if let Some(first) = promise.first {
             let first = Mock::given(method("POST")).respond_with(first(streamed));
@@ -325,7 +324,7 @@ fn wiremock_and_the_mock_agree_over_both_transports_and_in_memory() {
         for &streamed in promise.streamed {
             let id = request_id(&promise, streamed);
             for (set_up, found) in [
-                ("network, wiremock", against_another(&promise, streamed)),
+                ("network, another server", against_another(&promise, streamed)),
                 ("network, mock", over_sockets(&promise, &id, streamed, TransportKind::Network)),
                 ("hyper, mock", over_sockets(&promise, &id, streamed, TransportKind::Hyper)),
                 ("hyper, mock in memory", in_memory(&promise, &id, streamed)),

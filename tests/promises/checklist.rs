@@ -1,6 +1,9 @@
 //! `relaybench check`: what it finds, in whose words, and what it never does.
 
 use relaybench_mock::Entry;
+use tokio::runtime::Builder;
+use wiremock::matchers::method;
+use wiremock::{Mock, ResponseTemplate};
 
 use crate::support::process::{Ended, MockProcess, ended, relaybench};
 
@@ -135,4 +138,100 @@ fn a_check_that_cannot_run_exits_1_and_says_why() {
     };
     refused(capped("RELAYBENCH_MAX_REQUESTS", "2"), "RELAYBENCH_MAX_REQUESTS");
     refused(capped("RELAYBENCH_MAX_COST_USD", "0"), "RELAYBENCH_MAX_COST_USD");
+}
+
+/// A relay that answers these words to requests for models and for answers.
+async fn wordy(models: ResponseTemplate, answer: ResponseTemplate) -> wiremock::MockServer {
+    let server = wiremock::MockServer::start().await;
+    Mock::given(method("GET")).respond_with(models).mount(&server).await;
+    Mock::given(method("POST")).respond_with(answer).mount(&server).await;
+    server
+}
+
+/// What a check says of such a relay.
+fn check_wordy(models: ResponseTemplate, answer: ResponseTemplate) -> Ended {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let server = runtime.block_on(wordy(models, answer));
+    check_live(&format!("{}/v1", server.uri()), &[])
+}
+
+fn said(status: u16, body: &str) -> ResponseTemplate {
+    ResponseTemplate::new(status).set_body_raw(body, "application/json")
+}
+
+#[test]
+fn a_key_that_is_refused_with_400_is_a_refused_key() {
+    let gemini =
+        r#"[{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","status":"INVALID_ARGUMENT"}}]"#;
+    let run = check_wordy(said(400, gemini), said(400, gemini));
+    assert!(line(&run, "base URL").0.contains("ok"), "{}", run.stdout);
+    assert_failed(&run, "key", "status-400", "RELAYBENCH_API_KEY");
+    assert_failed(&run, "answer", "API key not valid", "see the key");
+}
+
+#[test]
+fn a_list_of_models_that_everybody_may_read_proves_no_key() {
+    let models = r#"{"object":"list","data":[{"id":"gpt-4.1","object":"model"}]}"#;
+    for status in [402, 503] {
+        let run = check_wordy(said(200, models), said(status, r#"{"error":{"message":"no"}}"#));
+        assert!(line(&run, "base URL").0.contains("ok"), "{}", run.stdout);
+        assert!(line(&run, "key").0.contains("not checked"), "{}", run.stdout);
+        assert!(line(&run, "model").0.contains("is listed"), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn another_model_than_was_asked_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("cheap.toml");
+    std::fs::write(&file, "[[fault]]\nfault = \"wrong-model\"\nprobability = 1.0\n").unwrap();
+    let run = check(&["--virtual", "--profile", file.to_str().unwrap(), "--model", "gpt-4.1"]);
+    assert_failed(&run, "model", "\"gpt-4.1\" was asked, and \"gpt-4o\" answers", "no version");
+}
+
+#[test]
+fn a_key_that_no_header_may_hold_is_a_wrong_key_and_nothing_is_sent() {
+    let mut run = relaybench(&["check"]);
+    let run = ended(run.env("RELAYBENCH_BASE_URL", "http://127.0.0.1:9/v1").env("RELAYBENCH_API_KEY", "sk-one\nsk-two"));
+    assert!(!(run.stdout.clone() + &run.stderr).contains("sk-one"), "{} {}", run.stdout, run.stderr);
+    assert_failed(&run, "key", "line break", "RELAYBENCH_API_KEY to the key alone");
+    assert!(line(&run, "base URL").0.contains("not checked"), "{}", run.stdout);
+    assert_eq!(run.stderr, "");
+}
+
+#[test]
+fn what_is_no_base_url_is_told_and_nothing_is_announced() {
+    for (url, says) in [("", "is missing"), ("ftp://host/v1", "neither http nor https"), ("http://127.0.0.1:9", "lacks the path")]
+    {
+        let mut run = relaybench(&["check", "--target", url]);
+        let run = ended(run.env("RELAYBENCH_API_KEY", KEY));
+        assert_failed(&run, "base URL", says, "/v1");
+        assert_eq!(run.stderr, "", "{url}");
+    }
+    let run = check_live("http://127.0.0.1:9/v1?key=sk-in-the-query", &[]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+    assert!(run.stderr.contains("without a query") && !run.stderr.contains("sk-in-the-query"), "{}", run.stderr);
+}
+
+#[test]
+fn a_policy_that_retries_nothing_is_told_what_it_lacks() {
+    assert_failed(&check(&["--virtual", "--policy", "none"]), "retries", "nothing is retried", "tries again what may pass");
+}
+
+#[test]
+fn each_example_of_the_help_shows_what_it_says() {
+    let help = ended(&mut relaybench(&["check", "--help"])).stdout;
+    for (example, says, code) in [
+        ("check  ", "what a good relay looks like", 0),
+        ("check --policy tutorial-retry  ", "the tutorial's own retries lack", 3),
+        ("check --max-tokens 8000 --virtual  ", "timeouts are too short for long answers", 3),
+    ] {
+        let shown = help.lines().find(|line| line.contains(&format!("relaybench {example}")));
+        assert!(shown.is_some_and(|line| line.contains(says)), "{example}: {help}");
+        let arguments: Vec<_> = example.split_whitespace().skip(1).collect();
+        let run = check(&[&arguments[..], if arguments.contains(&"--virtual") { &[] } else { &["--virtual"] }].concat());
+        assert_eq!(run.code, Some(code), "{example}: {}", run.stdout);
+    }
+    let long = check(&["--max-tokens", "8000", "--virtual"]);
+    assert_failed(&long, "timeouts", "8000 tokens takes about", "timeout of at least");
 }

@@ -1,16 +1,22 @@
 //! Dropping a call, at whatever it waits for, leaks nothing: no place in the pool, no connection, no attempt that nobody counted, no retry.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::task::Poll;
 use std::time::Duration;
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
-use relaybench::client::{Attempt, BillingRisk, Policy, PreparedRequest, RequestId, RetryBudget, Timeout, connector};
+use relaybench::client::{
+    Attempt, BillingRisk, BrokenStreams, ErrorKind, Policy, PreparedRequest, Protocol, RequestId, RetryBudget, Timeout, connector,
+};
 use relaybench::{ChatRequest, Client};
 use relaybench_clock::{now, run_virtual, sleep, sleep_until, timeout_at};
-use relaybench_mock::{MockServer, Profile};
+use relaybench_mock::{MockRelay, MockServer, Profile};
+use tokio::runtime::Builder;
 use tracing::instrument::WithSubscriber;
 
 use crate::support::listener::Listener;
@@ -125,10 +131,34 @@ async fn all_callers(client: &Client, listener: &Listener) -> (Vec<Attempt>, u32
 
 #[test]
 fn ten_thousand_calls_dropped_at_random_instants_leak_nothing() {
-    run_virtual(async {
-        let server = MockServer::new(Profile::parse(FAULTY, "faulty.toml").unwrap());
+    assert_nothing_leaks(FAULTY, Policy::resilient());
+}
+
+#[test]
+fn calls_dropped_at_random_instants_leak_nothing_over_http2() {
+    let mut policy = Policy::resilient();
+    policy.pool.protocol = Protocol::Http2;
+    assert_nothing_leaks(FAULTY, policy);
+}
+
+#[test]
+fn calls_dropped_at_random_instants_leak_nothing_though_broken_streams_begin_anew() {
+    let mut policy = Policy::resilient();
+    // What was cut may be billed: bounded, few would be asked for again.
+    (policy.retry.broken_streams, policy.retry.billing_risk, policy.retry.budget) = (BrokenStreams::Restart, None, None);
+    let cut = "[[fault]]\nfault = \"truncate=3c\"\nprobability = 0.2\n";
+    let restarted = assert_nothing_leaks(&format!("{FAULTY}\n{cut}"), policy);
+    // Few callers have so much patience: most are gone while the new answer is waited for.
+    assert!(restarted > 0, "{restarted} streams were begun anew after they were cut");
+}
+
+/// All of the calls against a mock of this profile; how many attempts followed on one whose answer was cut.
+fn assert_nothing_leaks(profile: &str, policy: Policy) -> usize {
+    let profile = Profile::parse(profile, "faulty.toml").unwrap();
+    run_virtual(async move {
+        let server = MockServer::new(profile);
         let live = Arc::new(AtomicUsize::new(0));
-        let client = client_of(&server, &live, Policy::resilient());
+        let client = client_of(&server, &live, policy);
         let (attempts, dropped) = all_callers(&client, &Listener::default()).await;
         assert!(dropped > CALLS / 4 && dropped < CALLS, "{dropped} dropped");
 
@@ -153,7 +183,10 @@ fn ten_thousand_calls_dropped_at_random_instants_leak_nothing() {
         // Idle connections are closed, and then there is none.
         sleep(Duration::from_secs(10)).await;
         assert_eq!(live.load(Relaxed), 0);
-    });
+
+        let is_cut = |attempt: &Attempt| attempt.failure == Some(ErrorKind::Truncated);
+        attempts.windows(2).filter(|two| is_cut(&two[0]) && two[0].request_id == two[1].request_id).count()
+    })
 }
 
 /// As many calls as there are places get one at once, without waiting for each other.
@@ -231,5 +264,78 @@ fn ten_thousand_calls_dropped_at_random_instants_cost_the_budgets_what_was_sent(
         // In the server's books are those of them that left.
         let left = server.ledger().drain().iter().filter(|entry| entry.attempt > 0).count() as i64;
         assert!(left <= begun && left > 0, "{left} of {begun} retries came");
+    });
+}
+
+/// Polls a call so often, each time it asks for it, and drops it; whether it ended before.
+async fn polled(times: u32, call: impl Future<Output = Vec<Attempt>>) -> bool {
+    let (mut call, mut left) = (pin!(call), times);
+    poll_fn(|cx| match (left, call.as_mut().poll(cx)) {
+        (_, Poll::Ready(_)) => Poll::Ready(true),
+        (1, Poll::Pending) => Poll::Ready(false),
+        _ => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+/// Refusals, cuts and answers, and nothing that lasts.
+const HASTY: &str = r#"
+[latency]
+first_token = { dist = "fixed", value = "2ms" }
+inter_token = { dist = "fixed", value = "1ms" }
+
+[[fault]]
+fault = "status=503"
+probability = 0.2
+
+[[fault]]
+fault = "truncate"
+probability = 0.1
+"#;
+
+#[test]
+fn over_sockets_calls_dropped_at_any_poll_leak_nothing() {
+    const SOCKET_CALLS: u32 = 600;
+    let relay = MockRelay::start(Profile::parse(HASTY, "hasty.toml").unwrap()).unwrap();
+    let mut policy = Policy::resilient();
+    (policy.retry.base, policy.retry.broken_streams) = (MILLISECOND, BrokenStreams::Restart);
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        let builder = Client::builder().base_url(relay.base_url()).api_key("sk-test").seed(1).policy(policy);
+        let client = builder.max_connections(PLACES).build().unwrap();
+        let request = Arc::new(client.prepare(&ChatRequest::new("gpt-4.1").user("Hi").max_tokens(5)).unwrap());
+        let one = |name: &str, index: u32| {
+            let id = RequestId::new(format!("{name}-{index}")).unwrap();
+            call(client.clone(), Arc::clone(&request), id, index.is_multiple_of(2))
+        };
+        let callers = (0..CALLERS).map(|number| {
+            let one = &one;
+            async move {
+                let mut dropped = 0;
+                for index in (number..SOCKET_CALLS).step_by(CALLERS as usize) {
+                    // The first poll alone is no attempt, and few calls take as many as 15.
+                    dropped += u32::from(!polled(1 + index / CALLERS % 15, one("c", index)).await);
+                }
+                dropped
+            }
+        });
+        let dropped: u32 = futures_util::future::join_all(callers).await.into_iter().sum();
+        assert!(dropped > SOCKET_CALLS / 10, "{dropped} dropped");
+
+        // A place that was lost would be missed: all of these wait for one.
+        let again = futures_util::future::join_all((0..4 * PLACES as u32).map(|index| one("last", index))).await;
+        assert!(again.iter().flatten().all(|attempt| attempt.left_the_client()), "{again:?}");
+        let left = client.budgets();
+        assert_eq!((left.requests_in_flight, left.retries_in_flight, left.retries_waiting), (0, 0, 0));
+
+        // The server notices that they left, however long that takes it.
+        while relay.ledger().open() > 0 {
+            sleep(MILLISECOND).await;
+        }
+        let entries = relay.ledger().drain();
+        let booked: BTreeSet<_> = entries.iter().map(|entry| (entry.request_id.clone().unwrap(), entry.attempt)).collect();
+        assert_eq!(booked.len(), entries.len(), "no attempt twice");
     });
 }

@@ -15,7 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use proptest::prelude::*;
 use relaybench::Client;
-use relaybench::client::{ClientBuilder, Jitter, Policy, Timeout};
+use relaybench::client::{BrokenStreams, ClientBuilder, Jitter, Policy, Timeout};
 use relaybench_clock::{HyperTimer, Instant, now, run_virtual, sleep};
 
 use crate::support::http2_relay;
@@ -55,13 +55,15 @@ fn any_policy() -> impl Strategy<Value = Policy> {
     let preset = prop::sample::select(Policy::names().collect::<Vec<_>>());
     let jitter = prop::sample::select(vec![Jitter::None, Jitter::Full, Jitter::Equal, Jitter::Quarter, Jitter::Decorrelated]);
     let ms = |longest: u64| (1..longest).prop_map(Duration::from_millis);
-    (preset, jitter, 1_u32..8, ms(60_000), ms(5_000), prop::option::of(ms(20_000)), any::<bool>()).prop_map(
-        |(preset, jitter, attempts, total, base, read, is_bounded)| {
+    let broken = prop::sample::select(vec![BrokenStreams::Fail, BrokenStreams::Restart]);
+    (preset, jitter, 1_u32..8, ms(60_000), ms(5_000), prop::option::of(ms(20_000)), any::<bool>(), broken).prop_map(
+        |(preset, jitter, attempts, total, base, read, is_bounded, broken)| {
             let mut policy = Policy::named(preset).unwrap();
             policy.timeouts.total = total;
             policy.timeouts.read = read;
             let retry = &mut policy.retry;
             (retry.jitter, retry.attempts, retry.base, retry.cap) = (jitter, attempts, base, 4 * base);
+            retry.broken_streams = broken;
             if !is_bounded {
                 (retry.budget, retry.billing_risk) = (None, None);
             }

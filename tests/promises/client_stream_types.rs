@@ -37,9 +37,16 @@ fn a_stream_is_one_whatever_its_type_is_written_like() {
 }
 
 #[test]
-fn a_stream_without_a_type_or_with_that_of_plain_text_is_known_by_its_beginning() {
+fn a_stream_without_a_type_or_with_another_is_known_by_its_beginning() {
     let body = said("Hel") + &said("lo.") + &finish() + DONE;
-    for content_type in [None, Some(""), Some("text/plain"), Some("Text/Plain; charset=utf-8")] {
+    for content_type in [
+        None,
+        Some(""),
+        Some("Text/Plain; charset=utf-8"),
+        Some("application/json"),
+        Some("application/octet-stream"),
+        Some("text/html"),
+    ] {
         for before in ["", "\u{feff}", "\u{feff}\r\n\r\n", ": ping\n\n", "id: 1\n", "retry: 5\n\n", "event: message\n"] {
             for piece in [1, 7, 10_000] {
                 let body = format!("{before}{body}");
@@ -54,6 +61,21 @@ fn a_stream_without_a_type_or_with_that_of_plain_text_is_known_by_its_beginning(
 }
 
 #[test]
+fn a_stream_of_a_wrong_type_is_asked_for_once() {
+    run_virtual(async {
+        for content_type in ["application/json", "application/octet-stream"] {
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\nconnection: close\r\n\r\n");
+            let relay = RawRelay::start([Step::WriteAndClose(head + &said("Hello.") + &finish() + DONE)]);
+            let mut stream = relay.client().build().unwrap().chat_stream(question()).await.unwrap();
+            while let Some(chunk) = stream.next().await {
+                chunk.unwrap();
+            }
+            assert_eq!(stream.attempts().len(), 1, "{content_type}");
+        }
+    });
+}
+
+#[test]
 fn what_does_not_begin_like_a_stream_is_none() {
     let failed = r#"{"error":{"message":"no","type":"server_error"}}"#;
     for (content_type, body, kind) in [
@@ -63,10 +85,10 @@ fn what_does_not_begin_like_a_stream_is_none() {
         (Some("text/plain"), "upstream connect error", ErrorKind::Malformed),
         (None, "", ErrorKind::Truncated),
         (Some("text/plain"), "\n\n", ErrorKind::Truncated),
-        // A type that says what it is, is believed.
         (Some("application/json"), COMPLETION, ErrorKind::Malformed),
         (Some("application/json"), failed, ErrorKind::InBand),
-        (Some("text/html"), "data: {}\n\n", ErrorKind::Malformed),
+        (Some("application/octet-stream"), failed, ErrorKind::InBand),
+        (Some("text/html"), "<html>data: {}</html>", ErrorKind::Malformed),
     ] {
         for piece in [1, 10_000] {
             assert_eq!(said_by(content_type, body, piece), Err(kind), "{content_type:?} {body:?} by {piece}");

@@ -47,6 +47,7 @@ mod load_theory;
 mod load_traces;
 mod outputs;
 mod outputs_exports;
+mod readme;
 mod support;
 mod tutorial;
 mod verdict_ledger;

@@ -4,7 +4,7 @@ use relaybench::report::ThroughputOver;
 use relaybench::target::Target;
 use relaybench_mock::Profile;
 
-use crate::support::runs::{play, run, tutorial};
+use crate::support::runs::{closed, play, run, tutorial};
 
 /// Enough for p99 within 3 % of the truth.
 const REQUESTS: u64 = 20_000;
@@ -51,4 +51,42 @@ fn any_json_counts_failures_as_successes_and_complete_does_not() {
     let lax = play(run(lax, "none", holysheep())).report;
     assert!(strict.stages.iter().any(|stage| stage.requests.failed > 0));
     assert!(lax.stages.iter().all(|stage| stage.success_rate == Some(1.0)));
+}
+
+/// A row as the tutorial's document prints it.
+fn storm_row(policy: &str) -> String {
+    let report = play(run(closed(50, 5000), policy, Target::Virtual(Profile::load("flaky").unwrap()))).report;
+    let stage = &report.stages[0];
+    let latency = stage.latency_ms;
+    let failures: Vec<_> = stage.errors.iter().map(|(kind, count)| format!("{} {kind}", thousands(*count as f64))).collect();
+    // All of a hundred is said so, and nothing less is rounded to it.
+    let success = match stage.success_rate.unwrap() * 100.0 {
+        share if share == 100.0 => "100".to_owned(),
+        share => format!("{share:.2}"),
+    };
+    format!(
+        "| `{policy}` | {success} % | {:.3} | {} | {} | {:.1} | {} |",
+        stage.amplification.unwrap(),
+        thousands(latency.p50.unwrap()),
+        thousands(latency.p99.unwrap()),
+        latency.max.unwrap() / 1000.0,
+        failures.join(", "),
+    )
+}
+
+fn thousands(figure: f64) -> String {
+    let digits = format!("{figure:.0}");
+    match digits.len() {
+        0..=3 => digits,
+        length => format!("{},{}", &digits[..length - 3], &digits[length - 3..]),
+    }
+}
+
+#[test]
+fn the_documents_table_of_a_storm_is_what_its_command_prints() {
+    let document = include_str!("../../docs/tutorial.md");
+    let section = document.split("## Under a storm").nth(1).unwrap().split("\n## ").next().unwrap();
+    let printed: Vec<_> = section.lines().filter(|line| line.starts_with("| `")).collect();
+    let expected: Vec<_> = ["tutorial-bench", "tutorial-retry", "openai-sdk", "resilient"].into_iter().map(storm_row).collect();
+    assert_eq!(printed, expected);
 }

@@ -1,22 +1,12 @@
-//! Whether a response is an event stream: by its type, or by how it begins where the type does not tell.
+//! Whether a response is an event stream: by its type, or else by how it begins.
 
-/// What a response's `content-type` says of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    EventStream,
-    Other,
-    /// No type, or the one that servers write which do not care: its beginning tells.
-    Untold,
-}
-
+/// Whether a response's `content-type` is that of event streams. Any other proves nothing: relays and servers of files write
+/// `application/json`, `application/octet-stream` or nothing over streams, and to ask again could be billed twice.
+///
 /// A media type is compared without regard to case, and without its parameters (RFC 9110, section 8.3.1).
-pub(super) fn kind(content_type: Option<&str>) -> Kind {
+pub(super) fn is_type_of_event_stream(content_type: Option<&str>) -> bool {
     let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    match () {
-        () if essence.eq_ignore_ascii_case("text/event-stream") => Kind::EventStream,
-        () if essence.is_empty() || essence.eq_ignore_ascii_case("text/plain") => Kind::Untold,
-        () => Kind::Other,
-    }
+    essence.eq_ignore_ascii_case("text/event-stream")
 }
 
 /// Whether a body that begins so is an event stream: after a byte order mark and empty lines, if there are any, it begins with a
@@ -44,17 +34,15 @@ mod tests {
     #[test]
     fn types_are_compared_without_case_and_parameters() {
         for (content_type, expected) in [
-            (Some("text/event-stream"), Kind::EventStream),
-            (Some("Text/Event-Stream; charset=UTF-8"), Kind::EventStream),
-            (Some(" TEXT/EVENT-STREAM ;charset=utf-8"), Kind::EventStream),
-            (Some("text/event-streams"), Kind::Other),
-            (Some("application/json"), Kind::Other),
-            (Some("text/html"), Kind::Other),
-            (Some("Text/Plain; charset=utf-8"), Kind::Untold),
-            (Some(""), Kind::Untold),
-            (None, Kind::Untold),
+            (Some("text/event-stream"), true),
+            (Some("Text/Event-Stream; charset=UTF-8"), true),
+            (Some(" TEXT/EVENT-STREAM ;charset=utf-8"), true),
+            (Some("text/event-streams"), false),
+            (Some("application/json"), false),
+            (Some(""), false),
+            (None, false),
         ] {
-            assert_eq!(kind(content_type), expected, "{content_type:?}");
+            assert_eq!(is_type_of_event_stream(content_type), expected, "{content_type:?}");
         }
     }
 

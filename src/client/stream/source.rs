@@ -8,7 +8,7 @@ use relaybench_clock::{Instant, now, timeout_at};
 
 use super::chunk::ChatChunk;
 use super::proof::{Evidence, Proof, StreamEnd};
-use super::sniff::{self, Kind};
+use super::sniff;
 use crate::client::attempt::Attempt;
 use crate::client::classify;
 use crate::client::config::ApiKey;
@@ -193,10 +193,8 @@ fn truncated(message: &'static str) -> Failure {
 /// What had to be read of a body to know that it is an event stream, or why it is none.
 async fn begin(exchange: &mut Exchange) -> Result<Vec<u8>, Failure> {
     let mut read = Vec::new();
-    let is_stream = match sniff::kind(exchange.header("content-type")) {
-        Kind::EventStream => true,
-        Kind::Other => false,
-        Kind::Untold => loop {
+    let is_stream = sniff::is_type_of_event_stream(exchange.header("content-type"))
+        || loop {
             if let Some(is_stream) = sniff::is_event_stream(&read) {
                 break is_stream;
             }
@@ -204,15 +202,14 @@ async fn begin(exchange: &mut Exchange) -> Result<Vec<u8>, Failure> {
                 Some(piece) if read.len() < LARGEST_OTHER => read.extend_from_slice(&piece),
                 _ => break false,
             }
-        },
-    };
+        };
     if is_stream { Ok(read) } else { Err(no_stream(exchange, read).await) }
 }
 
 /// How much is read of a response that is no event stream, to tell what it is.
 const LARGEST_OTHER: usize = 64 * 1024;
 
-/// Why a response of another type, of which this has been `read`, is no answer.
+/// Why a response that does not begin like an event stream, of which this has been `read`, is no answer.
 async fn no_stream(exchange: &mut Exchange, mut read: Vec<u8>) -> Failure {
     match exchange.collect(LARGEST_OTHER).await {
         Err(failure) => return failure,
