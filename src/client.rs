@@ -66,7 +66,7 @@ pub use self::policy::{
 pub use self::pool::{PoolStats, Waits};
 pub use self::request::{ChatRequest, Message, Part, PreparedRequest, RequestId};
 pub use self::response::{ChatResponse, FinishReason, Model, Usage};
-pub use self::stream::{ChatChunk, ChatStream, ChunkChoice, Delta, Partial, Proof, StreamEnd};
+pub use self::stream::{ChatChunk, ChatStream, ChunkChoice, Delta, Partial, PartialChoice, Proof, StreamEnd};
 pub use self::tools::{FunctionCall, Tool, ToolCall, ToolCallDelta, ToolCalls, ToolChoice};
 
 use self::budget::{Asked, Budgets};

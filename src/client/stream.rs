@@ -15,7 +15,7 @@ use futures_util::Stream;
 use futures_util::future::BoxFuture;
 
 pub use self::chunk::{ChatChunk, ChunkChoice, Delta};
-pub use self::partial::Partial;
+pub use self::partial::{Partial, PartialChoice};
 pub use self::proof::{Proof, StreamEnd};
 
 pub(crate) use self::chunk::ChunkBody;
@@ -105,7 +105,7 @@ impl ChatStream {
         self.so_far.finish_reason.as_ref()
     }
 
-    /// All that has passed so far; when the stream has ended, the whole answer.
+    /// What has passed so far, of every choice its text, its reasoning and its calls of tools; when the stream has ended, all of it.
     pub fn so_far(&self) -> &Partial {
         &self.so_far
     }

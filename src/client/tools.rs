@@ -142,13 +142,17 @@ pub struct ToolCallDelta {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ToolCalls(BTreeMap<u32, ToolCall>);
 
 impl ToolCalls {
     /// Takes the pieces that a chunk has for the first choice.
     pub fn add(&mut self, chunk: &ChatChunk) {
-        for ToolCallDelta { index, id, function } in chunk.tool_calls() {
+        self.add_pieces(chunk.tool_calls());
+    }
+
+    pub(crate) fn add_pieces(&mut self, pieces: &[ToolCallDelta]) {
+        for ToolCallDelta { index, id, function } in pieces {
             let call = self.0.entry(*index).or_default();
             // Some relays repeat id and name in each piece, so that they are not text to be added.
             for (known, piece) in [(&mut call.id, id), (&mut call.function.name, &function.name)] {

@@ -61,7 +61,7 @@ fn storm_row(policy: &str) -> String {
     let failures: Vec<_> = stage.errors.iter().map(|(kind, count)| format!("{} {kind}", thousands(*count as f64))).collect();
     // All of a hundred is said so, and nothing less is rounded to it.
     let success = match stage.success_rate.unwrap() * 100.0 {
-        share if share == 100.0 => "100".to_owned(),
+        100.0 => "100".to_owned(),
         share => format!("{share:.2}"),
     };
     format!(

@@ -86,7 +86,8 @@ fn write_queue(answer: &[u8]) -> Option<u32> {
     is_answer.then(|| u32::from_ne_bytes(queue))
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::io::{Read, Write};
     use std::net::TcpListener;
