@@ -84,7 +84,7 @@ fn a_request_says_what_befalls_it_in_headers_or_in_its_prompt() {
             assert_eq!((status(&parts[0].text), parts[0].at - start), (expected, ms(took)));
         }
         let headers_first = String::from_utf8(with_prompt("[[mock latency=250ms]]")).unwrap();
-        let headers_first = headers_first.replace("host: mock", "host: mock\r\nx-mock-latency: 70ms").into_bytes();
+        let headers_first = headers_first.replace("\r\n\r\n", "\r\nx-mock-latency: 70ms\r\n\r\n").into_bytes();
         let start = now();
         assert_eq!(exchange(&server, &headers_first).await[0].at - start, ms(70));
     });
