@@ -1,0 +1,41 @@
+//! What else a reader of a stage's row should know.
+
+use super::{Accumulator, ThroughputOver};
+use crate::load::Unsent;
+use crate::stats::samples_needed;
+
+impl Accumulator {
+    pub(super) fn warnings(&self, throughput_over: ThroughputOver) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let samples = self.latency.len();
+        if self.requests.sent > 0 && self.windows.steady == 0 {
+            let sent = self.requests.sent;
+            return vec![match self.header.load.concurrency() {
+                Some(concurrency) => format!(
+                    "no latency: all {sent} requests sent were the first of their slots; ask for more than {concurrency}, better ten \
+                     times as many, and raise the cap of a live run"
+                ),
+                None => format!("no latency: all {sent} requests were sent within the warm-up; make the stage longer"),
+            }];
+        }
+        let beyond = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99.9", 0.999)];
+        let first_missing = beyond.iter().find(|(_, quantile)| samples < samples_needed(*quantile));
+        // p99.9 is rarely affordable and its absence no surprise.
+        if let Some((name, quantile)) = first_missing.filter(|(name, _)| *name != "p99.9") {
+            let needed = samples_needed(*quantile);
+            warnings.push(format!("{name} and beyond need {needed} succeeded steady requests, there are {samples}"));
+        }
+        if self.header.steady && self.steady_latency.trend().is_none() {
+            warnings.push(
+                "whether latency is steady cannot be told: the steady window is too short; make the stage longer".to_owned(),
+            );
+        }
+        if throughput_over == ThroughputOver::Stage && self.requests.sent > 0 {
+            warnings.push("throughput is over the whole stage: the steady window is shorter than five mean latencies".to_owned());
+        }
+        for (reason, count) in self.unsent.iter().filter(|(reason, _)| **reason != Unsent::Interrupted) {
+            warnings.push(format!("{count} requests were not sent: {}", reason.as_str()));
+        }
+        warnings
+    }
+}
