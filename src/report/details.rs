@@ -109,9 +109,9 @@ impl Details {
 
     fn close(&mut self) {
         let began = self.stages.last().map_or(Duration::ZERO, |last| last.began + last.duration);
-        let name = self.header.as_ref().and_then(|header| header.stages.get(self.stages.len())).map(|stage| stage.name.as_str());
+        let names: Vec<&str> = self.header.iter().flat_map(|header| &header.stages).map(|stage| stage.name.as_str()).collect();
         let gathered = self.current.take().unwrap_or_default();
-        let hlog = hlog::lines(name.unwrap_or("stage"), began, gathered.intervals());
+        let hlog = hlog::lines(&hlog::tag(&names, self.stages.len()), began, gathered.intervals());
         self.stages.push(gathered.close(began, hlog));
     }
 }

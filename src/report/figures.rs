@@ -1,5 +1,13 @@
 //! Figures as people read them.
 
+/// In the place of a figure that is not known.
+pub(super) const NOTHING: &str = "–";
+
+/// A figure, if it is known.
+pub(super) fn shown(value: Option<f64>, text: impl Fn(f64) -> String) -> String {
+    value.map_or_else(|| NOTHING.to_owned(), text)
+}
+
 /// Whole milliseconds where they are many, and microseconds where they are few.
 pub(super) fn milliseconds(value: f64) -> String {
     match value {

@@ -1,8 +1,10 @@
 //! A report as Markdown, for a pull request or the summary of a job.
 
 use std::fmt::Write as _;
+use std::iter::once;
 
-use super::figures::{count, milliseconds, percent, rate};
+use super::figures::{NOTHING, count, milliseconds, percent, rate};
+use super::repeats::{RepeatReport, Shown};
 use super::stage::StageReport;
 use super::summary::Report;
 use super::table;
@@ -45,6 +47,7 @@ pub fn markdown(report: &Report) -> String {
         }
     }
     text += &rows(report);
+    text += &repeats(report);
     if report.stages.iter().any(|stage| stage.published.is_some()) {
         text += "\nIn parentheses: the published figure.\n";
     }
@@ -59,20 +62,45 @@ pub fn markdown(report: &Report) -> String {
 fn rows(report: &Report) -> String {
     let columns: Vec<&Column> =
         COLUMNS.iter().filter(|(_, cell, _)| report.stages.iter().any(|stage| cell(stage).is_some())).collect();
-    let line = |first: &str, cells: &mut dyn Iterator<Item = String>, last: &str| {
-        format!("| {first} | {} | {last} |\n", cells.collect::<Vec<_>>().join(" | "))
+    let within = |first: String, cells: &mut dyn Iterator<Item = String>, last: String| {
+        line(&mut once(first).chain(cells).chain(once(last)))
     };
-    let mut text = line("stage", &mut columns.iter().map(|(name, ..)| (*name).to_owned()), "errors");
-    text += &line("---", &mut columns.iter().map(|_| "---:".to_owned()), "---");
+    let mut text = within("stage".to_owned(), &mut columns.iter().map(|(name, ..)| (*name).to_owned()), "errors".to_owned());
+    text += &within("---".to_owned(), &mut columns.iter().map(|_| "---:".to_owned()), "---".to_owned());
     for stage in &report.stages {
         let cells = &mut columns.iter().map(|(_, cell, published)| {
-            let measured = cell(stage).unwrap_or_else(|| "–".to_owned());
+            let measured = cell(stage).unwrap_or_else(|| NOTHING.to_owned());
             let published = stage.published.as_ref().and_then(published);
             published.map_or(measured.clone(), |published| format!("{measured} ({published})"))
         });
-        text += &line(&escaped(&stage.name), cells, &escaped(&table::errors(stage).join(", ")));
+        text += &within(escaped(&stage.name), cells, escaped(&table::errors(stage).join(", ")));
     }
     text
+}
+
+/// Figures of repeated stages with their intervals; nothing where none is repeated.
+fn repeats(report: &Report) -> String {
+    if report.repeats.is_empty() {
+        return String::new();
+    }
+    let columns: Vec<_> = RepeatReport::columns().collect();
+    let mut text = String::from("\nOver repeats: the mean of their figures, and where it lies with 95 % confidence.\n\n");
+    text += &line(&mut ["stage", "repeats"].into_iter().chain(columns.iter().copied()).map(str::to_owned));
+    text += &line(&mut ["---", "---:"].into_iter().chain(columns.iter().map(|_| "---:")).map(str::to_owned));
+    for repeat in &report.repeats {
+        let figures = repeat.shown().map(|figure| match figure {
+            Some(Shown { mean, interval: Some([low, high]) }) => format!("{mean} ({low} to {high})"),
+            Some(Shown { mean, interval: None }) => mean,
+            None => NOTHING.to_owned(),
+        });
+        text += &line(&mut [escaped(&repeat.stage), count(repeat.n)].into_iter().chain(figures));
+    }
+    text
+}
+
+/// A row of a table.
+fn line(cells: &mut dyn Iterator<Item = String>) -> String {
+    format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
 }
 
 /// Text that stays text, also in a cell of a table.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::figures::{milliseconds, percent, rate};
 use super::stage::StageReport;
 use crate::stats::Repeated;
 
@@ -36,7 +37,39 @@ const FIGURES: [Figure; 13] = [
     ("amplification", |stage| stage.amplification),
 ];
 
+type ShownFigure = (&'static str, &'static str, fn(f64) -> String);
+
+/// Those that people are shown: their names, what their columns are called, and how they are read.
+const SHOWN: [ShownFigure; 6] = [
+    ("latency_mean_ms", "mean ms", milliseconds),
+    ("latency_p50_ms", "p50", milliseconds),
+    ("latency_p95_ms", "p95", milliseconds),
+    ("latency_p99_ms", "p99", milliseconds),
+    ("throughput_rps", "req/s", rate),
+    ("success_rate", "success", percent),
+];
+
+/// A figure of repeats as people read it.
+pub(super) struct Shown {
+    pub(super) mean: String,
+    /// Where it lies with 95 % confidence, for two repeats and more.
+    pub(super) interval: Option<[String; 2]>,
+}
+
 impl RepeatReport {
+    /// What the columns of people's tables are called.
+    pub(super) fn columns() -> impl Iterator<Item = &'static str> {
+        SHOWN.into_iter().map(|(_, column, _)| column)
+    }
+
+    /// What stands in them; nothing where a repeat has no such figure.
+    pub(super) fn shown(&self) -> impl Iterator<Item = Option<Shown>> {
+        SHOWN.into_iter().map(|(name, _, text)| {
+            let repeated = self.figures.get(name).copied().flatten()?;
+            Some(Shown { mean: text(repeated.mean), interval: repeated.ci.map(|ends| ends.map(text)) })
+        })
+    }
+
     /// One for each stage that was repeated, in their order.
     pub(super) fn of(stages: &[StageReport]) -> Vec<Self> {
         let name = |stage: &StageReport| stage.repeat.as_ref().map(|repeat| repeat.of.clone());
@@ -50,10 +83,19 @@ impl RepeatReport {
             let rows: Vec<&StageReport> = stages.iter().filter(|stage| name(stage).as_ref() == Some(&of)).collect();
             let figure = |(name, read): Figure| {
                 let all: Option<Vec<f64>> = rows.iter().map(|row| read(row)).collect();
-                (name, all.and_then(|all| Repeated::of(&all)))
+                (name, all.and_then(|all| Repeated::of(&all)).map(|repeated| possible(name, repeated)))
             };
             Self { stage: of, n: rows.len() as u64, figures: FIGURES.map(figure).into() }
         };
         names.into_iter().map(repeats).collect()
     }
+}
+
+/// A share is at most all, whatever Student's t says of repeats that have nearly all.
+fn possible(name: &str, repeated: Repeated) -> Repeated {
+    let ci = match name {
+        "success_rate" => repeated.ci.map(|ends| ends.map(|end| end.clamp(0.0, 1.0))),
+        _ => repeated.ci,
+    };
+    Repeated { ci, ..repeated }
 }

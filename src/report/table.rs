@@ -1,11 +1,13 @@
 //! A report as a person reads it in a terminal.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
-use super::figures::{milliseconds, percent, rate};
+use super::figures::{NOTHING, milliseconds, percent, rate};
+use super::repeats::{RepeatReport, Shown};
 use super::stage::{StageReport, ThroughputOver};
 use super::summary::Report;
 use crate::load::Published;
@@ -20,6 +22,13 @@ const LONGEST_NAME: usize = 22;
 /// The report as a table with its footnotes, ending in a newline. No line is longer than 100 columns.
 pub fn table(report: &Report) -> String {
     let mut text = format!("{}\n{}\n", wrapped(&headline(report)), rows(report));
+    if !report.repeats.is_empty() {
+        let _ = writeln!(
+            text,
+            "Over repeats: the mean of their figures, and where it lies with 95 % confidence.\n{}",
+            repeats(report)
+        );
+    }
     for note in notes(report) {
         let _ = writeln!(text, "{}", wrapped(&note));
     }
@@ -98,16 +107,38 @@ fn rows(report: &Report) -> Table {
             counts(stage, cut).join("\n"),
         ]);
     }
-    for column in table.column_iter_mut().skip(1).take(7) {
+    align(&mut table, 1..8);
+    table
+}
+
+/// Figures stand at the right of their columns, which are as wide as they need.
+fn align(table: &mut Table, columns: Range<usize>) {
+    for column in table.column_iter_mut().skip(columns.start).take(columns.len()) {
         column.set_cell_alignment(CellAlignment::Right);
         column.set_constraint(ColumnConstraint::ContentWidth);
     }
+}
+
+fn repeats(report: &Report) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+    table.set_header(["load", "repeats"].into_iter().chain(RepeatReport::columns()));
+    for repeat in &report.repeats {
+        let figures = repeat.shown().map(|figure| match figure {
+            Some(Shown { mean, interval: Some([low, high]) }) => format!("{mean}\n{low} to {high}"),
+            Some(Shown { mean, interval: None }) => mean,
+            None => NOTHING.to_owned(),
+        });
+        table.add_row([cut(&repeat.stage), repeat.n.to_string()].into_iter().chain(figures));
+    }
+    let columns = table.column_count();
+    align(&mut table, 1..columns);
     table
 }
 
 /// The measured figure, with the published one in parentheses below it.
 fn beside(measured: Option<String>, published: Option<String>) -> String {
-    let measured = measured.unwrap_or_else(|| "–".to_owned());
+    let measured = measured.unwrap_or_else(|| NOTHING.to_owned());
     match published {
         Some(published) => format!("{measured}\n({published})"),
         None => measured,
@@ -148,7 +179,12 @@ fn notes(report: &Report) -> Vec<String> {
 
 /// The calculation for each stage whose published throughput is more than its own published latency allows.
 pub(super) fn beyond_littles_law_notes(report: &Report) -> Vec<String> {
-    let ceilings: Vec<_> = report.stages.iter().filter_map(beyond_littles_law).collect();
+    let ceilings: Vec<_> = report
+        .stages
+        .iter()
+        .filter(|stage| stage.repeat.as_ref().is_none_or(|repeat| repeat.number == 1))
+        .filter_map(beyond_littles_law)
+        .collect();
     let law = "The published throughput cannot be (Little's law): N requests in flight with mean latency R complete at most N/R a second.";
     let law = (!ceilings.is_empty()).then(|| law.to_owned());
     law.into_iter().chain(ceilings).collect()
@@ -164,7 +200,7 @@ fn beyond_littles_law(stage: &StageReport) -> Option<String> {
         let needed = in_flight_needed(published.throughput_rps, mean);
         format!(
             "  {}: {in_flight} / {} s = {} req/s; {} req/s would need {} in flight.",
-            stage.name,
+            stage.repeat.as_ref().map_or(&stage.name, |repeat| &repeat.of),
             published.mean_ms / 1e3,
             rate(ceiling),
             rate(published.throughput_rps),

@@ -79,6 +79,25 @@ fn repeats_take_turns_and_have_an_interval_over_them() {
 }
 
 #[test]
+fn a_person_is_shown_repeats_together_and_what_was_published_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    let run = ["run", "--virtual", "--concurrency", "50", "--requests", "300", "--repeat", "2", "--out", out.to_str().unwrap()];
+    let table = ended(&mut relaybench(&run)).stdout;
+    let (rows, repeats) = table.split_once("Over repeats").unwrap();
+    assert!(rows.contains("closed-50#2") && repeats.contains(" closed-50 "), "{table}");
+    assert_eq!(table.matches("50 / 0.423 s").count(), 1, "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
+
+    let report = ended(&mut relaybench(&["report", out.to_str().unwrap(), "--format", "json"])).stdout;
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let [low, high] = [0, 1].map(|end| report["repeats"][0]["figures"]["success_rate"]["ci"][end].as_f64().unwrap());
+    assert!(0.9 < low && low <= high && high <= 1.0, "a share is at most all: {low} to {high}");
+    let markdown = ended(&mut relaybench(&["report", out.to_str().unwrap(), "--format", "markdown"])).stdout;
+    assert!(markdown.contains("| stage | repeats |") && markdown.contains("| closed-50 | 2 |"), "{markdown}");
+}
+
+#[test]
 fn the_command_exits_3_when_an_objective_is_missed_and_4_when_the_run_is_invalid() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::tables::{NOTHING, shown};
 use crate::load::SloFigure;
-use crate::report::figures::{milliseconds, percent, rate};
+use crate::report::figures::{NOTHING, milliseconds, rate, shown};
+use crate::report::repeats::{RepeatReport, Shown};
 use crate::report::slo::ObjectiveReport;
 use crate::report::summary::Report;
 
@@ -45,34 +45,24 @@ fn measured(objective: &ObjectiveReport, figure: f64) -> String {
 
 /// Figures of repeated stages with their intervals; nothing where none is repeated.
 pub(super) fn repeats(report: &Report) -> Markup {
-    /// A figure of repeats, its name with its unit, and how it is read.
-    type Figure = (&'static str, &'static str, fn(f64) -> String);
-    const FIGURES: [Figure; 6] = [
-        ("latency_mean_ms", "mean, ms", milliseconds),
-        ("latency_p50_ms", "p50, ms", milliseconds),
-        ("latency_p95_ms", "p95, ms", milliseconds),
-        ("latency_p99_ms", "p99, ms", milliseconds),
-        ("throughput_rps", "req/s", rate),
-        ("success_rate", "success", percent),
-    ];
     html! {
         @if !report.repeats.is_empty() {
             section {
                 h2 { "Over repeats" }
                 div.wide {
                     table {
-                        thead { tr { th scope="col" { "stage" } th.number scope="col" { "repeats" } @for (_, name, _) in FIGURES { th.number scope="col" { (name) } } } }
+                        thead { tr { th scope="col" { "stage" } th.number scope="col" { "repeats" } @for name in RepeatReport::columns() { th.number scope="col" { (name) } } } }
                         tbody {
                             @for repeat in &report.repeats {
                                 tr {
                                     th scope="row" { (repeat.stage) }
                                     td.number { (repeat.n) }
-                                    @for (figure, _, text) in FIGURES {
+                                    @for figure in repeat.shown() {
                                         td.number {
-                                            @match repeat.figures.get(figure).copied().flatten() {
-                                                Some(repeated) => {
-                                                    (text(repeated.mean))
-                                                    @if let Some([low, high]) = repeated.ci { br; small { (text(low)) " to " (text(high)) } }
+                                            @match figure {
+                                                Some(Shown { mean, interval }) => {
+                                                    (mean)
+                                                    @if let Some([low, high]) = interval { br; small { (low) " to " (high) } }
                                                 }
                                                 None => (NOTHING),
                                             }

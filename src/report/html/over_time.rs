@@ -111,8 +111,9 @@ pub(super) fn table(report: &Report, details: &Details) -> Markup {
     if intervals > MOST || intervals == 0 {
         return html! {};
     }
-    let milliseconds =
-        |value: Option<Duration>| value.map_or_else(|| "–".to_owned(), |value| figures::milliseconds(milliseconds(value)));
+    let milliseconds = |value: Option<Duration>| {
+        value.map_or_else(|| figures::NOTHING.to_owned(), |value| figures::milliseconds(milliseconds(value)))
+    };
     html! {
         details {
             summary { "The figures of the plots over time" }

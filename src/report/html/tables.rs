@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::charts::Level;
 use crate::load::Published;
 use crate::report::details::Details;
-use crate::report::figures::{count, milliseconds, percent, rate};
+use crate::report::figures::{NOTHING, count, milliseconds, percent, rate, shown};
 use crate::report::stage::{StageReport, ThroughputOver};
 use crate::report::summary::Report;
 
@@ -169,10 +169,4 @@ fn share(part: u64, whole: u64) -> Markup {
             span.bar aria-hidden="true" { span style={ "width:" (format!("{:.2}", share * 100.0)) "%" } {} }
         }
     }
-}
-
-pub(super) const NOTHING: &str = "–";
-
-pub(super) fn shown(value: Option<f64>, text: impl Fn(f64) -> String) -> String {
-    value.map_or_else(|| NOTHING.to_owned(), text)
 }
