@@ -10,7 +10,7 @@ mod delivery;
 mod piece;
 mod raw;
 
-pub(super) use self::abort::can_abort;
+pub(super) use self::abort::{can_abort, tcp};
 pub(super) use self::altered::Altered;
 pub(super) use self::piece::Piece;
 pub(super) use self::raw::Raw;
