@@ -259,12 +259,19 @@ pub struct StageEnd {
     /// The client's attempts against the mock's ledger; none where the target keeps no ledger of ours, and where calls were given up
     /// whose attempts nobody counted.
     pub ledger: Option<LedgerBalance>,
+    /// How many attempts the mock had forgotten when the stage's were read; above 0 nothing can be balanced.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ledger_forgotten: u64,
     /// How far what the client saw of each attempt lies from what the mock's ledger says happened; none where there is no ledger.
     #[serde(rename = "harness_error_ns", default, skip_serializing_if = "Option::is_none")]
     pub harness_error: Option<Histogram>,
     /// Processor time; none in virtual time, and where the system does not tell it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<CpuUse>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl StageEnd {

@@ -65,6 +65,7 @@ fn end(stage: u32, scheduled: u64) -> Record {
         interrupted: false,
         in_flight_ns: 0,
         ledger: None,
+        ledger_forgotten: 0,
         harness_error: None,
         cpu: None,
     })

@@ -37,6 +37,7 @@ fn closed_loop(requests: u64) -> (Accumulator, StageEnd) {
         interrupted: false,
         in_flight_ns: requests * 1_000_000_000,
         ledger: Some(LedgerBalance { matched: requests, missing: 0, unknown: 0 }),
+        ledger_forgotten: 0,
         harness_error: None,
         cpu: None,
     };
