@@ -19,6 +19,8 @@ use clap::{Parser, Subcommand};
 const DONE: u8 = 0;
 /// It could not run: a file, a name, the environment, the network.
 const COULD_NOT_RUN: u8 = 1;
+/// The command line itself is wrong.
+const WRONG: u8 = 2;
 /// A gate failed.
 const FAILED: u8 = 3;
 /// The run is invalid: its numbers may not be quoted.
@@ -63,9 +65,18 @@ pub(crate) fn run() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             complain(&error);
-            ExitCode::from(COULD_NOT_RUN)
+            ExitCode::from(if error.is::<WrongCommandLine>() { WRONG } else { COULD_NOT_RUN })
         }
     }
+}
+
+/// Flags that do not go together, or not with the scenario: what is wrong, and what would be right.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct WrongCommandLine(String);
+
+fn wrong_command_line(message: impl Into<String>) -> anyhow::Error {
+    WrongCommandLine(message.into()).into()
 }
 
 /// One line on stderr, whatever the error wraps.

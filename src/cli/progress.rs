@@ -45,7 +45,7 @@ impl Progress {
             Record::Run(_) => {}
             Record::Sample(sample) => {
                 self.so_far.add(sample);
-                self.bar.inc(1);
+                self.bar.inc(sample.count);
                 // Making a line costs more than taking a sample does; a few hundred a second are as many as anyone sees.
                 if self.bar.position().is_multiple_of(LINES) {
                     self.bar.set_message(self.so_far.line(self.in_flight.count()));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use relaybench::client::{ErrorKind, Policy, TransportKind};
@@ -23,6 +23,7 @@ use super::open_loop::OpenLoopArgs;
 use super::output::{Export, Output};
 use super::progress::Progress;
 use super::provenance::Provenance;
+use super::wrong_command_line;
 
 /// Offer a scenario's load to the embedded mock, or to a live relay, and report latency, throughput and errors at each level
 #[derive(Debug, Args)]
@@ -171,7 +172,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
     let code = match collector.report() {
         Some(report) => {
             output.finish(&report, &provenance.end())?;
-            print(&report, args.format)?;
+            print(&report, args.format).context("cannot print the report")?;
             exit_code(&report)
         }
         None => super::INVALID,
@@ -209,7 +210,7 @@ impl Sink for Recorder {
 fn plan(args: &RunArgs) -> anyhow::Result<Run> {
     let distinct: BTreeSet<_> = args.concurrency.iter().collect();
     if distinct.len() < args.concurrency.len() {
-        bail!("--concurrency: each level can be measured once in a run; two are the same");
+        return Err(wrong_command_line("--concurrency: each level can be measured once in a run; two are the same"));
     }
     let mut scenario = Scenario::load(&args.scenario)?;
     // What flags say of stages they say of each once.
@@ -252,7 +253,10 @@ fn override_scenario(scenario: &mut Scenario, args: &RunArgs, live: Option<&Live
     for stage in &mut scenario.stages {
         if let Some(requests) = args.requests {
             if matches!(stage.load, Load::Ramp { .. } | Load::Sessions(_)) {
-                bail!("--requests: stage \"{}\" does not count requests; write --duration", stage.name);
+                let name = &stage.name;
+                return Err(wrong_command_line(format!(
+                    "--requests: stage \"{name}\" does not count requests; write --duration"
+                )));
             }
             stage.extent = Extent::Requests(requests.get());
         }

@@ -144,8 +144,8 @@ impl Run {
             let prefix = id_prefix(self.scenario.seed, stage);
             let mut books = Reconciliation::new(prefix.clone());
             let schedule = Schedule::new(&self.scenario, stage);
-            let (mut samples, cpu) = (0_u64, self.cpu_meter());
-            let played = runner::play(stage, &schedule, &caller, &mut allowance, stop, |sample, attempts| {
+            let mut samples = 0_u64;
+            let played = runner::play(stage, &schedule, &caller, &mut allowance, stop, self.cpu_meter(), |sample, attempts| {
                 books.sent(sample.index, attempts);
                 samples += 1;
                 if samples.is_multiple_of(LEDGER_EVERY) {
@@ -156,7 +156,6 @@ impl Run {
                 sink.record(&Record::Sample(sample))
             });
             let tally = played.await.map_err(RunError::Record)?;
-            let cpu = cpu.and_then(|meter| meter.so_far());
             drop(caller);
             let settled = endpoint.settled_ledger(&prefix, books.outstanding()).await;
             if let Some(settled) = &settled {
@@ -174,7 +173,7 @@ impl Run {
                 ledger: (is_told_whole && tally.end != End::GivenUp).then(|| books.balance()),
                 ledger_forgotten: forgotten,
                 harness_error: settled.map(|_| books.harness_error()),
-                cpu,
+                cpu: tally.cpu,
             };
             sink.record(&Record::Stage(end)).map_err(RunError::Record)?;
         }

@@ -84,13 +84,16 @@ pub struct StageHeader {
     pub slo: Vec<Objective>,
 }
 
-/// The record of one logical request, sent or not. Instants are counted from the start of its stage.
+/// The record of one logical request that was sent, or of one or more that were not. Instants are counted from the start of its stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// The stage's place in the run, from 0.
     pub stage: u32,
     /// The request's place in the stage, from 0.
     pub index: u64,
+    /// For how many requests it stands: 1, or as many as follow one another that were not sent, of which this is the first.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub count: u64,
     /// How it ended.
     #[serde(flatten)]
     pub outcome: Outcome,
@@ -167,6 +170,7 @@ impl Sample {
         Self {
             stage,
             index,
+            count: 1,
             outcome: Outcome::Unsent { reason },
             window: None,
             intended: None,
@@ -184,6 +188,9 @@ impl Sample {
         }
     }
 }
+
+/// How a request fails that was still in flight when the run was told not to wait any longer.
+pub(crate) const INTERRUPTED: &str = "interrupted";
 
 /// How a scheduled request ended. There is no fourth way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -268,6 +275,14 @@ pub struct StageEnd {
     /// Processor time; none in virtual time, and where the system does not tell it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<CpuUse>,
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn is_one(count: &u64) -> bool {
+    *count == 1
 }
 
 fn is_zero(count: &u64) -> bool {

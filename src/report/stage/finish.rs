@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Accumulator, StageReport, ThroughputOver, Usage};
+use crate::client::ErrorKind;
 use crate::load::{StageEnd, Unsent};
 use crate::pricing::Price;
 use crate::report::slo::ObjectiveReport;
@@ -120,6 +121,8 @@ impl Accumulator {
             littles_law: self.littles_law(),
             scheduled: end.scheduled,
             samples: self.requests.scheduled,
+            sent: self.requests.sent,
+            without_files: self.errors.get(ErrorKind::OpenFiles.as_str()).copied().unwrap_or(0),
             attempts: self.attempts,
             ledger: end.ledger,
             clipped: histograms.chain(end.harness_error.as_ref()).map(Histogram::clipped).sum(),

@@ -68,7 +68,7 @@ fn each_reason_against_a_stage_is_named_with_its_figure() {
     reason(|_, end| end.interrupted = true, "interrupted");
     reason(|_, end| end.ledger.as_mut().unwrap().missing = 3, "3 missing in the ledger");
     reason(|_, end| end.ledger.as_mut().unwrap().unknown = 4, "4 unknown to the client");
-    reason(|_, end| end.in_flight_ns += end.in_flight_ns / 40, "Little's law: 2.0 in flight by count, 2.0 by");
+    reason(|_, end| end.in_flight_ns += end.in_flight_ns / 40, "Little's law: 2.0500 in flight by count, 2.0000 by");
     reason(|stage, _| stage.service.record(SECOND * 3601), "1 values are longer");
     reason(|stage, _| stage.requests.succeeded = 0, "none of 20 requests succeeded");
 }

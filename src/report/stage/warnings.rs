@@ -37,7 +37,7 @@ impl Accumulator {
                 "whether latency is steady cannot be told: the steady window is too short; make the stage longer".to_owned(),
             );
         }
-        if throughput_over == ThroughputOver::Stage && self.requests.sent > 0 {
+        if throughput_over == ThroughputOver::Stage && self.latency.mean().is_some_and(|mean| !mean.is_zero()) {
             warnings.push("throughput is over the whole stage: the steady window is shorter than five mean latencies".to_owned());
         }
         for (reason, count) in self.unsent.iter().filter(|(reason, _)| **reason != Unsent::Interrupted) {
