@@ -22,7 +22,7 @@ pub use details::Details;
 pub use hlog::hlog;
 pub use html::html;
 pub use markdown::markdown;
-pub use rebuild::{RebuildError, rebuild, rebuild_with_details};
+pub use rebuild::{RebuildError, Records, rebuild, rebuild_with_details};
 pub use repeats::RepeatReport;
 pub use slo::{ObjectiveReport, SloVerdict};
 pub use stage::{RequestCounts, StageReport, ThroughputOver, Usage, WindowCounts};

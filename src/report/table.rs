@@ -25,7 +25,7 @@ pub fn table(report: &Report) -> String {
     if !report.repeats.is_empty() {
         let _ = writeln!(
             text,
-            "Over repeats: the mean of their figures, and where it lies with 95 % confidence.\n{}",
+            "Over repeats: the mean of their figures, and how far off it may be with 95 % confidence.\n{}",
             repeats(report)
         );
     }
@@ -125,8 +125,8 @@ fn repeats(report: &Report) -> Table {
     table.set_header(["load", "repeats"].into_iter().chain(RepeatReport::columns()));
     for repeat in &report.repeats {
         let figures = repeat.shown().map(|figure| match figure {
-            Some(Shown { mean, interval: Some([low, high]) }) => format!("{mean}\n{low} to {high}"),
-            Some(Shown { mean, interval: None }) => mean,
+            Some(Shown { mean, reach: Some(reach) }) => format!("{mean}\n± {reach}"),
+            Some(Shown { mean, reach: None }) => mean,
             None => NOTHING.to_owned(),
         });
         table.add_row([cut(&repeat.stage), repeat.n.to_string()].into_iter().chain(figures));
