@@ -72,11 +72,13 @@
 //! |---|---|---|
 //! | `limits.requests_per_minute`, `limits.requests_per_day` | attempts: a whole number from 1 to 1000000000000 | no limit |
 //! | `limits.tokens_per_minute`, `limits.tokens_per_day` | tokens of prompts and completions together: a whole number from 1 to 1000000000000 | no limit |
+//! | `limits.input_tokens_per_minute` | tokens of prompts: a whole number from 1 to 1000000000000 | no limit |
+//! | `limits.output_tokens_per_minute` | tokens of completions, of which `max_tokens` are reserved: a whole number from 1 to 1000000000000 | no limit |
 //! | `limits.concurrency` | how many are answered at once: a whole number from 1 | no limit |
 //! | `limits.window` | [by which rule](#windows) the limits over a period are kept: `"bucket"` · `"fixed"` · `"sliding"` | `"bucket"` |
 //! | `limits.per` | who has limits of their own: `["key", "model"]`, one of the two, or `[]`, where all share them | `["key", "model"]` |
 //! | `limits.assumed_completion_tokens` | what is reserved for a completion without `max_tokens`: so many, or as many as it has, where these are more | `256` |
-//! | `limits.models."gpt-4o"` | table: other figures for one model, of the five above | |
+//! | `limits.models."gpt-4o"` | table: other figures for one model, of those above the window | |
 //! | `limits.key` | array of tables: other figures for one key; they come before those of a model | |
 //! | `….place` | which key: its place in `auth.keys`, from 1 | |
 //!

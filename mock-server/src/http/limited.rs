@@ -4,16 +4,15 @@ use std::time::Duration;
 
 use crate::draw::Draws;
 use crate::relay::completion_length;
-use crate::relay::limits::{self, Caller, LimitReached, Reservation, Resource, Standing, UsedUp};
+use crate::relay::limits::{self, Caller, Cost, LimitReached, Reservation, Resource, Standing, UsedUp};
 use crate::server::Term;
 use crate::wire::endpoint::Asked;
 
 /// What an attempt may cost.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Need {
-    prompt_tokens: u64,
     /// At most.
-    tokens: u64,
+    cost: Cost,
 }
 
 impl Need {
@@ -23,8 +22,8 @@ impl Need {
         let assumed = term.profile.limits.as_ref().map_or(0, |limits| limits.assumed_completion_tokens);
         let estimated = || completion_length(&term.profile, &asked.request, draws).0.max(assumed);
         let each = asked.max_tokens.unwrap_or_else(estimated);
-        let prompt_tokens = u64::from(asked.request.prompt_tokens);
-        Self { prompt_tokens, tokens: prompt_tokens + u64::from(each) * u64::from(asked.choices) }
+        let output = u64::from(each) * u64::from(asked.choices);
+        Self { cost: Cost { input: asked.request.prompt_tokens.into(), output } }
     }
 }
 
@@ -44,9 +43,8 @@ pub(crate) struct Limited {
     /// By its place in the profile. None as long as nobody knows which: then no limit concerns it.
     model: Option<usize>,
     reservation: Option<Reservation>,
-    prompt_tokens: u64,
     /// At most, with its answer.
-    tokens: u64,
+    cost: Cost,
     sent_tokens: u64,
     /// It is turned away, whatever is left of its limits, since others have used them up.
     others: Option<UsedUp>,
@@ -57,7 +55,7 @@ impl Limited {
         // Where all models share their limits, any of them stands for all.
         let is_shared = term.profile.limits.as_ref().is_some_and(|limits| !limits.per_model);
         let model = is_shared.then_some(0);
-        Self { caller, model, reservation: None, prompt_tokens: 0, tokens: 0, sent_tokens: 0, others: None }
+        Self { caller, model, reservation: None, cost: Cost::default(), sent_tokens: 0, others: None }
     }
 
     /// The attempt is about the model of this name, if there is one.
@@ -67,9 +65,9 @@ impl Limited {
 
     /// Reserves as much as may be needed.
     pub(super) fn admit(&mut self, term: &Term, need: Need) -> Result<(), LimitReached> {
-        (self.prompt_tokens, self.tokens) = (need.prompt_tokens, need.tokens);
+        self.cost = need.cost;
         let Some(model) = self.model else { return Ok(()) };
-        self.reservation = term.admit(self.caller, model, need.tokens).transpose()?;
+        self.reservation = term.admit(self.caller, model, need.cost).transpose()?;
         Ok(())
     }
 
@@ -81,8 +79,8 @@ impl Limited {
     /// Gives back what was not used, once.
     pub(super) fn settle(&mut self, term: &Term, service: Service) {
         let used = match service {
-            Service::Begun => self.prompt_tokens + self.sent_tokens,
-            Service::None => 0,
+            Service::Begun => Cost { output: self.sent_tokens, ..self.cost },
+            Service::None => Cost::default(),
         };
         if let Some(reservation) = self.reservation.take() {
             term.settle_limits(reservation, used);
@@ -93,9 +91,8 @@ impl Limited {
     pub(super) fn used_up_by_others(&mut self, term: &Term, resource: Resource, wait: Duration) -> Option<LimitReached> {
         // A retry has to be admitted then, so that its own limits have a say.
         self.settle(term, Service::None);
-        let own = self.model.map_or(Duration::ZERO, |model| term.limits_wait(self.caller, model, self.tokens));
-        let requested = if resource == Resource::Tokens { self.tokens } else { 1 };
-        let used_up = UsedUp { resource, requested, wait: wait.max(own) };
+        let own = self.model.map_or(Duration::ZERO, |model| term.limits_wait(self.caller, model, self.cost));
+        let used_up = UsedUp { resource, cost: self.cost, wait: wait.max(own) };
         self.others = Some(used_up);
         limits::used_up_by_others(&mut self.standings(term), used_up)
     }

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::Common;
 use crate::profile::Profile;
-use crate::relay::limits::{Caller, LimitReached, Limiter, Reservation, Standing};
+use crate::relay::limits::{Caller, Cost, LimitReached, Limiter, Reservation, Standing};
 use crate::relay::{Arrival, Demand, Grant, Progress, Refusal, Relay, Tally, Ticket};
 
 /// A profile from its start until the last attempt that arrived under it has left, whatever profile came after it.
@@ -123,18 +123,18 @@ impl Term {
     }
 
     /// What the limits have for an attempt; none where nothing is limited.
-    pub(crate) fn admit(&self, caller: Caller, model: usize, tokens: u64) -> Option<Result<Reservation, LimitReached>> {
-        self.limited(|limiter, now| limiter.admit(caller, model, tokens, now))
+    pub(crate) fn admit(&self, caller: Caller, model: usize, cost: Cost) -> Option<Result<Reservation, LimitReached>> {
+        self.limited(|limiter, now| limiter.admit(caller, model, cost, now))
     }
 
     /// The attempt of a reservation has ended.
-    pub(crate) fn settle_limits(&self, reservation: Reservation, used_tokens: u64) {
-        self.limited(|limiter, now| limiter.settle(reservation, used_tokens, now));
+    pub(crate) fn settle_limits(&self, reservation: Reservation, used: Cost) {
+        self.limited(|limiter, now| limiter.settle(reservation, used, now));
     }
 
-    /// How long it takes until the limits would admit an attempt of so many tokens.
-    pub(crate) fn limits_wait(&self, caller: Caller, model: usize, tokens: u64) -> Duration {
-        self.limited(|limiter, now| limiter.wait(caller, model, tokens, now)).unwrap_or_default()
+    /// How long it takes until the limits would admit an attempt of such a cost.
+    pub(crate) fn limits_wait(&self, caller: Caller, model: usize, cost: Cost) -> Duration {
+        self.limited(|limiter, now| limiter.wait(caller, model, cost, now)).unwrap_or_default()
     }
 
     /// How far the limits are used up; empty where nothing is limited.

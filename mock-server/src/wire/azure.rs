@@ -61,7 +61,7 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
         Refusal::Injected(408) => refused(408, "Timeout", "The operation was timeout."),
         Refusal::RateLimited { resource, retry_after: wait }
         | Refusal::LimitReached(LimitReached::Rate { resource, wait, .. }) => {
-            rate_limited(if resource == Resource::Tokens { "token rate limit" } else { "call rate limit" }, Some(wait))
+            rate_limited(if resource == Resource::Requests { "call rate limit" } else { "token rate limit" }, Some(wait))
         }
         Refusal::Injected(429) => rate_limited("call rate limit", Some(INJECTED_WAIT)),
         Refusal::LimitReached(LimitReached::Concurrency { .. }) => rate_limited("call rate limit", None),
