@@ -6,7 +6,9 @@
 //! | key | meaning | default |
 //! |---|---|---|
 //! | `name` | how the profile is called in reports | `"unnamed"` |
-//! | `dialect` | whose errors, headers and events are spoken: `"openai"` · `"azure"` · `"anthropic"` · `"groq"` · `"cloudflare"` · `"openrouter"` · `"litellm"` · `"one-api"` | `"openai"` |
+//! | `dialect` | whose errors, headers and events are spoken: `"openai"` · `"azure"` · `"anthropic"` · `"groq"` · `"cloudflare"` · `"openrouter"` · `"litellm"` · `"one-api"` · `"vllm"` | `"openai"` |
+//! | `azure.vague_resets` | in the dialect `"azure"`: share (0 to 1) of the answers with headers of limits whose resets are `-1` or `0`, one as often as the other | `0.0` |
+//! | `azure.missing_retry_after` | in the dialect `"azure"`: share of the 429s that name a wait in their words, and not in `retry-after` | `0.0` |
 //! | `seed` | what all randomness starts from: a whole number from 0 | `1` |
 //! | `models` | names that exist; others are answered as the dialect answers them, mostly 404 | the [catalog](CATALOG) |
 //! | `auth.keys` | keys that are accepted, as a bearer token, in `x-api-key` or in `api-key` | any but none |
@@ -179,6 +181,7 @@
 //! The first line of a CSV file names its columns; `column` may be left out where there is only one. A delay's column ends with its
 //! unit, `_ns`, `_us`, `_ms` or `_s`, and a length's holds whole tokens. At most a million samples are read, before the start.
 
+mod azure;
 mod builtin;
 mod capacity;
 mod completion;
@@ -189,6 +192,7 @@ mod raw;
 mod source;
 mod window;
 
+pub(crate) use azure::AzureGaps;
 pub(crate) use completion::{Completion, Source};
 pub use distribution::{Unit, Written};
 pub use fault::{FaultKind, FaultName, ListenerFault, NoFault, Outcome, Place, TooMany};
@@ -223,6 +227,7 @@ pub struct Profile {
     toml: source::Source,
     pub(crate) name: String,
     pub(crate) dialect: Dialect,
+    pub(crate) azure: AzureGaps,
     pub(crate) seed: u64,
     pub(crate) models: Vec<Arc<str>>,
     pub(crate) keys: Keys,

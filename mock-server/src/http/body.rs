@@ -12,6 +12,7 @@ use super::attempt::{Attempt, Part};
 use super::fault::{Altered, Piece};
 use super::patience::Patience;
 use super::production::Production;
+use crate::relay::limits::Standing;
 use crate::wire::events::Events;
 use crate::wire::reply::Reply;
 
@@ -60,6 +61,15 @@ impl AnswerBody {
             Self::Whole { attempt, .. } => attempt.as_deref_mut(),
             Self::Stream(stream) => Some(&mut stream.attempt),
             Self::Altered(_) => None,
+        }
+    }
+
+    /// How far the limits of whoever reads it are used up now. What is whole is all that its attempt uses.
+    pub(super) fn standings(&mut self) -> Vec<Standing> {
+        match self {
+            Self::Whole { attempt, .. } => attempt.as_mut().map_or_else(Vec::new, |attempt| attempt.settled_standings()),
+            Self::Stream(stream) => stream.attempt.standings(),
+            Self::Altered(altered) => altered.attempt().standings(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::draw::Draws;
+use crate::ledger::RefusedBy;
 use crate::relay::completion_length;
 use crate::relay::limits::{self, Caller, Cost, LimitReached, Reservation, Resource, Standing, UsedUp};
 use crate::server::Term;
@@ -67,7 +68,8 @@ impl Limited {
     pub(super) fn admit(&mut self, term: &Term, need: Need) -> Result<(), LimitReached> {
         self.cost = need.cost;
         let Some(model) = self.model else { return Ok(()) };
-        self.reservation = term.admit(self.caller, model, need.cost).transpose()?;
+        let admitted = term.limited(|limiter, now| limiter.admit(self.caller, model, need.cost, now));
+        self.reservation = admitted.transpose()?;
         Ok(())
     }
 
@@ -76,30 +78,66 @@ impl Limited {
         self.sent_tokens = tokens.into();
     }
 
+    /// Whose limit it is that was reached.
+    pub(super) fn refused_by(&self, term: &Term, reached: &LimitReached) -> Box<RefusedBy> {
+        let limits = term.profile.limits.as_ref();
+        let key = self.caller.number().filter(|_| limits.is_some_and(|limits| limits.per_key));
+        let model = self.model.filter(|_| limits.is_some_and(|limits| limits.per_model));
+        let model = model.and_then(|model| term.profile.models.get(model)).cloned();
+        Box::new(RefusedBy { limit: reached.name(), key, model })
+    }
+
     /// Gives back what was not used, once.
     pub(super) fn settle(&mut self, term: &Term, service: Service) {
+        if let Some((reservation, used)) = self.due_back(service) {
+            term.limited(|limiter, now| limiter.settle(reservation, used, now));
+        }
+    }
+
+    /// What is to be settled, and what was used of it.
+    fn due_back(&mut self, service: Service) -> Option<(Reservation, Cost)> {
         let used = match service {
             Service::Begun => Cost { output: self.sent_tokens, ..self.cost },
             Service::None => Cost::default(),
         };
-        if let Some(reservation) = self.reservation.take() {
-            term.settle_limits(reservation, used);
-        }
+        self.reservation.take().map(|reservation| (reservation, used))
     }
 
     /// A burst or a fault turns the attempt away, for at least so long. What it is told, where the resource is limited.
     pub(super) fn used_up_by_others(&mut self, term: &Term, resource: Resource, wait: Duration) -> Option<LimitReached> {
         // A retry has to be admitted then, so that its own limits have a say.
         self.settle(term, Service::None);
-        let own = self.model.map_or(Duration::ZERO, |model| term.limits_wait(self.caller, model, self.cost));
-        let used_up = UsedUp { resource, cost: self.cost, wait: wait.max(own) };
+        let (caller, cost, model) = (self.caller, self.cost, self.model?);
+        let asked = term.limited(|limiter, now| (limiter.wait(caller, model, cost, now), limiter.standings(caller, model, now)));
+        let (own, mut standings) = asked?;
+        let used_up = UsedUp { resource, cost, wait: wait.max(own) };
         self.others = Some(used_up);
-        limits::used_up_by_others(&mut self.standings(term), used_up)
+        limits::used_up_by_others(&mut standings, used_up)
     }
 
     /// How far the limits are used up now.
     pub(super) fn standings(&self, term: &Term) -> Vec<Standing> {
-        let mut standings = self.model.map_or_else(Vec::new, |model| term.standings(self.caller, model));
+        self.model.map_or_else(Vec::new, |model| {
+            let standings = term.limited(|limiter, now| limiter.standings(self.caller, model, now));
+            self.as_told(standings)
+        })
+    }
+
+    /// The same, after what was not used is given back.
+    pub(super) fn settled_standings(&mut self, term: &Term, service: Service) -> Vec<Standing> {
+        let (back, caller) = (self.due_back(service), self.caller);
+        let Some(model) = self.model else { return Vec::new() };
+        let standings = term.limited(|limiter, now| {
+            if let Some((reservation, used)) = back {
+                limiter.settle(reservation, used, now);
+            }
+            limiter.standings(caller, model, now)
+        });
+        self.as_told(standings)
+    }
+
+    fn as_told(&self, standings: Option<Vec<Standing>>) -> Vec<Standing> {
+        let mut standings = standings.unwrap_or_default();
         if let Some(used_up) = self.others {
             limits::used_up_by_others(&mut standings, used_up);
         }

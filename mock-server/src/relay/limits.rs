@@ -10,6 +10,7 @@ mod account;
 mod bucket;
 mod fixed;
 mod meter;
+mod name;
 mod sliding;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use self::account::Account;
+pub use self::name::LimitName;
 use crate::draw;
 use crate::profile::{Limits, Profile};
 
@@ -191,6 +193,11 @@ impl Caller {
     /// The holder of a key, which is at this place among those of the profile.
     pub fn new(key: &str, place: Option<usize>) -> Self {
         Self { hash: draw::hash(key.as_bytes()), place }
+    }
+
+    /// Where the key stands in the profile, from 1.
+    pub(crate) fn number(self) -> Option<u32> {
+        self.place.and_then(|place| u32::try_from(place + 1).ok())
     }
 }
 

@@ -274,6 +274,40 @@ fn after_a_429_that_a_fault_injects_a_retry_is_admitted_when_it_was_told() {
 }
 
 #[test]
+fn azure_is_vague_as_often_as_it_is_told_and_always_for_the_same_attempts() {
+    const GAPS: &str =
+        "dialect = \"azure\"\nauth.keys = [\"sk-test\"]\nazure = { vague_resets = 0.5, missing_retry_after = 0.25 }
+                        [limits]\nrequests_per_day = 100\nwindow = \"fixed\"";
+    let run = || {
+        run_virtual(async {
+            let server = server(GAPS);
+            let mut seen = Vec::new();
+            for id in 0..400 {
+                let answer = text(&server, &chat(&format!("x-client-request-id: {id}\r\n"), "")).await;
+                let reset = header(&answer, "x-ratelimit-reset-requests").unwrap().to_owned();
+                seen.push((status(&answer), reset, header(&answer, "retry-after").is_some()));
+            }
+            seen
+        })
+    };
+    let seen = run();
+    let count = |is: &dyn Fn(&(u16, String, bool)) -> bool| seen.iter().filter(|answer| is(answer)).count();
+    // Three standard deviations either side.
+    assert!((78..=122).contains(&count(&|(_, reset, _)| reset == "-1")));
+    assert!((78..=122).contains(&count(&|(_, reset, _)| reset == "0")));
+    assert_eq!(count(&|(status, _, told)| *status == 200 && !told), 100);
+    assert!((52..=98).contains(&count(&|(status, _, told)| *status == 429 && !told)));
+    assert_eq!(run(), seen);
+    // Without gaps there are none.
+    let exact = run_virtual(async {
+        let server = server(&GAPS.replace("0.5", "0.0").replace("0.25", "0.0").replace("100", "1"));
+        let answers = [ask(&server, "").await, ask(&server, "").await];
+        answers.map(|answer| (figure(&answer, "x-ratelimit-reset-requests"), header(&answer, "retry-after").is_some()))
+    });
+    assert_eq!(exact, [(86_400, false), (86_400, true)]);
+}
+
+#[test]
 fn one_too_many_at_once_is_refused_until_another_ends() {
     run_virtual(async {
         let server = server(&format!("{ANSWERS}limits.concurrency = 3"));
@@ -425,7 +459,7 @@ fn refusals_and_standings_are_as_recorded() {
 
 #[test]
 fn refusals_and_standings_are_as_recorded_in_every_dialect() {
-    for dialect in ["openai", "azure", "anthropic", "groq", "cloudflare", "openrouter", "litellm", "one-api"] {
+    for dialect in ["openai", "azure", "anthropic", "groq", "cloudflare", "openrouter", "litellm", "one-api", "vllm"] {
         is_golden_after(dialect, "429-tokens", TOKENS, Some(SOME.0), SOME.1);
         is_golden_after(dialect, "429-requests-per-day", DAILY, Some(""), "");
         is_golden_after(dialect, "429-concurrency", AT_ONCE, Some(""), "");
@@ -458,8 +492,22 @@ struct Resets {
 }
 
 const RESETS: [Resets; 4] = [
-    Resets { dialect: "openai", prefix: "x-ratelimit", names: as_openai, unit: ms(1), tells_kinds: false, read: |text, _| go(text) },
-    Resets { dialect: "groq", prefix: "x-ratelimit", names: as_openai, unit: ms(1), tells_kinds: false, read: |text, _| go(text) },
+    Resets {
+        dialect: "openai",
+        prefix: "x-ratelimit",
+        names: as_openai,
+        unit: ms(1),
+        tells_kinds: false,
+        read: |text, _| go(text),
+    },
+    Resets {
+        dialect: "groq",
+        prefix: "x-ratelimit",
+        names: as_openai,
+        unit: ms(1),
+        tells_kinds: false,
+        read: |text, _| go(text),
+    },
     Resets {
         dialect: "azure",
         prefix: "x-ratelimit",

@@ -306,7 +306,8 @@ fn callers_who_used_nothing_that_is_still_missing_take_no_memory() {
         for number in 0..20_000 {
             // A request is missing for 6 s, or until the window has passed: there are never more than 120 such callers.
             let now = Duration::from_millis(500 * number);
-            let reservation = limiter.admit(Caller::new(&format!("sk-{number}"), None), 0, Cost { input: 500, output: 0 }, now).unwrap();
+            let reservation =
+                limiter.admit(Caller::new(&format!("sk-{number}"), None), 0, Cost { input: 500, output: 0 }, now).unwrap();
             limiter.settle(reservation, Cost::default(), now);
             most = most.max(limiter.accounts());
         }
