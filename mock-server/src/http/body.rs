@@ -41,6 +41,11 @@ impl AnswerBody {
         Self::Whole { bytes: bytes.into(), attempt: None }
     }
 
+    /// Nothing, where only the head is wanted.
+    pub(super) fn left_out(self) -> Self {
+        Self::Whole { bytes: Bytes::new(), attempt: self.into_attempt().map(|(attempt, _)| attempt) }
+    }
+
     /// A stream whose first token is due, or one that has the patience to wait for it.
     pub(super) fn stream(attempt: Box<Attempt>, events: Events, production: Production, patience: Option<Box<Patience>>) -> Self {
         Self::Stream(Box::new(Streamed { attempt, events, production, patience, written: 0 }))

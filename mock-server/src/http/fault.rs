@@ -17,7 +17,7 @@ pub(super) use self::raw::Raw;
 
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Response, StatusCode, Version};
+use hyper::{Method, Response, StatusCode, Version};
 
 use self::alter::{Alteration, Answer, alter};
 use super::body::AnswerBody;
@@ -55,6 +55,10 @@ fn alteration(kind: FaultKind, response: &Response<AnswerBody>, head: &Parts, re
     }
     if matches!(kind, FaultKind::Reset | FaultKind::ResetMidBody(_)) && !resets {
         return Err(FaultOutcome::NeedsReset);
+    }
+    if head.method == Method::HEAD && !kind.is_of_http1() {
+        // It is about a body.
+        return Err(FaultOutcome::NothingThere);
     }
     let attempt = response.body().attempt().ok_or(FaultOutcome::NothingThere)?;
     let request_id = attempt.request_id();

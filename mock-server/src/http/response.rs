@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::header::{CONTENT_TYPE, HeaderName};
+use hyper::body::Body;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use hyper::http::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response, StatusCode};
@@ -111,6 +112,14 @@ pub(super) fn error(attempt: &Attempt, head: &Parts, identity: &Identity, refusa
     let request_id = attempt.dialect().request_id(identity);
     let error = attempt.dialect().error(refusal, subject(head, attempt.model(), &request_id));
     (error.with_gaps(attempt.gaps()), request_id)
+}
+
+/// What a HEAD is answered: the head alone, with the length that its body would have (RFC 9110, section 9.3.2).
+pub(super) fn without_body(mut response: Response<AnswerBody>) -> Response<AnswerBody> {
+    if let Some(length) = response.body().size_hint().exact() {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    response.map(AnswerBody::left_out)
 }
 
 /// An error in answer to what reached no route.

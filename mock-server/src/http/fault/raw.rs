@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use hyper::Method;
 use hyper::header::{CONNECTION, DATE, HeaderMap, HeaderValue};
 use hyper::http::{request, response};
 use relaybench_clock::{is_virtual, now, sleep_until, wall_now};
@@ -192,6 +193,8 @@ fn head(alteration: &Alteration, response: response::Parts, request: &request::P
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     match alteration.framing {
+        // A HEAD is told the length of what is not sent.
+        Framing::Length(_) if request.method == Method::HEAD => None,
         Framing::Length(length) => headers.insert("content-length", length.into()),
         _ => headers.insert("transfer-encoding", HeaderValue::from_static("chunked")),
     };
