@@ -9,7 +9,7 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::Cut;
 use super::attempt::{Attempt, Part};
-use super::fault::{Altered, Piece};
+use super::fault::{Altered, Pieces};
 use super::patience::Patience;
 use super::production::Production;
 use crate::relay::limits::Standing;
@@ -79,19 +79,19 @@ impl AnswerBody {
     }
 
     /// All that it will be.
-    pub(super) fn pieces(&self) -> Vec<Piece> {
+    pub(super) fn pieces(&self) -> Pieces {
         match self {
-            Self::Whole { bytes, .. } => vec![Piece::whole(bytes.to_vec())],
-            Self::Stream(stream) => stream.pieces(),
-            Self::Altered(_) => Vec::new(),
+            Self::Whole { bytes, .. } => Pieces::whole(bytes.clone()),
+            Self::Stream(stream) => Pieces::stream(stream.events.clone(), stream.written),
+            Self::Altered(_) => Pieces::none(),
         }
     }
 
     /// The first half of a stream's chunks, at least one, and the error with which it breaks off.
-    pub(super) fn pieces_up_to(&self, error: &Reply) -> Vec<Piece> {
+    pub(super) fn pieces_up_to(&self, error: Reply) -> Pieces {
         match self {
-            Self::Stream(stream) => stream.pieces_up_to(error),
-            Self::Whole { .. } | Self::Altered(_) => Vec::new(),
+            Self::Stream(stream) => Pieces::breaking_off(stream.events.clone(), stream.written, stream.attempt.dialect(), error),
+            Self::Whole { .. } | Self::Altered(_) => Pieces::none(),
         }
     }
 
@@ -200,40 +200,8 @@ impl Streamed {
         event.into()
     }
 
-    fn pieces(&self) -> Vec<Piece> {
-        let (mut events, mut token) = (self.events.clone(), self.written);
-        let mut pieces: Vec<Piece> = std::iter::from_fn(|| next_piece(&mut events, &mut token)).collect();
-        let mut bytes = Vec::new();
-        events.write_end(&mut bytes);
-        pieces.push(Piece { token, bytes, is_chunk: false });
-        pieces
-    }
-
-    fn pieces_up_to(&self, error: &Reply) -> Vec<Piece> {
-        let chunks = self.pieces().len() - 1;
-        let (mut events, mut token) = (self.events.clone(), self.written);
-        let mut pieces: Vec<Piece> =
-            std::iter::from_fn(|| next_piece(&mut events, &mut token)).take((chunks / 2).max(1)).collect();
-        let mut bytes = Vec::new();
-        events.write_error(self.attempt.dialect(), error, &mut bytes);
-        // Instead of the next chunk, if there was to be one.
-        token += events.next_chunk().unwrap_or(0);
-        pieces.push(Piece { token, bytes, is_chunk: false });
-        pieces
-    }
-
     /// Whether all is written: the end goes out with the last chunk.
     fn is_over(&self) -> bool {
         self.events.next_chunk().is_none()
     }
-}
-
-/// The next chunk, with the number of the token that completes it.
-fn next_piece(events: &mut Events, token: &mut u32) -> Option<Piece> {
-    *token += events.next_chunk()?;
-    let mut bytes = Vec::with_capacity(512);
-    events.write_chunk(&mut bytes);
-    // There may be hundreds of thousands of them.
-    bytes.shrink_to_fit();
-    Some(Piece { token: *token, bytes, is_chunk: true })
 }

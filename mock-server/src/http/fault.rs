@@ -1,18 +1,19 @@
 //! Playing the fault of an attempt on its answer.
 //!
-//! The answer is taken [in pieces](Piece) ahead of its time, [altered](alter) by a pure function, and played: over hyper where the
+//! The answer is taken [in pieces](Pieces), which are [altered](alter) by a pure function as they are made, and played: over hyper where the
 //! result is still HTTP ([`Altered`]), and else by hand on the connection ([`Raw`]), which hyper then gives up.
 
 mod abort;
 mod alter;
 mod altered;
 mod delivery;
+mod edit;
 mod piece;
 mod raw;
 
 pub(super) use self::abort::can_abort;
 pub(super) use self::altered::Altered;
-pub(super) use self::piece::Piece;
+pub(super) use self::piece::Pieces;
 pub(super) use self::raw::Raw;
 
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -64,8 +65,8 @@ fn alteration(kind: FaultKind, response: &Response<AnswerBody>, head: &Parts, re
     let request_id = attempt.request_id();
     let error = || attempt.dialect().error(Refusal::Injected(500), subject(head, attempt.model(), &request_id));
     let pieces = match kind {
-        FaultKind::ErrorEvent if attempt.is_stream() => response.body().pieces_up_to(&error()),
-        FaultKind::ErrorIn200 => vec![Piece::whole(error().body)],
+        FaultKind::ErrorEvent if attempt.is_stream() => response.body().pieces_up_to(error()),
+        FaultKind::ErrorIn200 => Pieces::whole(error().body),
         _ => response.body().pieces(),
     };
     alter(kind, Answer { pieces, is_stream: attempt.is_stream(), model: attempt.model(), other_model: attempt.other_model() })
