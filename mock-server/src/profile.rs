@@ -187,6 +187,7 @@ mod capacity;
 mod completion;
 mod distribution;
 mod fault;
+mod figures;
 mod limits;
 mod raw;
 mod source;
@@ -197,6 +198,7 @@ pub(crate) use completion::{Completion, Source};
 pub use distribution::{Unit, Written};
 pub use fault::{FaultKind, FaultName, ListenerFault, NoFault, Outcome, Place, TooMany};
 pub(crate) use fault::{FaultRule, ListenerRule};
+pub use figures::LimitFigures;
 pub(crate) use limits::{Caps, LimitWindow, Limits};
 
 use std::fmt;
@@ -268,7 +270,7 @@ impl Profile {
     }
 
     /// The models that exist, in the profile's order.
-    pub fn models(&self) -> impl ExactSizeIterator<Item = &str> {
+    pub fn models(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         self.models.iter().map(|model| &**model)
     }
 

@@ -30,7 +30,7 @@ impl Progress {
             .map(|(number, stage)| (stage.name.clone(), Schedule::new(scenario, number).scheduled()))
             .collect();
         let is_hidden = is_quiet || !std::io::stderr().is_terminal();
-        let so_far = SoFar::new(scenario.request.models.first());
+        let so_far = SoFar::new(scenario.request.models.first(), scenario.request.prices.clone());
         let mut progress = Self { stages, in_flight: in_flight.clone(), bar: ProgressBar::hidden(), so_far, is_hidden };
         progress.begin(0);
         progress

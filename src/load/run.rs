@@ -233,7 +233,7 @@ impl Run {
 
     fn check_model(&self) -> Result<(), RunError> {
         let Some(catalog) = &self.catalog else { return Ok(()) };
-        self.scenario.request.models.names().try_for_each(|model| Ok(catalog.check(model)?))
+        self.scenario.request.models.names().try_for_each(|model| Ok(catalog.resolve(model).map(drop)?))
     }
 
     fn caller(&self, client: Client, stage: u32, in_flight: InFlight) -> Result<Caller, client::Error> {
@@ -264,6 +264,7 @@ impl Run {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
             model: self.scenario.request.models.first().to_owned(),
+            prices: Some(self.scenario.request.prices.only(self.scenario.request.models.names())),
             stages: stages.collect(),
         }
     }

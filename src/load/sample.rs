@@ -11,6 +11,7 @@ use super::cpu::CpuUse;
 use super::kind::Load;
 use super::scenario::{Published, Repeat};
 use super::slo::Objective;
+use crate::pricing::Prices;
 use crate::stats::{Histogram, LittlesLaw};
 
 /// One line of samples.jsonl.
@@ -35,6 +36,9 @@ pub struct RunHeader {
     pub run: RunInfo,
     /// The model asked for; the first, where there are several.
     pub model: String,
+    /// What the models asked cost, as far as it is known. None where nothing is said of it: then as it is compiled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<Prices>,
     /// The stages, in order.
     pub stages: Vec<StageHeader>,
 }

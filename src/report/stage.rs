@@ -14,6 +14,7 @@ use super::completions::Completions;
 use super::sends::Sends;
 use super::slo::Good;
 use crate::load::{Outcome, Sample, StageEnd, StageHeader, Unsent, Window};
+use crate::pricing::Prices;
 use crate::stats::{Histogram, Stretches};
 
 pub use row::{RequestCounts, StageReport, ThroughputOver, Usage, WindowCounts};
@@ -24,6 +25,7 @@ pub(super) struct Accumulator {
     header: StageHeader,
     /// What the samples name no model for was asked of this one.
     model: Arc<str>,
+    prices: Prices,
     end: Option<StageEnd>,
     requests: RequestCounts,
     attempts: u64,
@@ -52,13 +54,14 @@ pub(super) struct Accumulator {
 }
 
 impl Accumulator {
-    pub(super) fn new(header: StageHeader, model: &str) -> Self {
+    pub(super) fn new(header: StageHeader, model: &str, prices: Prices) -> Self {
         Self {
             good: Good::new(&header.slo),
             good_count: 0,
             good_completions: Completions::default(),
             header,
             model: model.into(),
+            prices,
             end: None,
             requests: RequestCounts::default(),
             attempts: 0,

@@ -30,6 +30,7 @@ fn header(stages: &[&str]) -> RunHeader {
             version: "0".to_owned(),
         },
         model: "gpt-4.1".to_owned(),
+        prices: None,
         stages: stages.collect(),
     }
 }

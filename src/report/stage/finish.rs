@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::{Accumulator, StageReport, ThroughputOver, Usage};
 use crate::client::ErrorKind;
 use crate::load::{StageEnd, Unsent};
-use crate::pricing::Price;
 use crate::report::slo::ObjectiveReport;
 use crate::report::verdict::{Checks, Evidence, judge};
 use crate::stats::{Histogram, LittlesLaw, Summary};
@@ -67,9 +66,10 @@ impl Accumulator {
 
     /// None, where a model that was asked has no known price.
     fn cost_usd(&self) -> Option<f64> {
-        let cost =
-            |(model, usage): (&Arc<str>, &Usage)| Some(Price::of(model)?.cost_usd(usage.prompt_tokens, usage.completion_tokens));
-        if self.usage.is_empty() { Price::of(&self.model).map(|_| 0.0) } else { self.usage.iter().map(cost).sum() }
+        let cost = |(model, usage): (&Arc<str>, &Usage)| {
+            Some(self.prices.of(model)?.cost_usd(usage.prompt_tokens, usage.completion_tokens))
+        };
+        if self.usage.is_empty() { self.prices.of(&self.model).map(|_| 0.0) } else { self.usage.iter().map(cost).sum() }
     }
 
     fn littles_law(&self) -> Option<LittlesLaw> {

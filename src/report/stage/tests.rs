@@ -25,7 +25,7 @@ fn header(load: Load) -> StageHeader {
 /// A closed loop of two whose every request takes a second: the first two are the ramp.
 fn closed_loop(requests: u64) -> (Accumulator, StageEnd) {
     let load = Load::Closed { concurrency: NonZeroUsize::new(2).unwrap() };
-    let mut stage = Accumulator::new(header(load), "gpt-4.1");
+    let mut stage = Accumulator::new(header(load), "gpt-4.1", Prices::built_in().clone());
     for index in 0..requests {
         let start = SECOND * (index / 2) as u32;
         stage.add(&sent(index, if index < 2 { Window::Ramp } else { Window::Steady }, start, start + SECOND));
