@@ -3,13 +3,17 @@
 mod aiperf;
 mod check;
 mod interrupt;
+mod known;
 mod mock;
+mod models;
 mod open_loop;
 mod output;
 mod progress;
 mod provenance;
+mod providers;
 mod report;
 mod run;
+mod run_providers;
 
 use std::process::ExitCode;
 
@@ -42,6 +46,8 @@ Examples:
   relaybench run --virtual           the same in virtual time: a second, and the same figures on every machine
   relaybench report samples.jsonl    the report of a run, rebuilt from its samples
   relaybench check                   whether a relay, and a client's policy, are ready to be moved to
+  relaybench providers               who sells models, at which prices, within which limits
+  relaybench models                  the catalog by which model names are checked
   relaybench mock --profile flaky    the mock alone, for any OpenAI client";
 
 #[derive(Debug, Subcommand)]
@@ -49,6 +55,8 @@ enum Command {
     Run(Box<run::RunArgs>),
     Report(report::ReportArgs),
     Check(check::CheckArgs),
+    Providers(providers::ProvidersArgs),
+    Models(models::ModelsArgs),
     /// Serve the mock relay alone, for any OpenAI client: what the relaybench-mock binary does
     #[command(after_help = relaybench_mock::cli::EXAMPLES)]
     Mock(relaybench_mock::cli::MockArgs),
@@ -59,6 +67,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Report(args) => report::run(args),
         Command::Check(args) => check::run(args),
+        Command::Providers(args) => providers::run(&args),
+        Command::Models(args) => models::run(&args),
         Command::Mock(args) => mock::run(&args),
     };
     match done {

@@ -25,6 +25,8 @@
 mod base_url;
 mod model;
 mod raw;
+mod scenario;
+pub mod table;
 
 use std::fmt;
 
@@ -34,8 +36,10 @@ use serde::Serialize;
 
 use crate::client::Catalog;
 use crate::pricing::Quote;
+use crate::report::figures::count;
 pub use model::{Asked, Offer};
 use raw::{RawFile, RawProvider};
+pub use scenario::StandIn;
 
 /// One provider.
 #[derive(Clone, Debug, Serialize)]
@@ -128,7 +132,7 @@ impl From<LimitFigures> for Figures {
     }
 }
 
-/// Each limit with its unit, like `12000 tokens a minute`.
+/// Each limit with its unit, like `12,000 tokens a minute`.
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let limits = [
@@ -138,7 +142,7 @@ impl fmt::Display for Figures {
             (self.tokens_per_day, "tokens a day"),
             (self.concurrency.map(u64::from), "at once"),
         ];
-        let limits = limits.iter().filter_map(|(figure, unit)| figure.map(|figure| format!("{figure} {unit}")));
+        let limits = limits.iter().filter_map(|(figure, unit)| figure.map(|figure| format!("{} {unit}", count(figure))));
         f.write_str(&limits.collect::<Vec<_>>().join(", "))
     }
 }
@@ -163,6 +167,16 @@ impl Provider {
     pub fn quote<'a>(&'a self, model: &str, catalog: &'a Catalog) -> Option<&'a Quote> {
         let offer = self.model(model)?;
         offer.quote.as_ref().or_else(|| catalog.model(&offer.name)?.list_price.as_ref())
+    }
+
+    /// The same with the vendors' list prices where it names none of its own.
+    #[must_use]
+    pub fn priced(&self, catalog: &Catalog) -> Self {
+        let mut priced = self.clone();
+        for offer in &mut priced.models {
+            offer.quote = self.quote(&offer.name, catalog).cloned();
+        }
+        priced
     }
 
     /// What is asked of it where a model is wanted: that one, under its own name, or else the default.

@@ -22,6 +22,7 @@ const HTML: &str = "report.html";
 const MARKDOWN: &str = "report.md";
 const CSV: &str = "report.csv";
 const HLOG: &str = "latency.hlog";
+pub(super) const COMPARISON: &str = "comparison.json";
 
 /// A format of other tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -154,12 +155,12 @@ fn write_forms(directory: &Path, report: &Report, details: &Details) -> anyhow::
 }
 
 /// No run is written over another.
-fn refuse_a_run(directory: &Path) -> anyhow::Result<()> {
+pub(super) fn refuse_a_run(directory: &Path) -> anyhow::Result<()> {
     let shown = directory.display();
     if directory.exists() && !directory.is_dir() {
         bail!("--out {shown}: is a file; name a directory");
     }
-    if [SAMPLES, REPORT, RUN].iter().any(|file| directory.join(file).exists()) {
+    if [SAMPLES, REPORT, RUN, COMPARISON].iter().any(|file| directory.join(file).exists()) {
         bail!("--out {shown}: holds a run already; name another directory");
     }
     Ok(())

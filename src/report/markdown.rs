@@ -104,7 +104,7 @@ fn line(cells: &mut dyn Iterator<Item = String>) -> String {
 }
 
 /// Text that stays text, also in a cell of a table.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
