@@ -6,7 +6,6 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark's result is what it prints")]
 
-use std::collections::HashMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
@@ -15,10 +14,9 @@ use std::thread;
 use std::time::Duration;
 
 use relaybench::client::{ApiKey, Policy, TransportKind};
-use relaybench::load::{InFlight, Record, Run, Sample, Scenario, Sink, Stop};
+use relaybench::load::{InFlight, Record, Run, Scenario, Sink, Stop};
 use relaybench::stats::Histogram;
 use relaybench::target::{Live, Target};
-use relaybench_mock::Entry;
 
 /// Answers take two milliseconds, so that ten are in flight.
 const PROFILE: &str = "[latency]\ntotal = { dist = \"fixed\", value = \"2ms\" }\n";
@@ -53,7 +51,7 @@ fn main() -> ExitCode {
 fn measure(size: &Size) -> Result<(), Failure> {
     let directory = tempfile::tempdir()?;
     for transport in [TransportKind::Network, TransportKind::Hyper] {
-        pacing(size, transport, directory.path())?;
+        pacing(size, transport)?;
     }
     if fs::exists("/proc/self/status").unwrap_or(false) {
         for requests in size.virtual_requests {
@@ -65,9 +63,8 @@ fn measure(size: &Size) -> Result<(), Failure> {
 }
 
 /// 5,000 requests a second over sockets.
-fn pacing(size: &Size, transport: TransportKind, directory: &Path) -> Result<(), Failure> {
-    let ledger = directory.join(format!("{transport:?}.jsonl"));
-    let mock = Mock::start(&ledger)?;
+fn pacing(size: &Size, transport: TransportKind) -> Result<(), Failure> {
+    let mock = Mock::start()?;
     let text = format!(
         "name = \"pacing\"\n[[stage]]\nload = {{ kind = \"constant\", rate = \"5000/s\" }}\nduration = \"{}\"\n",
         size.duration
@@ -88,33 +85,32 @@ fn pacing(size: &Size, transport: TransportKind, directory: &Path) -> Result<(),
     run.check()?;
     let (kept, played) = run.play(&Stop::default(), &InFlight::default(), Kept::default());
     played?;
-    let entries = mock.entries(&ledger, kept.samples.len())?;
-    let (mut lateness, mut error) = (Histogram::default(), Histogram::default());
-    for sample in &kept.samples {
-        sample.send_lateness().into_iter().for_each(|late| lateness.record(late));
-        let Some(entry) = entries.get(&format!("rb-1-0-{}", sample.index)) else { continue };
-        let happened = entry.end_written_ns.map(|end_ns| Duration::from_nanos(end_ns.saturating_sub(entry.arrived_ns)));
-        sample.in_flight().zip(happened).into_iter().for_each(|(seen, happened)| error.record(seen.saturating_sub(happened)));
-    }
     let figures = |histogram: &Histogram| {
         let us = |quantile| histogram.quantile(quantile).map_or_else(|| "–".to_owned(), |value| value.as_micros().to_string());
         format!("p50 {} µs, p99 {} µs, p99.9 {} µs", us(0.5), us(0.99), us(0.999))
     };
-    println!("pacing: 5000 requests a second over {}, {} sent", format!("{transport:?}").to_lowercase(), kept.samples.len());
-    println!("  send lateness: {}", figures(&lateness));
-    println!("  harness error: {} ({} matched with the ledger)", figures(&error), error.len());
+    println!("pacing: 5000 requests a second over {}, {} sent", format!("{transport:?}").to_lowercase(), kept.sent);
+    println!("  send lateness: {}", figures(&kept.lateness));
+    println!("  harness error: {} ({} matched with the ledger)", figures(&kept.error), kept.error.len());
     Ok(())
 }
 
 #[derive(Default)]
 struct Kept {
-    samples: Vec<Sample>,
+    sent: u64,
+    lateness: Histogram,
+    error: Histogram,
 }
 
 impl Sink for Kept {
     fn record(&mut self, record: &Record) -> io::Result<()> {
-        if let Record::Sample(sample) = record {
-            self.samples.push(sample.clone());
+        match record {
+            Record::Run(_) => {}
+            Record::Sample(sample) => {
+                self.sent += u64::from(sample.sent.is_some());
+                sample.send_lateness().into_iter().for_each(|late| self.lateness.record(late));
+            }
+            Record::Stage(end) => self.error = end.harness_error.clone().unwrap_or_default(),
         }
         Ok(())
     }
@@ -129,40 +125,16 @@ struct Mock {
 }
 
 impl Mock {
-    fn start(ledger: &Path) -> Result<Self, Failure> {
+    fn start() -> Result<Self, Failure> {
         let mut profile = tempfile::Builder::new().suffix(".toml").tempfile()?;
         profile.write_all(PROFILE.as_bytes())?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_relaybench"));
-        command.args(["mock", "--listen", "127.0.0.1:0", "--profile"]).arg(profile.path()).arg("--ledger").arg(ledger);
+        command.args(["mock", "--listen", "127.0.0.1:0", "--profile"]).arg(profile.path());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().ok_or("it has a pipe")?).read_line(&mut line)?;
         let addr = line.trim().strip_prefix("listening on ").ok_or_else(|| format!("the mock said {line:?}"))?;
         Ok(Self { child, base_url: format!("{addr}/v1"), _profile: profile })
-    }
-
-    /// Its ledger, by request, once it has as many entries or nothing more comes.
-    fn entries(&self, ledger: &Path, expected: usize) -> Result<HashMap<String, Entry>, Failure> {
-        let mut entries = HashMap::new();
-        // It is written once a second.
-        for _ in 0..30 {
-            let text = fs::read_to_string(ledger)?;
-            let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-            entries = whole
-                .lines()
-                .map(|line| Ok(serde_json::from_str::<Entry>(line)?))
-                .filter_map(|entry: Result<Entry, Failure>| match entry {
-                    Ok(entry) => Some(Ok((entry.request_id.clone()?.into_string(), entry))),
-                    Err(error) => Some(Err(error)),
-                })
-                .collect::<Result<_, _>>()?;
-            if entries.len() >= expected {
-                break;
-            }
-            #[expect(clippy::disallowed_methods, reason = "nothing else happens in this process")]
-            thread::sleep(Duration::from_millis(100));
-        }
-        Ok(entries)
     }
 }
 

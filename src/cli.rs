@@ -3,13 +3,17 @@
 mod aiperf;
 mod check;
 mod interrupt;
+mod known;
 mod mock;
+mod models;
 mod open_loop;
 mod output;
 mod progress;
 mod provenance;
+mod providers;
 mod report;
 mod run;
+mod run_providers;
 
 use std::process::ExitCode;
 
@@ -19,6 +23,8 @@ use clap::{Parser, Subcommand};
 const DONE: u8 = 0;
 /// It could not run: a file, a name, the environment, the network.
 const COULD_NOT_RUN: u8 = 1;
+/// The command line itself is wrong.
+const WRONG: u8 = 2;
 /// A gate failed.
 const FAILED: u8 = 3;
 /// The run is invalid: its numbers may not be quoted.
@@ -40,6 +46,8 @@ Examples:
   relaybench run --virtual           the same in virtual time: a second, and the same figures on every machine
   relaybench report samples.jsonl    the report of a run, rebuilt from its samples
   relaybench check                   whether a relay, and a client's policy, are ready to be moved to
+  relaybench providers               who sells models, at which prices, within which limits
+  relaybench models                  the catalog by which model names are checked
   relaybench mock --profile flaky    the mock alone, for any OpenAI client";
 
 #[derive(Debug, Subcommand)]
@@ -47,6 +55,8 @@ enum Command {
     Run(Box<run::RunArgs>),
     Report(report::ReportArgs),
     Check(check::CheckArgs),
+    Providers(providers::ProvidersArgs),
+    Models(models::ModelsArgs),
     /// Serve the mock relay alone, for any OpenAI client: what the relaybench-mock binary does
     #[command(after_help = relaybench_mock::cli::EXAMPLES)]
     Mock(relaybench_mock::cli::MockArgs),
@@ -57,15 +67,26 @@ pub(crate) fn run() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Report(args) => report::run(args),
         Command::Check(args) => check::run(args),
+        Command::Providers(args) => providers::run(&args),
+        Command::Models(args) => models::run(&args),
         Command::Mock(args) => mock::run(&args),
     };
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             complain(&error);
-            ExitCode::from(COULD_NOT_RUN)
+            ExitCode::from(if error.is::<WrongCommandLine>() { WRONG } else { COULD_NOT_RUN })
         }
     }
+}
+
+/// Flags that do not go together, or not with the scenario: what is wrong, and what would be right.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct WrongCommandLine(String);
+
+fn wrong_command_line(message: impl Into<String>) -> anyhow::Error {
+    WrongCommandLine(message.into()).into()
 }
 
 /// One line on stderr, whatever the error wraps.

@@ -40,6 +40,7 @@ mod trace;
 mod transport;
 mod watchdog;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -58,7 +59,7 @@ pub use self::config::ApiKey;
 pub use self::embeddings::{Embeddings, EmbeddingsRequest, EncodingFormat};
 pub use self::error::{Error, ErrorKind, Limit, Stop};
 pub use self::lookup::Lookup;
-pub use self::models::Catalog;
+pub use self::models::{Catalog, KnownModel};
 pub use self::policy::{
     BillingRisk, BrokenStreams, Hints, Http2, Jitter, OtherModel, Policy, Pool, Protocol, Retry, RetryBudget, RetryOn, Timeout,
     Timeouts, UnknownPolicy,
@@ -123,7 +124,7 @@ impl Client {
     ///
     /// When the request is wrong in itself, or when the last of its attempts failed.
     pub async fn chat(&self, request: ChatRequest) -> Result<ChatResponse, Error> {
-        self.0.check_model(&request)?;
+        let request = self.0.resolved(Cow::Owned(request))?;
         let (body, timeouts) = (request.whole_body()?, self.0.timeouts_of(&request)?);
         self.0.whole(request.model(), body, &timeouts, self.0.id_of(&request)).await
     }
@@ -134,7 +135,7 @@ impl Client {
     ///
     /// When the request is wrong in itself, or when the last of its attempts failed before the first content.
     pub async fn chat_stream(&self, request: ChatRequest) -> Result<ChatStream, Error> {
-        self.0.check_model(&request)?;
+        let request = self.0.resolved(Cow::Owned(request))?;
         let (body, timeouts) = (request.stream_body()?, self.0.timeouts_of(&request)?);
         self.stream(self.0.question(request.model().into(), body, timeouts, self.0.id_of(&request))).await
     }
@@ -231,9 +232,9 @@ impl Client {
     ///
     /// When the request is wrong in itself.
     pub fn prepare(&self, request: &ChatRequest) -> Result<PreparedRequest, Error> {
-        self.0.check_model(request)?;
+        let request = self.0.resolved(Cow::Borrowed(request))?;
         let (whole, stream) = (request.whole_body()?, request.stream_body()?);
-        Ok(PreparedRequest { model: request.model().into(), whole, stream, timeouts: self.0.timeouts_of(request)? })
+        Ok(PreparedRequest { model: request.model().into(), whole, stream, timeouts: self.0.timeouts_of(&request)? })
     }
 
     /// [`chat`](Self::chat) for a prepared request, under this id.
@@ -262,8 +263,14 @@ impl Client {
 }
 
 impl Shared {
-    fn check_model(&self, request: &ChatRequest) -> Result<(), Error> {
-        self.catalog.as_ref().map_or(Ok(()), |catalog| catalog.check(request.model()))
+    /// The request under the name of its model, where it was asked by an alias.
+    fn resolved<'a>(&self, mut request: Cow<'a, ChatRequest>) -> Result<Cow<'a, ChatRequest>, Error> {
+        let Some(catalog) = &self.catalog else { return Ok(request) };
+        let name = catalog.resolve(request.model())?;
+        if name != request.model() {
+            request.to_mut().rename(name);
+        }
+        Ok(request)
     }
 
     fn id_of(&self, request: &ChatRequest) -> RequestId {

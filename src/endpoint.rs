@@ -1,12 +1,15 @@
 //! A target that is running: what clients connect to, and the ledger where it keeps one.
 
+mod elsewhere;
+
 use std::time::Duration;
 
-use relaybench_clock::sleep;
+use relaybench_clock::{now, sleep};
 use relaybench_mock::{Entry, Ledger, MockRelay, MockServer};
 
 use crate::client::{ApiKey, Catalog, Client, Error, Policy, TransportKind, connector};
 use crate::target::Live;
+use elsewhere::LedgerElsewhere;
 
 /// What a client needs to reach a target.
 #[derive(Clone, Debug)]
@@ -16,7 +19,25 @@ pub(crate) struct Endpoint {
     /// None: every model is asked without a check.
     catalog: Option<Catalog>,
     reach: Reach,
-    ledger: Option<Ledger>,
+    books: Books,
+}
+
+/// Where the target keeps its ledger.
+#[derive(Clone, Debug)]
+enum Books {
+    /// Nowhere that we know.
+    None,
+    Here(Ledger),
+    Elsewhere(LedgerElsewhere),
+}
+
+/// The end of a stage as the ledger has it.
+#[derive(Debug)]
+pub(crate) struct Settled {
+    /// What was not told before.
+    pub(crate) entries: Vec<Entry>,
+    /// So many could not be read, since the mock no longer keeps them.
+    pub(crate) forgotten: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -31,7 +52,13 @@ const MOCK_KEY: &str = "sk-relaybench";
 impl Endpoint {
     /// A live endpoint.
     pub(crate) fn live(live: &Live, catalog: Option<Catalog>, transport: TransportKind) -> Self {
-        Self { base_url: live.base_url.clone(), key: live.key.clone(), catalog, reach: Reach::Sockets(transport), ledger: None }
+        Self {
+            base_url: live.base_url.clone(),
+            key: live.key.clone(),
+            catalog,
+            reach: Reach::Sockets(transport),
+            books: Books::None,
+        }
     }
 
     /// A mock relay over real sockets.
@@ -41,14 +68,14 @@ impl Endpoint {
             key: ApiKey::from(MOCK_KEY),
             catalog,
             reach: Reach::Sockets(transport),
-            ledger: Some(relay.ledger().clone()),
+            books: Books::Here(relay.ledger().clone()),
         }
     }
 
     /// A mock served over connections in memory, on the runtime and the clock of whoever asks.
     pub(crate) fn in_memory(server: MockServer, catalog: Option<Catalog>) -> Self {
-        let ledger = Some(server.ledger().clone());
-        Self { base_url: "http://mock/v1".to_owned(), key: ApiKey::from(MOCK_KEY), catalog, reach: Reach::Memory(server), ledger }
+        let books = Books::Here(server.ledger().clone());
+        Self { base_url: "http://mock/v1".to_owned(), key: ApiKey::from(MOCK_KEY), catalog, reach: Reach::Memory(server), books }
     }
 
     /// A client of this endpoint with a pool of its own.
@@ -68,24 +95,67 @@ impl Endpoint {
         }
     }
 
-    /// Takes what the ledger has gathered until now.
-    pub(crate) fn ledger_so_far(&self) -> Vec<Entry> {
-        self.ledger.as_ref().map(Ledger::drain).unwrap_or_default()
+    /// With the ledger of the mock of ours that answers there, if one on this machine does.
+    pub(crate) async fn with_ledger(self) -> Self {
+        let books = match LedgerElsewhere::at(&self.base_url).await {
+            Some(ledger) => Books::Elsewhere(ledger),
+            None => self.books,
+        };
+        Self { books, ..self }
     }
 
-    /// Takes what the ledger has gathered, once every attempt in it has ended. None where the target keeps no ledger of ours.
-    pub(crate) async fn settled_ledger(&self) -> Option<Vec<Entry>> {
+    /// Before a stage: what others asked of the same mock until now is not its.
+    pub(crate) async fn begin_stage(&self) {
+        if let Books::Elsewhere(ledger) = &self.books {
+            // A mock that is gone shows when it is asked for answers.
+            let _ = ledger.skip().await;
+        }
+    }
+
+    /// Takes what the ledger has gathered until now, where that costs nobody anything: a mock in another process is read when the stage is
+    /// over, since making pages would delay its answers.
+    pub(crate) fn ledger_so_far(&self) -> Vec<Entry> {
+        match &self.books {
+            Books::Here(ledger) => ledger.drain(),
+            Books::None | Books::Elsewhere(_) => Vec::new(),
+        }
+    }
+
+    /// Takes what the ledger has gathered, once every attempt in it has ended; of another process, once so many of the stage have, whose
+    /// ids begin with `prefix`. None where the target keeps no ledger of ours, or not any longer.
+    pub(crate) async fn settled_ledger(&self, prefix: &str, expected: usize) -> Option<Settled> {
         /// How long the mock may take to notice that its callers are gone.
         const PATIENCE: Duration = Duration::from_secs(5);
         const STEP: Duration = Duration::from_millis(1);
-        let ledger = self.ledger.as_ref()?;
-        let mut waited = Duration::ZERO;
-        while ledger.open() > 0 && waited < PATIENCE {
-            sleep(STEP).await;
-            waited += STEP;
+        let deadline = now() + PATIENCE;
+        match &self.books {
+            Books::None => None,
+            Books::Here(ledger) => {
+                while ledger.open() > 0 && now() < deadline {
+                    sleep(STEP).await;
+                }
+                Some(Settled { entries: ledger.drain(), forgotten: 0 })
+            }
+            Books::Elsewhere(ledger) => {
+                let (mut entries, mut forgotten) = (Vec::new(), 0);
+                loop {
+                    let read = ledger.read().await.ok()?;
+                    forgotten += read.forgotten;
+                    // Whoever else asks the same mock is no business of the run.
+                    entries.extend(read.entries.into_iter().filter(|entry| is_of(prefix, entry)));
+                    if entries.len() >= expected || forgotten > 0 || now() >= deadline {
+                        return Some(Settled { entries, forgotten });
+                    }
+                    sleep(STEP * 50).await;
+                }
+            }
         }
-        Some(ledger.drain())
     }
+}
+
+/// Whether an entry is of a stage: by its id, or since it has none as a connection that was refused.
+fn is_of(prefix: &str, entry: &Entry) -> bool {
+    entry.request_id.as_deref().map_or(entry.fault.is_some(), |id| id.starts_with(prefix))
 }
 
 fn in_memory(server: MockServer) -> connector::Connector {

@@ -4,6 +4,7 @@
 //! - [`load`]: scenarios, schedules, and the one loop that plays them.
 //! - [`report`]: what came of it, as a table, JSON or CSV.
 //! - [`checklist`]: whether a relay, and a policy, are ready to be moved to.
+//! - [`provider`]: who sells models, at which prices, within which limits; each is a mock profile too.
 //! - [`target`]: the embedded mock relay, the same in virtual time, or a live one.
 
 #[cfg(feature = "bench")]
@@ -13,8 +14,9 @@ pub mod client;
 mod endpoint;
 #[cfg(feature = "bench")]
 pub mod load;
-#[cfg(feature = "bench")]
 pub mod pricing;
+#[cfg(feature = "bench")]
+pub mod provider;
 #[cfg(feature = "bench")]
 pub mod report;
 #[cfg(feature = "bench")]

@@ -27,6 +27,7 @@ pub use kind::{InFlightBound, Load, Spacing};
 pub use rate::Rate;
 pub use request::{Length, Models, Prompt, PromptFile, PromptFileError, RequestSpec};
 pub use run::{Run, RunError, Sink};
+pub(crate) use sample::INTERRUPTED;
 pub use sample::{LedgerBalance, Outcome, Record, RunHeader, RunInfo, Sample, StageEnd, StageHeader, Unsent, Window};
 pub use scenario::{Extent, Published, Repeat, Scenario, Stage, SuccessRule};
 pub use schedule::{Arrival, Release, Schedule};

@@ -1,10 +1,11 @@
 //! From records to a report, and from a report to what people and programs read. `docs/report.md` defines every figure.
 
 pub mod aiperf;
+mod comparison;
 mod completions;
 mod csv;
 mod details;
-mod figures;
+pub(crate) mod figures;
 mod hlog;
 mod html;
 mod markdown;
@@ -14,15 +15,16 @@ mod sends;
 mod slo;
 mod stage;
 mod summary;
-mod table;
+pub(crate) mod table;
 mod verdict;
 
+pub use comparison::{Compared, ComparedRun, ComparedStage, Comparison};
 pub use csv::csv;
 pub use details::Details;
 pub use hlog::hlog;
 pub use html::html;
 pub use markdown::markdown;
-pub use rebuild::{RebuildError, rebuild, rebuild_with_details};
+pub use rebuild::{RebuildError, Records, rebuild, rebuild_with_details};
 pub use repeats::RepeatReport;
 pub use slo::{ObjectiveReport, SloVerdict};
 pub use stage::{RequestCounts, StageReport, ThroughputOver, Usage, WindowCounts};

@@ -6,7 +6,7 @@ use relaybench_mock::Profile;
 
 use crate::client::{ApiKey, Catalog, Policy};
 use crate::load::{Allowance, Scenario};
-use crate::pricing::Price;
+use crate::provider::Provider;
 
 /// Where `run`, `cargo bench` and the live test send their requests; unset: to the embedded mock.
 pub const BASE_URL: &str = "RELAYBENCH_BASE_URL";
@@ -52,9 +52,14 @@ impl Target {
 
     /// The models that exist there, as far as is known.
     pub fn catalog(&self) -> Catalog {
+        self.catalog_within(&Catalog::default())
+    }
+
+    /// As [`catalog`](Self::catalog), with what this one knows of models: a mock has those of its profile, a live endpoint all.
+    pub fn catalog_within(&self, known: &Catalog) -> Catalog {
         match self {
-            Self::Mock(profile) | Self::Virtual(profile) => Catalog::new(profile.models()),
-            Self::Live(_) => Catalog::default(),
+            Self::Mock(profile) | Self::Virtual(profile) => known.narrowed_to(profile.models()),
+            Self::Live(_) => known.clone(),
         }
     }
 
@@ -76,7 +81,7 @@ pub fn spending(live: &Live, scenario: &Scenario, policy: &Policy) -> String {
     let per_stage = live.requests_per_stage(scenario.stages.len());
     let requests = per_stage * scenario.stages.len() as u64;
     let model = scenario.request.models.names().collect::<Vec<_>>().join(", ");
-    let price = if scenario.request.models.names().all(|model| Price::of(model).is_some()) {
+    let price = if scenario.request.models.names().all(|model| scenario.request.prices.of(model).is_some()) {
         "list price"
     } else {
         "price unknown, the dearest of the catalog assumed"
@@ -117,15 +122,28 @@ impl Live {
     pub fn from_environment(flag: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, TargetError> {
         let set = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let Some(base_url) = flag.map(str::to_owned).or_else(|| set(BASE_URL)) else { return Ok(None) };
-        // Before any message quotes it.
-        if base_url.contains('@') {
-            return Err(TargetError::Credentials);
-        }
-        if base_url.contains(['?', '#']) {
-            return Err(TargetError::Query);
-        }
+        check_base_url(&base_url)?;
         let key = set(API_KEY).ok_or_else(|| TargetError::NoKey { base_url: base_url.clone() })?;
-        Ok(Some(Self {
+        Self::within_caps(base_url, key, set).map(Some)
+    }
+
+    /// A provider's own endpoint, with the key that the environment has under the provider's name for it. `variable` reads the
+    /// environment.
+    ///
+    /// # Errors
+    ///
+    /// A key or a part of the base URL that the environment does not have, and a cap that is no number.
+    pub fn at(provider: &Provider, variable: impl Fn(&str) -> Option<String>) -> Result<Self, TargetError> {
+        let set = |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let unset = |variable: &str| TargetError::Unset { provider: provider.name.clone(), variable: variable.to_owned() };
+        let base_url = provider.base_url_with(set).map_err(|missing| unset(&missing))?;
+        check_base_url(&base_url)?;
+        let key = set(&provider.key_variable).ok_or_else(|| unset(&provider.key_variable))?;
+        Self::within_caps(base_url, key, set)
+    }
+
+    fn within_caps(base_url: String, key: String, set: impl Fn(&str) -> Option<String> + Copy) -> Result<Self, TargetError> {
+        Ok(Self {
             base_url,
             key: ApiKey::from(key),
             model: set(MODEL),
@@ -133,15 +151,31 @@ impl Live {
             max_cost_usd: cap(set, MAX_COST_USD, "US dollars such as 1.5", DEFAULT_MAX_COST_USD, |usd: &f64| {
                 usd.is_finite() && *usd >= 0.0
             })?,
-        }))
+        })
     }
-}
 
-impl Live {
+    /// The same with an equal share of the caps, where so many endpoints are asked by one command.
+    #[must_use]
+    pub fn shared_by(self, endpoints: usize) -> Self {
+        let endpoints = endpoints.max(1);
+        Self { max_requests: self.max_requests / endpoints as u64, max_cost_usd: self.max_cost_usd / endpoints as f64, ..self }
+    }
+
     /// The request cap, shared out evenly.
     pub fn requests_per_stage(&self, stages: usize) -> u64 {
         self.max_requests / (stages.max(1) as u64)
     }
+}
+
+/// Before any message quotes it.
+fn check_base_url(base_url: &str) -> Result<(), TargetError> {
+    if base_url.contains('@') {
+        return Err(TargetError::Credentials);
+    }
+    if base_url.contains(['?', '#']) {
+        return Err(TargetError::Query);
+    }
+    Ok(())
 }
 
 fn cap<T: std::str::FromStr>(
@@ -167,6 +201,13 @@ pub enum TargetError {
     NoKey {
         /// The endpoint that needs one.
         base_url: String,
+    },
+    /// What a provider's endpoint needs of the environment, and it does not have.
+    Unset {
+        /// The provider.
+        provider: String,
+        /// The variable.
+        variable: String,
     },
     /// A cap that is no number.
     Cap {
@@ -194,6 +235,7 @@ impl fmt::Display for TargetError {
             Self::NoKey { base_url } => {
                 write!(f, "no key for {base_url}: set {API_KEY} (for a local mock without keys any text will do)")
             }
+            Self::Unset { provider, variable } => write!(f, "{provider}: {variable} is not set, which its live endpoint needs"),
             Self::Cap { name, value, right } => write!(f, "{name}: \"{value}\" is not {right}"),
         }
     }

@@ -37,6 +37,10 @@ pub enum Purpose {
     ListenerFault(u32),
     /// The direction of an embedding, which belongs to a text and not to an attempt.
     Embedding,
+    /// Whether an answer of Azure's is vague about when limits are there again, and how.
+    VagueReset,
+    /// Whether a refusal of Azure's lacks its `retry-after`.
+    MissingRetryAfter,
 }
 
 impl Purpose {
@@ -54,6 +58,8 @@ impl Purpose {
             Self::Chunks => (9, 0),
             Self::PhaseFault(which) => (10, which),
             Self::ListenerFault(which) => (11, which),
+            Self::VagueReset => (12, 0),
+            Self::MissingRetryAfter => (13, 0),
             Self::Embedding => (20, 0),
         };
         u64::from(which) << 32 | kind

@@ -20,9 +20,9 @@ use std::sync::Arc;
 use hyper::header::CONTENT_TYPE;
 use hyper::http::HeaderValue;
 use hyper::http::request::Parts;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 
-use self::attempt::{Attempt, LONGEST_HANG};
+use self::attempt::{Attempt, LONGEST_HANG, Part};
 use self::body::AnswerBody;
 pub(crate) use self::connection::Protocol;
 use self::connection::{Caller, RequestBody};
@@ -47,7 +47,22 @@ impl std::error::Error for Cut {}
 async fn answer(server: Arc<Shared>, caller: &Caller, request: Request<RequestBody>) -> Result<Played, Cut> {
     let (head, body) = request.into_parts();
     let response = respond(server, caller, &head, body).await?;
+    if head.method == Method::HEAD {
+        return Ok(look(response, &head, caller));
+    }
     Ok(fault::befall(response, &head, caller.can_reset))
+}
+
+/// The answer to a HEAD.
+fn look(response: Response<AnswerBody>, head: &Parts, caller: &Caller) -> Played {
+    let mut played = fault::befall(response::without_body(response), head, caller.can_reset);
+    if let Played::OverHyper(response) = &mut played
+        && let Some(attempt) = response.body_mut().attempt_mut()
+    {
+        // Nobody asks for a body that is not sent.
+        attempt.written(Part::Last);
+    }
+    played
 }
 
 async fn respond(server: Arc<Shared>, caller: &Caller, head: &Parts, body: RequestBody) -> Result<Response<AnswerBody>, Cut> {

@@ -5,7 +5,7 @@ mod kept;
 mod totals;
 
 pub(crate) use entry::kept_id;
-pub use entry::{Ending, Entry, FaultOutcome, PlannedFault};
+pub use entry::{Ending, Entry, FaultOutcome, PlannedFault, RefusedBy};
 pub(crate) use kept::{Page, Query};
 pub(crate) use totals::{Lateness, Totals};
 
@@ -46,7 +46,7 @@ struct Lines {
 }
 
 impl Ledger {
-    /// Keeps all entries, some 200 bytes each, and at most 420 where callers name their requests at length.
+    /// Keeps all entries, some 210 bytes each, and at most 430 where callers name their requests at length.
     pub fn in_memory() -> Self {
         Self::keeping(usize::MAX)
     }

@@ -70,7 +70,7 @@
 //! |---|---|
 //! | `GET /__admin/profile` | the profile in force, as TOML; its name is in the header `x-mock-profile` |
 //! | `PUT /__admin/profile` | starts the profile in the body for whoever arrives from now on. It is text alone, and so reads no files. A wrong one, or one without any key, is answered 400 with the line that says why, and nothing changes. One that refuses all connections refuses control as well: SIGHUP brings the file back |
-//! | `GET /__admin/ledger` | entries in memory, in the order in which they ended: `?model=`, `status=`, `request_id=`, `ending=`, `connection=`, `fault=`, `outcome=` and `since=` (a sequence) choose, `limit=` (100, at most 10000) and `cursor=` (the `next` of the page before) page |
+//! | `GET /__admin/ledger` | entries in memory, in the order in which they ended: `?model=`, `status=`, `request_id=`, `ending=`, `connection=`, `fault=`, `outcome=`, `refused_by=` (a limit, as profiles name it) and `since=` (a sequence) choose, `limit=` (100, at most 10000) and `cursor=` (the `next` of the page before) page |
 //! | `POST /__admin/reset` | starts the profile in force anew, as if nobody had come yet: entries in memory, limits, queued faults and the count of equal requests are forgotten; what `/metrics` counts, and a ledger's file, go on |
 //! | `GET`, `POST`, `DELETE /__admin/faults` | what the next attempts get: `{"fault": "status=429", "count": 3}` or an array of such; `"ordinary"` is no fault |
 //! | `GET /metrics` | counts, as Prometheus reads them |
@@ -101,8 +101,8 @@ mod wire;
 
 pub use assertions::Assertions;
 pub use embedded::{MockRelay, MockRelayBuilder};
-pub use ledger::{Ending, Entry, FaultOutcome, Ledger, PlannedFault};
-pub use profile::{FaultKind, FaultName, ListenerFault, NoFault, Outcome, Place, Profile, TooMany};
+pub use ledger::{Ending, Entry, FaultOutcome, Ledger, PlannedFault, RefusedBy};
+pub use profile::{FaultKind, FaultName, LimitFigures, ListenerFault, NoFault, Outcome, Place, Profile, TooMany};
 pub use server::{AdminToken, MockServer, ServerLimits, Settings};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};

@@ -6,7 +6,9 @@
 //! | key | meaning | default |
 //! |---|---|---|
 //! | `name` | how the profile is called in reports | `"unnamed"` |
-//! | `dialect` | whose errors, headers and events are spoken: `"openai"` · `"azure"` · `"anthropic"` · `"groq"` · `"cloudflare"` · `"openrouter"` · `"litellm"` · `"one-api"` | `"openai"` |
+//! | `dialect` | whose errors, headers and events are spoken: `"openai"` · `"azure"` · `"anthropic"` · `"groq"` · `"cloudflare"` · `"openrouter"` · `"litellm"` · `"one-api"` · `"vllm"` | `"openai"` |
+//! | `azure.vague_resets` | in the dialect `"azure"`: share (0 to 1) of the answers with headers of limits whose resets are `-1` or `0`, one as often as the other | `0.0` |
+//! | `azure.missing_retry_after` | in the dialect `"azure"`: share of the 429s that name a wait in their words, and not in `retry-after` | `0.0` |
 //! | `seed` | what all randomness starts from: a whole number from 0 | `1` |
 //! | `models` | names that exist; others are answered as the dialect answers them, mostly 404 | the [catalog](CATALOG) |
 //! | `auth.keys` | keys that are accepted, as a bearer token, in `x-api-key` or in `api-key` | any but none |
@@ -72,11 +74,13 @@
 //! |---|---|---|
 //! | `limits.requests_per_minute`, `limits.requests_per_day` | attempts: a whole number from 1 to 1000000000000 | no limit |
 //! | `limits.tokens_per_minute`, `limits.tokens_per_day` | tokens of prompts and completions together: a whole number from 1 to 1000000000000 | no limit |
+//! | `limits.input_tokens_per_minute` | tokens of prompts: a whole number from 1 to 1000000000000 | no limit |
+//! | `limits.output_tokens_per_minute` | tokens of completions, of which `max_tokens` are reserved: a whole number from 1 to 1000000000000 | no limit |
 //! | `limits.concurrency` | how many are answered at once: a whole number from 1 | no limit |
 //! | `limits.window` | [by which rule](#windows) the limits over a period are kept: `"bucket"` · `"fixed"` · `"sliding"` | `"bucket"` |
 //! | `limits.per` | who has limits of their own: `["key", "model"]`, one of the two, or `[]`, where all share them | `["key", "model"]` |
 //! | `limits.assumed_completion_tokens` | what is reserved for a completion without `max_tokens`: so many, or as many as it has, where these are more | `256` |
-//! | `limits.models."gpt-4o"` | table: other figures for one model, of the five above | |
+//! | `limits.models."gpt-4o"` | table: other figures for one model, of those above the window | |
 //! | `limits.key` | array of tables: other figures for one key; they come before those of a model | |
 //! | `….place` | which key: its place in `auth.keys`, from 1 | |
 //!
@@ -177,20 +181,24 @@
 //! The first line of a CSV file names its columns; `column` may be left out where there is only one. A delay's column ends with its
 //! unit, `_ns`, `_us`, `_ms` or `_s`, and a length's holds whole tokens. At most a million samples are read, before the start.
 
+mod azure;
 mod builtin;
 mod capacity;
 mod completion;
 mod distribution;
 mod fault;
+mod figures;
 mod limits;
 mod raw;
 mod source;
 mod window;
 
+pub(crate) use azure::AzureGaps;
 pub(crate) use completion::{Completion, Source};
 pub use distribution::{Unit, Written};
 pub use fault::{FaultKind, FaultName, ListenerFault, NoFault, Outcome, Place, TooMany};
 pub(crate) use fault::{FaultRule, ListenerRule};
+pub use figures::LimitFigures;
 pub(crate) use limits::{Caps, LimitWindow, Limits};
 
 use std::fmt;
@@ -221,6 +229,7 @@ pub struct Profile {
     toml: source::Source,
     pub(crate) name: String,
     pub(crate) dialect: Dialect,
+    pub(crate) azure: AzureGaps,
     pub(crate) seed: u64,
     pub(crate) models: Vec<Arc<str>>,
     pub(crate) keys: Keys,
@@ -261,7 +270,7 @@ impl Profile {
     }
 
     /// The models that exist, in the profile's order.
-    pub fn models(&self) -> impl ExactSizeIterator<Item = &str> {
+    pub fn models(&self) -> impl ExactSizeIterator<Item = &str> + Clone {
         self.models.iter().map(|model| &**model)
     }
 

@@ -20,6 +20,7 @@ mod openrouter;
 mod prompt;
 pub(crate) mod reply;
 mod script;
+mod vllm;
 
 use serde::Serialize;
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use anyhow::bail;
+use super::wrong_command_line;
 use clap::{Args, ValueEnum};
 use relaybench::load::{Extent, Load, Prompt, PromptFile, Rate, Scenario, Spacing, Stage, TraceLoad, TraceOptions};
 use relaybench_mock::config::Time;
@@ -70,7 +70,7 @@ impl OpenLoopArgs {
     /// Replaces the scenario's stages by what the flags say, before other flags change how long they are.
     pub(super) fn override_stages(&self, scenario: &mut Scenario) -> anyhow::Result<()> {
         if self.cv.is_some() && self.arrivals != Some(Arrivals::Gamma) {
-            bail!("--cv: only --arrivals gamma has one");
+            return Err(wrong_command_line("--cv: only --arrivals gamma has one"));
         }
         let Some(first) = scenario.stages.first().cloned() else { return Ok(()) };
         let like_first = |load: Load, extent| Stage { name: load.stage_name(), load, extent, published: None, ..first.clone() };
@@ -83,7 +83,7 @@ impl OpenLoopArgs {
             scenario.stages = stages.collect();
             let is_twice = |(i, stage): (usize, &Stage)| scenario.stages[..i].iter().any(|other| other.name == stage.name);
             if scenario.stages.iter().enumerate().any(is_twice) {
-                bail!("--rate: each rate can be measured once in a run; two are the same");
+                return Err(wrong_command_line("--rate: each rate can be measured once in a run; two are the same"));
             }
         }
         if let Some(file) = &self.trace {
@@ -94,7 +94,8 @@ impl OpenLoopArgs {
         for stage in &mut scenario.stages {
             if let Some(most) = self.max_in_flight {
                 stage.load.cap_in_flight(most).map_err(|kind| {
-                    anyhow::anyhow!("--max-in-flight: stage \"{}\" is {kind}, which has a concurrency instead", stage.name)
+                    let name = &stage.name;
+                    wrong_command_line(format!("--max-in-flight: stage \"{name}\" is {kind}, which has a concurrency instead"))
                 })?;
             }
             if let Some(warm_up) = self.warm_up {

@@ -22,6 +22,7 @@ const HTML: &str = "report.html";
 const MARKDOWN: &str = "report.md";
 const CSV: &str = "report.csv";
 const HLOG: &str = "latency.hlog";
+pub(super) const COMPARISON: &str = "comparison.json";
 
 /// A format of other tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -52,8 +53,8 @@ pub(super) struct Output {
 
 /// The file of samples, and the lines it does not have yet. Only whole lines reach it, so that it can be read at any time.
 #[derive(Debug)]
-struct Samples {
-    file: File,
+struct Samples<W = File> {
+    file: W,
     lines: Vec<u8>,
     failure: Option<io::Error>,
 }
@@ -72,7 +73,10 @@ impl Output {
         let writer = thread::spawn(move || {
             while stopped.recv_timeout(KEPT_BACK) == Err(RecvTimeoutError::Timeout) {
                 let mut samples = lock(&kept_back);
-                samples.failure = samples.hand_over().err();
+                if let Err(failure) = samples.hand_over() {
+                    // Kept until somebody hears of it, also when a later write succeeds: the run ends then.
+                    samples.failure.get_or_insert(failure);
+                }
             }
         });
         let aiperf = exports.contains(&Export::Aiperf).then(|| AiperfRecords::new(&directory));
@@ -113,7 +117,10 @@ impl Output {
             // What panicked there was printed; the lines are written below all the same.
             let _ = writer.join();
         }
-        lock(&self.samples).hand_over().with_context(|| self.failed(SAMPLES))?;
+        let mut samples = lock(&self.samples);
+        let handed_over = samples.failure.take().map_or_else(|| samples.hand_over(), Err);
+        drop(samples);
+        handed_over.with_context(|| self.failed(SAMPLES))?;
         let details = std::mem::take(&mut self.details).finish();
         write_forms(&self.directory, report, &details)?;
         if self.has_hlog {
@@ -148,26 +155,72 @@ fn write_forms(directory: &Path, report: &Report, details: &Details) -> anyhow::
 }
 
 /// No run is written over another.
-fn refuse_a_run(directory: &Path) -> anyhow::Result<()> {
+pub(super) fn refuse_a_run(directory: &Path) -> anyhow::Result<()> {
     let shown = directory.display();
     if directory.exists() && !directory.is_dir() {
         bail!("--out {shown}: is a file; name a directory");
     }
-    if [SAMPLES, REPORT, RUN].iter().any(|file| directory.join(file).exists()) {
+    if [SAMPLES, REPORT, RUN, COMPARISON].iter().any(|file| directory.join(file).exists()) {
         bail!("--out {shown}: holds a run already; name another directory");
     }
     Ok(())
 }
 
-impl Samples {
+impl<W: Write> Samples<W> {
     fn hand_over(&mut self) -> io::Result<()> {
-        self.file.write_all(&self.lines)?;
-        self.lines.clear();
-        Ok(())
+        let mut written = 0;
+        let outcome = loop {
+            match self.file.write(&self.lines[written..]) {
+                _ if written == self.lines.len() => break Ok(()),
+                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+                Ok(more) => written += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        // What the file has of them it must not get again.
+        self.lines.drain(..written);
+        outcome
     }
 }
 
 fn lock(samples: &Mutex<Samples>) -> MutexGuard<'_, Samples> {
     // Lines are added whole or end the run, so that a panic elsewhere leaves nothing half done.
     samples.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A disk that takes ten bytes, is full once, and has room again.
+    struct Disk {
+        written: Vec<u8>,
+        writes: u32,
+    }
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.writes += 1;
+            if self.writes == 2 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            let taken = bytes.len().min(10);
+            self.written.extend_from_slice(&bytes[..taken]);
+            Ok(taken)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_was_written_before_a_failure_is_not_written_again() {
+        let lines = b"a line\nanother line\n".to_vec();
+        let mut samples = Samples { file: Disk { written: Vec::new(), writes: 0 }, lines: lines.clone(), failure: None };
+        assert_eq!(samples.hand_over().unwrap_err().kind(), io::ErrorKind::StorageFull);
+        samples.hand_over().unwrap();
+        assert_eq!((samples.file.written, samples.lines), (lines, Vec::new()));
+    }
 }

@@ -30,7 +30,7 @@ impl Progress {
             .map(|(number, stage)| (stage.name.clone(), Schedule::new(scenario, number).scheduled()))
             .collect();
         let is_hidden = is_quiet || !std::io::stderr().is_terminal();
-        let so_far = SoFar::new(scenario.request.models.first());
+        let so_far = SoFar::new(scenario.request.models.first(), scenario.request.prices.clone());
         let mut progress = Self { stages, in_flight: in_flight.clone(), bar: ProgressBar::hidden(), so_far, is_hidden };
         progress.begin(0);
         progress
@@ -45,7 +45,7 @@ impl Progress {
             Record::Run(_) => {}
             Record::Sample(sample) => {
                 self.so_far.add(sample);
-                self.bar.inc(1);
+                self.bar.inc(sample.count);
                 // Making a line costs more than taking a sample does; a few hundred a second are as many as anyone sees.
                 if self.bar.position().is_multiple_of(LINES) {
                     self.bar.set_message(self.so_far.line(self.in_flight.count()));

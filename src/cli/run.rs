@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use relaybench::client::{ErrorKind, Policy, TransportKind};
@@ -19,18 +19,20 @@ use relaybench_mock::Profile;
 use relaybench_mock::config::Time;
 
 use super::interrupt;
+use super::known::KnownArgs;
 use super::open_loop::OpenLoopArgs;
 use super::output::{Export, Output};
 use super::progress::Progress;
 use super::provenance::Provenance;
+use super::wrong_command_line;
 
 /// Offer a scenario's load to the embedded mock, or to a live relay, and report latency, throughput and errors at each level
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct RunArgs {
     /// A built-in scenario (tutorial, tutorial-waves, open-loop, shapes) or a TOML file
-    #[arg(default_value = "tutorial")]
-    scenario: String,
+    #[arg(value_name = "SCENARIO", default_value = "tutorial")]
+    scenario_name: String,
     /// The base URL of a live relay, like https://host/v1, instead of the embedded mock; its key in RELAYBENCH_API_KEY
     /// [env: RELAYBENCH_BASE_URL]
     #[arg(long, value_name = "URL", conflicts_with_all = ["profile", "virtual"])]
@@ -38,16 +40,25 @@ pub(crate) struct RunArgs {
     /// What the embedded mock is like: a built-in profile or a TOML file [default: the scenario's]
     #[arg(long, value_name = "NAME|FILE")]
     profile: Option<String>,
+    /// The same scenario at each of these providers, against its mock: holysheep, openai, cloudflare, groq, those of --providers, or
+    /// all; a run each, below --out, and a comparison
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',', conflicts_with_all = ["target", "profile"])]
+    pub(super) provider: Vec<String>,
+    /// Ask the providers' own live endpoints, with the key that the environment has for each, like OPENAI_API_KEY; the caps are shared
+    #[arg(long, requires = "provider", conflicts_with = "virtual")]
+    pub(super) live: bool,
+    #[command(flatten)]
+    pub(super) known: KnownArgs,
     /// How the client behaves: resilient, tutorial-bench, tutorial-pool, tutorial-retry, openai-sdk, none
     /// [default: the scenario's]
     #[arg(long, value_name = "NAME")]
-    policy: Option<String>,
+    pub(super) policy: Option<String>,
     /// Run in virtual time: exact to the nanosecond, the same on every machine, and as fast as it computes
     #[arg(long)]
-    r#virtual: bool,
+    pub(super) r#virtual: bool,
     /// Which HTTP client sends: network (reqwest) or hyper (hyper-util, an exact cap on connections); virtual time uses hyper
     #[arg(long, value_enum, default_value_t = TransportArg::Network)]
-    transport: TransportArg,
+    pub(super) transport: TransportArg,
     /// Ask for streamed answers, and report the time to the first token and the gaps between tokens
     #[arg(long)]
     stream: bool,
@@ -73,22 +84,22 @@ pub(crate) struct RunArgs {
     model: Option<String>,
     /// Ask for a model that is not in the catalog
     #[arg(long)]
-    any_model: bool,
+    pub(super) any_model: bool,
     /// Keys the request ids, and by them all that the mock draws [default: the scenario's]
     #[arg(long)]
     seed: Option<u64>,
     /// Where report.html, .json, .csv and .md, run.json and samples.jsonl go [default: relaybench-out/SCENARIO-TIME]
     #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
     /// Files for other tools there: hlog (HdrHistogram: latency.hlog), aiperf (NVIDIA AIPerf: aiperf/STAGE/profile_export*)
     #[arg(long, value_enum, value_name = "FORMAT,…", value_delimiter = ',')]
-    export: Vec<Export>,
+    pub(super) export: Vec<Export>,
     /// What is printed
     #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    pub(super) format: Format,
     /// No progress, no note where the files are; what a live run may spend is still told
     #[arg(long, short)]
-    quiet: bool,
+    pub(super) quiet: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -107,9 +118,12 @@ Examples:
   relaybench run my-scenario.toml --out results --format json
   relaybench run --virtual --format markdown >> $GITHUB_STEP_SUMMARY
   relaybench run --virtual --out results --export hlog,aiperf     and open results/report.html
+  relaybench run --provider holysheep,openai,cloudflare,groq --virtual
+                                                       the same load at four providers, beside what they publish
 
 A live relay (at most RELAYBENCH_MAX_REQUESTS=200 requests and RELAYBENCH_MAX_COST_USD=1):
-  RELAYBENCH_BASE_URL=https://host/v1 RELAYBENCH_API_KEY=… relaybench run";
+  RELAYBENCH_BASE_URL=https://host/v1 RELAYBENCH_API_KEY=… relaybench run
+  OPENAI_API_KEY=… GROQ_API_KEY=… relaybench run --provider openai,groq --live --concurrency 1";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Format {
@@ -120,7 +134,7 @@ pub(super) enum Format {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum TransportArg {
+pub(super) enum TransportArg {
     Network,
     Hyper,
 }
@@ -155,29 +169,43 @@ pub(super) fn duration(text: &str) -> Result<Time, String> {
 }
 
 pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
+    if !args.provider.is_empty() {
+        return super::run_providers::run(args);
+    }
     let run = plan(args)?;
     run.check().map_err(|error| refused(error, args))?;
     let output = Output::create(args.out.clone().unwrap_or_else(|| default_directory(&run.scenario)), &args.export)?;
     let stop = Stop::default();
     interrupt::ends(&stop)?;
     announce(&run, output.directory(), args);
-
-    let (provenance, in_flight) = (Provenance::begin(), InFlight::default());
-    let recorder =
-        Recorder { progress: Progress::new(&run.scenario, &in_flight, args.quiet), output, collector: Collector::default() };
-    let (recorder, played) = run.play(&stop, &in_flight, recorder);
-    let Recorder { output, collector, .. } = recorder;
-    // A run that broke off still has what it measured until then.
-    let code = match collector.report() {
+    let (report, played) = play(run, output, &stop, args.quiet)?;
+    let code = match report {
         Some(report) => {
-            output.finish(&report, &provenance.end())?;
-            print(&report, args.format)?;
+            print(&report, args.format).context("cannot print the report")?;
             exit_code(&report)
         }
         None => super::INVALID,
     };
     played?;
     Ok(code)
+}
+
+/// Plays a run into its directory. One that broke off still has what it measured until then.
+pub(super) fn play(
+    run: Run,
+    output: Output,
+    stop: &Stop,
+    is_quiet: bool,
+) -> anyhow::Result<(Option<Report>, Result<(), RunError>)> {
+    let (provenance, in_flight) = (Provenance::begin(), InFlight::default());
+    let progress = Progress::new(&run.scenario, &in_flight, is_quiet);
+    let (recorder, played) = run.play(stop, &in_flight, Recorder { progress, output, collector: Collector::default() });
+    let Recorder { output, collector, .. } = recorder;
+    let report = collector.report();
+    if let Some(report) = &report {
+        output.finish(report, &provenance.end())?;
+    }
+    Ok((report, played))
 }
 
 /// Of an invalid run nobody can tell whether it met its objectives.
@@ -205,16 +233,25 @@ impl Sink for Recorder {
     }
 }
 
+impl RunArgs {
+    /// The scenario as it is written, each stage once, and how often they are played.
+    pub(super) fn scenario(&self) -> anyhow::Result<(Scenario, NonZeroU32)> {
+        let distinct: BTreeSet<_> = self.concurrency.iter().collect();
+        if distinct.len() < self.concurrency.len() {
+            return Err(wrong_command_line("--concurrency: each level can be measured once in a run; two are the same"));
+        }
+        let mut scenario = Scenario::load(&self.scenario_name)?;
+        // What flags say of stages they say of each once.
+        let written = scenario.once();
+        self.open_loop.override_stages(&mut scenario)?;
+        Ok((scenario, self.repeat.unwrap_or(written)))
+    }
+}
+
 /// Flags, environment and files become one valid run.
 fn plan(args: &RunArgs) -> anyhow::Result<Run> {
-    let distinct: BTreeSet<_> = args.concurrency.iter().collect();
-    if distinct.len() < args.concurrency.len() {
-        bail!("--concurrency: each level can be measured once in a run; two are the same");
-    }
-    let mut scenario = Scenario::load(&args.scenario)?;
-    // What flags say of stages they say of each once.
-    let written = scenario.once();
-    args.open_loop.override_stages(&mut scenario)?;
+    let known = args.known.load()?;
+    let (mut scenario, repeats) = args.scenario()?;
     let live = Live::from_environment(args.target.as_deref(), |name| std::env::var(name).ok())?;
     if let (Some(live), true) = (&live, args.r#virtual || args.profile.is_some()) {
         bail!(
@@ -224,10 +261,8 @@ fn plan(args: &RunArgs) -> anyhow::Result<Run> {
         );
     }
     override_scenario(&mut scenario, args, live.as_ref())?;
-    scenario.repeat(args.repeat.unwrap_or(written));
-    if let Some(live) = live.as_ref().filter(|live| live.requests_per_stage(scenario.stages.len()) == 0) {
-        bail!("{MAX_REQUESTS}: {} requests are not even one for each of {} stages", live.max_requests, scenario.stages.len());
-    }
+    scenario.repeat(repeats);
+    some_for_each(live.as_ref(), &scenario)?;
     let policy = Policy::named(args.policy.as_deref().unwrap_or(&scenario.policy))?;
     let target = match live {
         Some(live) => Target::Live(live),
@@ -236,11 +271,23 @@ fn plan(args: &RunArgs) -> anyhow::Result<Run> {
             if args.r#virtual { Target::Virtual(profile) } else { Target::Mock(profile) }
         }
     };
-    let catalog = (!args.any_model).then(|| target.catalog());
-    Ok(Run { scenario, policy, target, transport: args.transport.into(), catalog })
+    let catalog = target.catalog_within(&known.catalog);
+    scenario.request.models = scenario.request.models.renamed(|model| catalog.resolve(model).unwrap_or(model));
+    scenario.request.prices = known.prices();
+    Ok(Run { scenario, policy, target, transport: args.transport.into(), catalog: (!args.any_model).then_some(catalog) })
 }
 
-fn override_scenario(scenario: &mut Scenario, args: &RunArgs, live: Option<&Live>) -> anyhow::Result<()> {
+/// Refuses a cap under which a stage of a live run would send nothing.
+pub(super) fn some_for_each(live: Option<&Live>, scenario: &Scenario) -> anyhow::Result<()> {
+    match live.filter(|live| live.requests_per_stage(scenario.stages.len()) == 0) {
+        Some(live) => {
+            bail!("{MAX_REQUESTS}: {} requests are not even one for each of {} stages", live.max_requests, scenario.stages.len())
+        }
+        None => Ok(()),
+    }
+}
+
+pub(super) fn override_scenario(scenario: &mut Scenario, args: &RunArgs, live: Option<&Live>) -> anyhow::Result<()> {
     if let Some(model) = args.model.clone().or_else(|| live.and_then(|live| live.model.clone())) {
         scenario.request.models = Models::only(&model);
     }
@@ -252,7 +299,10 @@ fn override_scenario(scenario: &mut Scenario, args: &RunArgs, live: Option<&Live
     for stage in &mut scenario.stages {
         if let Some(requests) = args.requests {
             if matches!(stage.load, Load::Ramp { .. } | Load::Sessions(_)) {
-                bail!("--requests: stage \"{}\" does not count requests; write --duration", stage.name);
+                let name = &stage.name;
+                return Err(wrong_command_line(format!(
+                    "--requests: stage \"{name}\" does not count requests; write --duration"
+                )));
             }
             stage.extent = Extent::Requests(requests.get());
         }
@@ -274,7 +324,7 @@ fn at(stages: &[Stage], first: &Stage, concurrency: NonZeroUsize) -> Stage {
 }
 
 /// The refusal, with the flag that lifts it.
-fn refused(error: RunError, args: &RunArgs) -> anyhow::Error {
+pub(super) fn refused(error: RunError, args: &RunArgs) -> anyhow::Error {
     match error {
         RunError::Client(error) if error.kind() == ErrorKind::UnknownModel && !args.any_model => {
             anyhow::anyhow!("{error}; --any-model asks for it all the same")
@@ -283,7 +333,7 @@ fn refused(error: RunError, args: &RunArgs) -> anyhow::Error {
     }
 }
 
-fn default_directory(scenario: &Scenario) -> PathBuf {
+pub(super) fn default_directory(scenario: &Scenario) -> PathBuf {
     let stamp = Timestamp::try_from(wall_now()).map(|time| time.strftime("%Y%m%dT%H%M%S%.3fZ").to_string());
     // A name is for people; as part of a path it must not lead elsewhere.
     let name: String = scenario.name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' }).collect();
@@ -292,7 +342,7 @@ fn default_directory(scenario: &Scenario) -> PathBuf {
 
 /// What is about to happen, and what it may cost.
 #[expect(clippy::print_stderr, reason = "stdout is for the report")]
-fn announce(run: &Run, directory: &Path, args: &RunArgs) {
+pub(super) fn announce(run: &Run, directory: &Path, args: &RunArgs) {
     let Scenario { name, stages, request, .. } = &run.scenario;
     if !args.quiet {
         eprintln!(
@@ -316,6 +366,11 @@ pub(super) fn print(report: &Report, format: Format) -> io::Result<()> {
         Format::Csv => csv(report),
         Format::Markdown => markdown(report),
     };
+    print_text(&text)
+}
+
+/// Prints a result. Nobody reading on is no failure.
+pub(super) fn print_text(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),

@@ -43,6 +43,9 @@ pub enum ErrorKind {
     Dns,
     /// The connection was refused, or could not be opened.
     Connect,
+    /// This process, or the whole system, may have no more files open, so that no connection could be: nothing was sent, and the server
+    /// has no part in it.
+    OpenFiles,
     /// No place in the pool was free for too long; nothing was sent.
     QueueTimeout,
     /// Opening the connection took too long.
@@ -91,6 +94,7 @@ impl ErrorKind {
             Self::UnknownModel => "unknown-model",
             Self::Dns => "dns",
             Self::Connect => "connect",
+            Self::OpenFiles => "open-files",
             Self::QueueTimeout => "queue-timeout",
             Self::ConnectTimeout => "connect-timeout",
             Self::Tls => "tls",

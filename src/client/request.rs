@@ -184,6 +184,10 @@ impl ChatRequest {
         &self.model
     }
 
+    pub(crate) fn rename(&mut self, model: &str) {
+        model.clone_into(&mut self.model);
+    }
+
     pub(crate) fn id(&self) -> Option<&RequestId> {
         self.request_id.as_ref()
     }

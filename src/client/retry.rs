@@ -185,7 +185,9 @@ impl RetryOn {
             // Who queues again is behind all others.
             ErrorKind::QueueTimeout => false,
             ErrorKind::Config | ErrorKind::UnknownModel | ErrorKind::TotalTimeout | ErrorKind::ModelMismatch => false,
-            ErrorKind::Dns | ErrorKind::Connect | ErrorKind::ConnectTimeout | ErrorKind::Tls => self.connect,
+            ErrorKind::Dns | ErrorKind::Connect | ErrorKind::OpenFiles | ErrorKind::ConnectTimeout | ErrorKind::Tls => {
+                self.connect
+            }
             ErrorKind::HeadersTimeout
             | ErrorKind::FirstTokenTimeout
             | ErrorKind::StallTimeout

@@ -12,7 +12,6 @@ use super::request::{Composer, Conversation};
 use super::sample::Outcome;
 use super::scenario::SuccessRule;
 use crate::client::{Attempt, Client, Error, PreparedRequest, RequestId, Usage};
-use crate::pricing::Price;
 
 /// What every request of a stage has in common. Clones are the same caller.
 #[derive(Clone, Debug)]
@@ -143,8 +142,7 @@ impl Common {
     }
 
     fn succeeded(&self, index: u64, sent: Instant, attempts: &[Attempt], usage: Option<Usage>) -> Answer {
-        let price = || Price::of(self.composer.model(index));
-        let cost = |usage: Usage| Some(price()?.cost_usd(usage.prompt_tokens, usage.completion_tokens));
+        let cost = |usage: Usage| Some(self.composer.price(index)?.cost_usd(usage.prompt_tokens, usage.completion_tokens));
         Answer { usage, cost_usd: usage.and_then(cost), ..self.answer(index, sent, attempts) }
     }
 

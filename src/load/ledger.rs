@@ -77,6 +77,11 @@ impl Reconciliation {
         }
     }
 
+    /// How many attempts of the client the ledger has not told of.
+    pub(super) fn outstanding(&self) -> usize {
+        self.sent.len()
+    }
+
     fn matched(&mut self, took: Took, happened: Took) {
         self.matched += 1;
         took.zip(happened).into_iter().for_each(|(took, happened)| self.harness_error.record(took.abs_diff(happened)));

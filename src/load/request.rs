@@ -9,7 +9,7 @@ use std::sync::Arc;
 use relaybench_mock::dist::{Distribution, MOST_TOKENS};
 
 use super::draw::{Key, Purpose};
-use crate::pricing::{Price, most_prompt_tokens};
+use crate::pricing::{Price, Prices, most_prompt_tokens};
 
 pub(super) use compose::{Composer, Conversation};
 pub use prompt_file::{PromptFile, PromptFileError};
@@ -27,6 +27,8 @@ pub struct RequestSpec {
     pub temperature: f64,
     /// Whether the answer is streamed.
     pub stream: bool,
+    /// What the models cost.
+    pub prices: Prices,
 }
 
 impl Default for RequestSpec {
@@ -37,6 +39,7 @@ impl Default for RequestSpec {
             max_tokens: Length::Fixed(500),
             temperature: 0.7,
             stream: false,
+            prices: Prices::built_in().clone(),
         }
     }
 }
@@ -66,6 +69,12 @@ impl Models {
             up_to.push((name.into(), sum));
         }
         (!up_to.is_empty()).then_some(Self { up_to })
+    }
+
+    /// The same weights, for the models under other names.
+    #[must_use]
+    pub fn renamed<'a>(&'a self, name: impl Fn(&'a str) -> &'a str) -> Self {
+        Self { up_to: self.up_to.iter().map(|(model, up_to)| (name(model).into(), *up_to)).collect() }
     }
 
     /// The first: the only one, where there is one.
@@ -166,7 +175,7 @@ impl RequestSpec {
 
     /// What an attempt with such a prompt and such an answer costs, in US dollars, with the dearest of the models.
     pub(super) fn dearest_usd(&self, prompt_tokens: u64, answer_tokens: u64) -> f64 {
-        let price = |name| Price::of(name).unwrap_or_else(Price::dearest);
+        let price = |name| self.prices.of(name).unwrap_or_else(|| self.prices.dearest().or_dearer(Price::dearest()));
         self.models.names().map(|name| price(name).cost_usd(prompt_tokens, answer_tokens)).fold(0.0, f64::max)
     }
 }

@@ -111,7 +111,7 @@ impl Run {
     fn play_over_sockets(&self, stop: &Stop, in_flight: &InFlight, sink: &mut impl Sink) -> Result<(), RunError> {
         self.raise_open_files()?;
         let runtime = Runtime::new().map_err(RunError::Target)?;
-        let (_relay, endpoint) = match &self.target {
+        let (relay, endpoint) = match &self.target {
             Target::Mock(profile) | Target::Virtual(profile) => {
                 let relay = MockRelay::start(profile.clone()).map_err(RunError::Target)?;
                 let endpoint = Endpoint::relay(&relay, self.catalog.clone(), self.transport);
@@ -119,7 +119,10 @@ impl Run {
             }
             Target::Live(live) => (None, Endpoint::live(live, self.catalog.clone(), self.transport)),
         };
-        runtime.block_on(self.play_against(&endpoint, stop, in_flight, sink))
+        runtime.block_on(async {
+            let endpoint = if relay.is_none() { endpoint.with_ledger().await } else { endpoint };
+            self.play_against(&endpoint, stop, in_flight, sink).await
+        })
     }
 
     /// Plays all stages against an endpoint that is running.
@@ -134,13 +137,15 @@ impl Run {
         let mut allowance = self.target.allowance(&self.scenario, &self.policy);
         for stage in 0..self.scenario.stages.len() as u32 {
             allowance.begin_stage();
+            endpoint.begin_stage().await;
             // A client of its own: no stage begins with the connections of the one before.
             let client = endpoint.client(&self.policy, self.scenario.seed)?;
             let caller = self.caller(client, stage, in_flight.clone())?;
-            let mut books = Reconciliation::new(id_prefix(self.scenario.seed, stage));
+            let prefix = id_prefix(self.scenario.seed, stage);
+            let mut books = Reconciliation::new(prefix.clone());
             let schedule = Schedule::new(&self.scenario, stage);
-            let (mut samples, cpu) = (0_u64, self.cpu_meter());
-            let played = runner::play(stage, &schedule, &caller, &mut allowance, stop, |sample, attempts| {
+            let mut samples = 0_u64;
+            let played = runner::play(stage, &schedule, &caller, &mut allowance, stop, self.cpu_meter(), |sample, attempts| {
                 books.sent(sample.index, attempts);
                 samples += 1;
                 if samples.is_multiple_of(LEDGER_EVERY) {
@@ -151,22 +156,24 @@ impl Run {
                 sink.record(&Record::Sample(sample))
             });
             let tally = played.await.map_err(RunError::Record)?;
-            let cpu = cpu.and_then(|meter| meter.so_far());
             drop(caller);
-            let settled = endpoint.settled_ledger().await;
-            if let Some(entries) = &settled {
-                books.received(entries);
-                sink.ledger(stage, entries).map_err(RunError::Record)?;
+            let settled = endpoint.settled_ledger(&prefix, books.outstanding()).await;
+            if let Some(settled) = &settled {
+                books.received(&settled.entries);
+                sink.ledger(stage, &settled.entries).map_err(RunError::Record)?;
             }
+            let forgotten = settled.as_ref().map_or(0, |settled| settled.forgotten);
+            let is_told_whole = settled.is_some() && forgotten == 0;
             let end = StageEnd {
                 stage,
                 duration: tally.duration,
                 scheduled: tally.scheduled,
                 interrupted: tally.end != End::Played,
                 in_flight_ns: in_flight.take_sum_ns(),
-                ledger: settled.as_ref().filter(|_| tally.end != End::GivenUp).map(|_| books.balance()),
+                ledger: (is_told_whole && tally.end != End::GivenUp).then(|| books.balance()),
+                ledger_forgotten: forgotten,
                 harness_error: settled.map(|_| books.harness_error()),
-                cpu,
+                cpu: tally.cpu,
             };
             sink.record(&Record::Stage(end)).map_err(RunError::Record)?;
         }
@@ -226,7 +233,7 @@ impl Run {
 
     fn check_model(&self) -> Result<(), RunError> {
         let Some(catalog) = &self.catalog else { return Ok(()) };
-        self.scenario.request.models.names().try_for_each(|model| Ok(catalog.check(model)?))
+        self.scenario.request.models.names().try_for_each(|model| Ok(catalog.resolve(model).map(drop)?))
     }
 
     fn caller(&self, client: Client, stage: u32, in_flight: InFlight) -> Result<Caller, client::Error> {
@@ -257,6 +264,7 @@ impl Run {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
             model: self.scenario.request.models.first().to_owned(),
+            prices: Some(self.scenario.request.prices.only(self.scenario.request.models.names())),
             stages: stages.collect(),
         }
     }

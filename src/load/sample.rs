@@ -11,6 +11,7 @@ use super::cpu::CpuUse;
 use super::kind::Load;
 use super::scenario::{Published, Repeat};
 use super::slo::Objective;
+use crate::pricing::Prices;
 use crate::stats::{Histogram, LittlesLaw};
 
 /// One line of samples.jsonl.
@@ -35,6 +36,9 @@ pub struct RunHeader {
     pub run: RunInfo,
     /// The model asked for; the first, where there are several.
     pub model: String,
+    /// What the models asked cost, as far as it is known. None where nothing is said of it: then as it is compiled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prices: Option<Prices>,
     /// The stages, in order.
     pub stages: Vec<StageHeader>,
 }
@@ -84,13 +88,16 @@ pub struct StageHeader {
     pub slo: Vec<Objective>,
 }
 
-/// The record of one logical request, sent or not. Instants are counted from the start of its stage.
+/// The record of one logical request that was sent, or of one or more that were not. Instants are counted from the start of its stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sample {
     /// The stage's place in the run, from 0.
     pub stage: u32,
     /// The request's place in the stage, from 0.
     pub index: u64,
+    /// For how many requests it stands: 1, or as many as follow one another that were not sent, of which this is the first.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub count: u64,
     /// How it ended.
     #[serde(flatten)]
     pub outcome: Outcome,
@@ -167,6 +174,7 @@ impl Sample {
         Self {
             stage,
             index,
+            count: 1,
             outcome: Outcome::Unsent { reason },
             window: None,
             intended: None,
@@ -184,6 +192,9 @@ impl Sample {
         }
     }
 }
+
+/// How a request fails that was still in flight when the run was told not to wait any longer.
+pub(crate) const INTERRUPTED: &str = "interrupted";
 
 /// How a scheduled request ended. There is no fourth way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -259,12 +270,27 @@ pub struct StageEnd {
     /// The client's attempts against the mock's ledger; none where the target keeps no ledger of ours, and where calls were given up
     /// whose attempts nobody counted.
     pub ledger: Option<LedgerBalance>,
+    /// How many attempts the mock had forgotten when the stage's were read; above 0 nothing can be balanced.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ledger_forgotten: u64,
     /// How far what the client saw of each attempt lies from what the mock's ledger says happened; none where there is no ledger.
     #[serde(rename = "harness_error_ns", default, skip_serializing_if = "Option::is_none")]
     pub harness_error: Option<Histogram>,
     /// Processor time; none in virtual time, and where the system does not tell it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu: Option<CpuUse>,
+}
+
+fn one() -> u64 {
+    1
+}
+
+fn is_one(count: &u64) -> bool {
+    *count == 1
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl StageEnd {

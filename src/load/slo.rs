@@ -96,13 +96,13 @@ pub struct SloError {
 }
 
 impl Objective {
-    /// Reads objectives with commas between them. An empty text has none.
+    /// Reads objectives with commas between them, at least one: a variable that is not set must not switch a gate off.
     ///
     /// # Errors
     ///
     /// The first that is none, and what would be right.
     pub fn list(text: &str) -> Result<Vec<Self>, SloError> {
-        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::parse).collect()
+        text.split(',').map(str::parse).collect()
     }
 
     /// As it was written.
@@ -156,7 +156,11 @@ impl FromStr for Objective {
             return Err(refused(format!("{} is bounded by {} or {}, not by {operator}", name.trim(), right[0], right[1])));
         }
         let limit = limit(figure, value.trim()).map_err(refused)?;
-        Ok(Self { text: text.to_owned(), figure, limit, allows_limit: operator.ends_with('=') })
+        let allows_limit = operator.ends_with('=');
+        if figure == SloFigure::Success && limit >= 1.0 && !allows_limit {
+            return Err(refused("no share is above all; write success>=100%".to_owned()));
+        }
+        Ok(Self { text: text.to_owned(), figure, limit, allows_limit })
     }
 }
 
@@ -242,7 +246,10 @@ mod tests {
                 (SloFigure::Time(SloMetric::InterToken, SloStatistic::P999), 1000.0, false),
             ]
         );
-        assert_eq!(Objective::list(" ").unwrap(), []);
+        for nothing in ["", " ", "p99<2s,"] {
+            assert!(refusal(nothing).contains("write a figure and its bound"), "a gate is not switched off by {nothing:?}");
+        }
+        assert!(refusal("success>100%").contains("success>=100%"));
     }
 
     #[test]

@@ -51,10 +51,21 @@ const COLUMNS: [Column; 38] = [
 
 /// The report as CSV by RFC 4180, with a header. What too few samples support is empty.
 pub fn csv(report: &Report) -> String {
-    let line = |cells: Vec<String>| cells.join(",") + "\r\n";
-    let header = line(COLUMNS.iter().map(|(name, _)| (*name).to_owned()).collect());
-    let rows = report.stages.iter().map(|stage| line(COLUMNS.iter().map(|(_, cell)| cell(stage)).collect()));
-    std::iter::once(header).chain(rows).collect()
+    std::iter::once(header()).chain(rows(report)).collect()
+}
+
+/// The line of names.
+pub(super) fn header() -> String {
+    line(COLUMNS.iter().map(|(name, _)| (*name).to_owned()).collect())
+}
+
+/// A line a stage.
+pub(super) fn rows(report: &Report) -> impl Iterator<Item = String> {
+    report.stages.iter().map(|stage| line(COLUMNS.iter().map(|(_, cell)| cell(stage)).collect()))
+}
+
+fn line(cells: Vec<String>) -> String {
+    cells.join(",") + "\r\n"
 }
 
 fn number(value: Option<f64>) -> String {

@@ -39,8 +39,10 @@ pub(super) struct StageDetails {
     pub(super) inter_token: Distribution,
     /// (latency − time to first token) / (completion tokens − 1), a request each.
     pub(super) time_per_token: Distribution,
-    /// Requests sent in the steady window that failed.
-    pub(super) steady_failed: u64,
+    /// Requests sent in the steady window that failed, by kind.
+    pub(super) steady_errors: BTreeMap<String, u64>,
+    /// Of the answers to those that succeeded.
+    pub(super) steady_tokens: u64,
     /// How many requests took so many attempts.
     pub(super) attempts: BTreeMap<u32, u64>,
     /// What ended when, all windows.

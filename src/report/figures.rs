@@ -9,7 +9,7 @@ pub(super) fn shown(value: Option<f64>, text: impl Fn(f64) -> String) -> String 
 }
 
 /// Whole milliseconds where they are many, and microseconds where they are few.
-pub(super) fn milliseconds(value: f64) -> String {
+pub(crate) fn milliseconds(value: f64) -> String {
     match value {
         100.0.. => grouped(value.round()),
         10.0.. => format!("{value:.1}"),
@@ -17,7 +17,7 @@ pub(super) fn milliseconds(value: f64) -> String {
     }
 }
 
-pub(super) fn rate(value: f64) -> String {
+pub(crate) fn rate(value: f64) -> String {
     if value >= 10.0 { grouped(value.round()) } else { format!("{value:.2}") }
 }
 
@@ -39,7 +39,7 @@ pub(super) fn grouped(value: f64) -> String {
 }
 
 /// A number of requests, attempts or tokens.
-pub(super) fn count(value: u64) -> String {
+pub(crate) fn count(value: u64) -> String {
     grouped(value as f64)
 }
 

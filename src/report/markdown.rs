@@ -84,13 +84,13 @@ fn repeats(report: &Report) -> String {
         return String::new();
     }
     let columns: Vec<_> = RepeatReport::columns().collect();
-    let mut text = String::from("\nOver repeats: the mean of their figures, and where it lies with 95 % confidence.\n\n");
+    let mut text = String::from("\nOver repeats: the mean of their figures, and how far off it may be with 95 % confidence.\n\n");
     text += &line(&mut ["stage", "repeats"].into_iter().chain(columns.iter().copied()).map(str::to_owned));
     text += &line(&mut ["---", "---:"].into_iter().chain(columns.iter().map(|_| "---:")).map(str::to_owned));
     for repeat in &report.repeats {
         let figures = repeat.shown().map(|figure| match figure {
-            Some(Shown { mean, interval: Some([low, high]) }) => format!("{mean} ({low} to {high})"),
-            Some(Shown { mean, interval: None }) => mean,
+            Some(Shown { mean, reach: Some(reach) }) => format!("{mean} ± {reach}"),
+            Some(Shown { mean, reach: None }) => mean,
             None => NOTHING.to_owned(),
         });
         text += &line(&mut [escaped(&repeat.stage), count(repeat.n)].into_iter().chain(figures));
@@ -104,7 +104,7 @@ fn line(cells: &mut dyn Iterator<Item = String>) -> String {
 }
 
 /// Text that stays text, also in a cell of a table.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

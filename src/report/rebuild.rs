@@ -52,30 +52,15 @@ pub fn rebuild(input: impl BufRead, origin: &str, collector: Collector) -> Resul
 ///
 /// As for [`rebuild`].
 pub fn rebuild_with_details(
-    mut input: impl BufRead,
+    input: impl BufRead,
     origin: &str,
     mut collector: Collector,
 ) -> Result<(Report, Details), RebuildError> {
     let mut details = Details::default();
-    let unreadable = |source| RebuildError::Read { origin: origin.to_owned(), source };
-    let (mut text, mut line) = (Vec::new(), 0);
-    let (mut stages, mut is_cut_off) = (0, false);
-    loop {
-        text.clear();
-        if input.read_until(b'\n', &mut text).map_err(unreadable)? == 0 {
-            break;
-        }
-        line += 1;
-        let wrong = |problem: String| RebuildError::Line { origin: origin.to_owned(), line, problem };
-        let record = match serde_json::from_slice::<Record>(&text) {
-            Ok(record) => record,
-            Err(_) if line > 1 && !text.ends_with(b"\n") => {
-                is_cut_off = true;
-                break;
-            }
-            Err(error) => return Err(wrong(format!("is no record of a run ({error}); name a samples.jsonl"))),
-        };
-        stages = check(&record, line, stages).map_err(wrong)?;
+    let mut records = Records::new(input, origin);
+    for record in &mut records {
+        let record = record?;
+        let unreadable = |source| RebuildError::Read { origin: origin.to_owned(), source };
         details.record(&record).and_then(|()| collector.record(&record)).map_err(unreadable)?;
     }
     let report = collector.report().ok_or_else(|| RebuildError::Line {
@@ -84,8 +69,76 @@ pub fn rebuild_with_details(
         problem: "the file is empty; name a samples.jsonl".to_owned(),
     })?;
     let warning = "the last line of the samples is cut off, and was left out";
-    let report = if is_cut_off { report.with_warning(warning) } else { report };
+    let report = if records.is_cut_off { report.with_warning(warning) } else { report };
     Ok((report, details.finish()))
+}
+
+/// The records of a samples.jsonl, one after another, each one that can come there. It ends with the first that cannot, and before a
+/// last line that was cut off.
+#[derive(Debug)]
+pub struct Records<R> {
+    input: R,
+    origin: String,
+    text: Vec<u8>,
+    line: u64,
+    stages: usize,
+    /// The stage that goes on; those before it are over.
+    stage: u32,
+    is_cut_off: bool,
+    is_over: bool,
+}
+
+impl<R: BufRead> Records<R> {
+    /// Of a file that is called `origin` in errors.
+    pub fn new(input: R, origin: &str) -> Self {
+        let origin = origin.to_owned();
+        Self { input, origin, text: Vec::new(), line: 0, stages: 0, stage: 0, is_cut_off: false, is_over: false }
+    }
+
+    fn read(&mut self) -> Result<Option<Record>, RebuildError> {
+        self.text.clear();
+        let read = self.input.read_until(b'\n', &mut self.text);
+        if read.map_err(|source| RebuildError::Read { origin: self.origin.clone(), source })? == 0 {
+            return Ok(None);
+        }
+        self.line += 1;
+        let (origin, line) = (&self.origin, self.line);
+        let wrong = |problem: String| RebuildError::Line { origin: origin.clone(), line, problem };
+        let record = match serde_json::from_slice::<Record>(&self.text) {
+            Ok(record) => record,
+            Err(_) if line > 1 && !self.text.ends_with(b"\n") => {
+                self.is_cut_off = true;
+                return Ok(None);
+            }
+            Err(error) => return Err(wrong(format!("is no record of a run ({error}); name a samples.jsonl"))),
+        };
+        self.stages = check(&record, line, self.stages).map_err(wrong)?;
+        let (stage, next) = match &record {
+            Record::Run(_) => (0, 0),
+            Record::Sample(sample) => (sample.stage, sample.stage),
+            Record::Stage(end) => (end.stage, end.stage + 1),
+        };
+        if stage < self.stage {
+            return Err(wrong(format!(
+                "stage {stage} was over before this line; keep the lines in the order in which they were written"
+            )));
+        }
+        self.stage = next;
+        Ok(Some(record))
+    }
+}
+
+impl<R: BufRead> Iterator for Records<R> {
+    type Item = Result<Record, RebuildError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_over {
+            return None;
+        }
+        let record = self.read().transpose();
+        self.is_over = !matches!(record, Some(Ok(_)));
+        record
+    }
 }
 
 /// How many stages there are, when the record is one that can come there.

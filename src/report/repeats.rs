@@ -52,8 +52,8 @@ const SHOWN: [ShownFigure; 6] = [
 /// A figure of repeats as people read it.
 pub(super) struct Shown {
     pub(super) mean: String,
-    /// Where it lies with 95 % confidence, for two repeats and more.
-    pub(super) interval: Option<[String; 2]>,
+    /// How far from there it lies at most with 95 % confidence, for two repeats and more.
+    pub(super) reach: Option<String>,
 }
 
 impl RepeatReport {
@@ -66,7 +66,8 @@ impl RepeatReport {
     pub(super) fn shown(&self) -> impl Iterator<Item = Option<Shown>> {
         SHOWN.into_iter().map(|(name, _, text)| {
             let repeated = self.figures.get(name).copied().flatten()?;
-            Some(Shown { mean: text(repeated.mean), interval: repeated.ci.map(|ends| ends.map(text)) })
+            let reach = |[low, high]: [f64; 2]| text((repeated.mean - low).max(high - repeated.mean));
+            Some(Shown { mean: text(repeated.mean), reach: repeated.ci.map(reach) })
         })
     }
 

@@ -13,6 +13,7 @@ pub(super) struct Sends {
     asked: u64,
     last_intended: Duration,
     later: BinaryHeap<Reverse<Duration>>,
+    never: u64,
 }
 
 impl Sends {
@@ -27,15 +28,15 @@ impl Sends {
         }
     }
 
-    /// A request was meant to be sent, and was not.
-    pub(super) fn add_unsent(&mut self) {
-        self.asked += 1;
-        self.later.push(Reverse(Duration::MAX));
+    /// So many requests were meant to be sent, and were not.
+    pub(super) fn add_unsent(&mut self, count: u64) {
+        self.asked += count;
+        self.never += count;
     }
 
     /// The share that was sent in time; none where nothing had a time.
     pub(super) fn share_in_time(&self) -> Option<f64> {
-        (self.asked > 0).then(|| 1.0 - self.later.len() as f64 / self.asked as f64)
+        (self.asked > 0).then(|| 1.0 - (self.later.len() as u64 + self.never) as f64 / self.asked as f64)
     }
 }
 
@@ -64,7 +65,7 @@ mod tests {
     #[test]
     fn what_was_never_sent_is_not_in_time() {
         let mut sends = late_by(Duration::ZERO);
-        (0..1000).for_each(|_| sends.add_unsent());
+        (0..1000).for_each(|_| sends.add_unsent(1));
         assert_eq!(sends.share_in_time(), Some(0.5));
     }
 

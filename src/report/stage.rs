@@ -14,6 +14,7 @@ use super::completions::Completions;
 use super::sends::Sends;
 use super::slo::Good;
 use crate::load::{Outcome, Sample, StageEnd, StageHeader, Unsent, Window};
+use crate::pricing::Prices;
 use crate::stats::{Histogram, Stretches};
 
 pub use row::{RequestCounts, StageReport, ThroughputOver, Usage, WindowCounts};
@@ -24,6 +25,7 @@ pub(super) struct Accumulator {
     header: StageHeader,
     /// What the samples name no model for was asked of this one.
     model: Arc<str>,
+    prices: Prices,
     end: Option<StageEnd>,
     requests: RequestCounts,
     attempts: u64,
@@ -41,6 +43,7 @@ pub(super) struct Accumulator {
     sends: Sends,
     steady_latency: Stretches,
     sum_in_flight: Duration,
+    first_end: Option<Duration>,
     ramp_end: Duration,
     last_send: Duration,
     last_end: Duration,
@@ -51,13 +54,14 @@ pub(super) struct Accumulator {
 }
 
 impl Accumulator {
-    pub(super) fn new(header: StageHeader, model: &str) -> Self {
+    pub(super) fn new(header: StageHeader, model: &str, prices: Prices) -> Self {
         Self {
             good: Good::new(&header.slo),
             good_count: 0,
             good_completions: Completions::default(),
             header,
             model: model.into(),
+            prices,
             end: None,
             requests: RequestCounts::default(),
             attempts: 0,
@@ -74,6 +78,7 @@ impl Accumulator {
             sends: Sends::default(),
             steady_latency: Stretches::default(),
             sum_in_flight: Duration::ZERO,
+            first_end: None,
             ramp_end: Duration::ZERO,
             last_send: Duration::ZERO,
             last_end: Duration::ZERO,
@@ -82,13 +87,13 @@ impl Accumulator {
     }
 
     pub(super) fn add(&mut self, sample: &Sample) {
-        self.requests.scheduled += 1;
+        self.requests.scheduled += sample.count;
         if let Outcome::Unsent { reason } = sample.outcome {
-            self.requests.unsent += 1;
-            *self.unsent.entry(reason).or_default() += 1;
+            self.requests.unsent += sample.count;
+            *self.unsent.entry(reason).or_default() += sample.count;
             // Behind a cap or a thinking user, the load itself asked for less.
             if reason == Unsent::StageOver && self.header.load.is_uncapped_open_loop() {
-                self.sends.add_unsent();
+                self.sends.add_unsent(sample.count);
             }
             return;
         }
@@ -121,13 +126,23 @@ impl Accumulator {
         match sample.window {
             Some(Window::Ramp) => {
                 self.windows.ramp += 1;
-                self.ramp_end = self.ramp_end.max(ended);
-                self.completions.begin_at(self.ramp_end);
-                self.good_completions.begin_at(self.ramp_end);
+                self.fill_up(ended);
             }
             Some(Window::Steady) => self.windows.steady += 1,
             None => {}
         }
+        // An open loop without a warm-up begins with nothing in flight: until the first that were sent have ended, fewer end than come.
+        let first_end = *self.first_end.get_or_insert(ended);
+        if self.header.load.concurrency().is_none() && sample.outcome == Outcome::Succeeded && sent <= first_end {
+            self.fill_up(ended);
+        }
+    }
+
+    /// What was sent when nothing had ended yet still filled the target up until then.
+    fn fill_up(&mut self, until: Duration) {
+        self.ramp_end = self.ramp_end.max(until);
+        self.completions.begin_at(self.ramp_end);
+        self.good_completions.begin_at(self.ramp_end);
     }
 
     fn succeeded(&mut self, sample: &Sample) {

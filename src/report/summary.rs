@@ -8,6 +8,7 @@ use super::repeats::RepeatReport;
 use super::slo::SloVerdict;
 use super::stage::{Accumulator, StageReport};
 use crate::load::{Objective, Record, RunHeader, RunInfo, Sink};
+use crate::pricing::Prices;
 
 /// What report.json holds.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -73,7 +74,9 @@ impl Sink for Collector {
                 if let Some(objectives) = &self.objectives {
                     header.stages.iter_mut().for_each(|stage| stage.slo.clone_from(objectives));
                 }
-                self.stages = header.stages.iter().map(|stage| Accumulator::new(stage.clone(), &header.model)).collect();
+                let prices = header.prices.as_ref().unwrap_or(Prices::built_in());
+                let stages = header.stages.iter();
+                self.stages = stages.map(|stage| Accumulator::new(stage.clone(), &header.model, prices.clone())).collect();
                 self.header = Some(header);
             }
             Record::Run(_) => {}

@@ -14,7 +14,7 @@ use crate::load::Published;
 use crate::stats::{closed_loop_ceiling_rps, in_flight_needed};
 
 /// The widest table that a terminal of 100 columns shows whole.
-const WIDTH: u16 = 100;
+pub(crate) const WIDTH: u16 = 100;
 
 /// Longer names of stages and of errors are cut, so that figures keep their columns.
 const LONGEST_NAME: usize = 22;
@@ -25,7 +25,7 @@ pub fn table(report: &Report) -> String {
     if !report.repeats.is_empty() {
         let _ = writeln!(
             text,
-            "Over repeats: the mean of their figures, and where it lies with 95 % confidence.\n{}",
+            "Over repeats: the mean of their figures, and how far off it may be with 95 % confidence.\n{}",
             repeats(report)
         );
     }
@@ -36,7 +36,7 @@ pub fn table(report: &Report) -> String {
 }
 
 /// A line broken at blanks, what follows set in; words that are longer than a line are broken too.
-fn wrapped(line: &str) -> String {
+pub(crate) fn wrapped(line: &str) -> String {
     const SET_IN: &str = "    ";
     let (mut text, mut column) = (String::new(), 0);
     for word in line.split_inclusive(' ') {
@@ -65,7 +65,7 @@ fn wrapped(line: &str) -> String {
 }
 
 /// A name as long as there is room for.
-fn cut(name: &str) -> String {
+pub(super) fn cut(name: &str) -> String {
     if name.chars().count() <= LONGEST_NAME {
         return name.to_owned();
     }
@@ -125,8 +125,8 @@ fn repeats(report: &Report) -> Table {
     table.set_header(["load", "repeats"].into_iter().chain(RepeatReport::columns()));
     for repeat in &report.repeats {
         let figures = repeat.shown().map(|figure| match figure {
-            Some(Shown { mean, interval: Some([low, high]) }) => format!("{mean}\n{low} to {high}"),
-            Some(Shown { mean, interval: None }) => mean,
+            Some(Shown { mean, reach: Some(reach) }) => format!("{mean}\n± {reach}"),
+            Some(Shown { mean, reach: None }) => mean,
             None => NOTHING.to_owned(),
         });
         table.add_row([cut(&repeat.stage), repeat.n.to_string()].into_iter().chain(figures));
@@ -150,7 +150,7 @@ pub(super) fn errors(stage: &StageReport) -> Vec<String> {
     counts(stage, str::to_owned)
 }
 
-fn counts(stage: &StageReport, name: fn(&str) -> String) -> Vec<String> {
+pub(super) fn counts(stage: &StageReport, name: fn(&str) -> String) -> Vec<String> {
     let kinds = stage.errors.iter().map(|(kind, count)| format!("{} {count}", name(kind)));
     let unsent = stage.unsent.iter().map(|(reason, count)| format!("unsent: {reason} {count}"));
     kinds.chain(unsent).collect()

@@ -10,17 +10,24 @@ use relaybench_mock::MockServer;
 use crate::support::raw_relay::question;
 use crate::support::runs::profile;
 
-const DIALECTS: [&str; 8] = ["openai", "azure", "anthropic", "groq", "cloudflare", "openrouter", "litellm", "one-api"];
+const DIALECTS: [&str; 9] = ["openai", "azure", "anthropic", "groq", "cloudflare", "openrouter", "litellm", "one-api", "vllm"];
+
+fn relay(dialect: &str, rest: &str) -> MockServer {
+    MockServer::new(profile(&format!("dialect = \"{dialect}\"\n{rest}")))
+}
 
 /// A client of a relay of this dialect, in memory, which tries once.
 fn client(dialect: &str, rest: &str) -> Client {
-    let server = MockServer::new(profile(&format!("dialect = \"{dialect}\"\n{rest}")));
+    client_of(relay(dialect, rest), Policy::none())
+}
+
+fn client_of(server: MockServer, policy: Policy) -> Client {
     let dial = move || {
         let (near, far) = tokio::io::duplex(64 * 1024);
         tokio::spawn(server.serve_connection(far));
         Ok(near)
     };
-    let builder = Client::builder().base_url("http://mock/v1").api_key("sk-live").policy(Policy::none());
+    let builder = Client::builder().base_url("http://mock/v1").api_key("sk-live").policy(policy);
     builder.connector(connector::memory(dial, Duration::ZERO)).build().unwrap()
 }
 
@@ -72,6 +79,27 @@ fn overload_is_told_from_limits_and_from_faults() {
         ("one-api", 503, ErrorKind::Status(503), None),
     ] {
         assert_eq!(injected(dialect, status), (kind, limit), "{dialect} {status}");
+    }
+}
+
+#[test]
+fn a_quota_that_is_used_up_is_told_from_limits_and_never_tried_again() {
+    for dialect in DIALECTS {
+        // With limits of one's own the headers say that all is there, and without them nothing.
+        for limits in ["", "limits = { requests_per_minute = 600, tokens_per_minute = 90_000 }\n"] {
+            let rest = format!("{limits}[[fault]]\nfault = \"status=429:quota\"\nprobability = 1.0\n");
+            let server = relay(dialect, &rest);
+            let client = client_of(server.clone(), Policy::resilient());
+            let error = run_virtual(async move { client.chat(question()).await.unwrap_err() });
+            assert!(error.is_quota(), "{dialect} {limits}: {error:?}");
+            assert_eq!((error.kind(), error.limit()), (ErrorKind::InsufficientQuota, Some(Limit::Quota)), "{dialect} {limits}");
+            server.assert().attempts(1);
+            // The other reasons of the same status are tried again.
+            let server = relay(dialect, &rest.replace(":quota", ":requests").replace("probability = 1.0", "first = 1"));
+            let client = client_of(server.clone(), Policy::resilient());
+            run_virtual(async move { client.chat(question()).await.unwrap() });
+            server.assert().attempts(2);
+        }
     }
 }
 

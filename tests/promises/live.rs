@@ -58,3 +58,34 @@ fn a_live_run_stops_sending_before_it_could_cost_more_than_it_may() {
     assert!(stage["requests"]["succeeded"].as_u64().unwrap() >= 2, "{stage}");
     assert!(stage["cost_usd"].as_f64().unwrap() <= 0.01, "{stage}");
 }
+
+#[test]
+fn a_mock_in_another_process_of_this_machine_is_balanced_attempt_by_attempt() {
+    let directory = tempfile::tempdir().unwrap();
+    let relay = MockProcess::start(&["--profile", "instant"]);
+    let run = |out: &str| {
+        let mut run = relaybench(&["run", "--concurrency", "4,8", "--requests", "50", "--format", "json", "--out"]);
+        run.arg(directory.path().join(out)).env("RELAYBENCH_BASE_URL", relay.base_url()).env("RELAYBENCH_API_KEY", KEY);
+        serde_json::from_str::<Value>(&ended(&mut run).stdout).unwrap()
+    };
+    // The ids of the second run are those of the first: what was there before it is not its.
+    for out in ["first", "second"] {
+        let report = run(out);
+        for stage in report["stages"].as_array().unwrap() {
+            assert_eq!(stage["ledger"], serde_json::json!({ "matched": 50, "missing": 0, "unknown": 0 }), "{out}");
+            assert!(stage["harness_error_ms"]["mean"].as_f64().unwrap() > 0.0, "{stage}");
+        }
+    }
+}
+
+#[test]
+fn a_mock_that_forgot_attempts_is_not_balanced_and_the_run_says_what_would_help() {
+    let directory = tempfile::tempdir().unwrap();
+    let relay = MockProcess::start(&["--profile", "instant", "--ledger-keep", "5"]);
+    let mut run = relaybench(&["run", "--concurrency", "4", "--requests", "50", "--format", "json", "--out"]);
+    run.arg(directory.path().join("out")).env("RELAYBENCH_BASE_URL", relay.base_url()).env("RELAYBENCH_API_KEY", KEY);
+    let report: Value = serde_json::from_str(&ended(&mut run).stdout).unwrap();
+    assert_eq!(report["stages"][0]["ledger"], Value::Null);
+    let warnings = report["warnings"].as_array().unwrap();
+    assert!(warnings.iter().any(|warning| warning.as_str().unwrap().contains("start it with --ledger-keep 50")), "{warnings:?}");
+}

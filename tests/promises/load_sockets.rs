@@ -39,3 +39,18 @@ fn the_schedule_is_that_of_virtual_time_and_sends_are_late_by_what_is_reported()
     let (p99, found) = (lateness[692].as_nanos() as f64 / 1e6, reported.p99.unwrap());
     assert!((p99 - 0.001..=p99 * 1.001 + 0.001).contains(&found), "{found} ms for {p99} ms");
 }
+
+#[test]
+fn a_loop_that_is_behind_its_schedule_takes_in_answers_while_it_sends() {
+    // No machine makes a million requests a second of one thread: all are late, and the schedule is over before most are sent.
+    let behind = scenario("[[stage]]\nload = { kind = \"constant\", rate = \"1000000/s\" }\nrequests = 5000\n");
+    let played = play(run(behind, "none", Target::Mock(profile("[latency]\ntotal = { dist = \"fixed\", value = \"0ms\" }\n"))));
+    played.assert_accounted_for();
+    let sent = |index: u64| played.samples().find(|sample| sample.index == index).unwrap().sent.unwrap();
+    let last = sent(4999);
+    assert!(last > Duration::from_millis(5), "it is late: the last is sent {last:?} after the start");
+    let ended = played.samples().filter(|sample| sample.ended.unwrap() < last).count();
+    assert!(ended > 0, "nothing ended before the last of 5,000 was sent");
+    assert!(sent(0) < last / 10, "the first does not wait for the last to be made: {:?} of {last:?}", sent(0));
+    assert!(!played.report.verdict.valid, "less was offered than asked");
+}

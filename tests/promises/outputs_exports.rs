@@ -69,6 +69,25 @@ const TAGS: [&str; 8] = [
 ];
 
 #[test]
+fn all_files_are_made_again_of_the_samples() {
+    let (directory, report) = exported();
+    let again = directory.path().join("again");
+    let arguments =
+        ["report", &directory.path().display().to_string(), "--export", "aiperf", "--out", &again.display().to_string()];
+    let rebuilt = ended(&mut relaybench(&arguments));
+    assert_eq!(rebuilt.code, Some(0), "{}", rebuilt.stderr);
+    let of_stages = report["stages"].as_array().unwrap().iter().enumerate().flat_map(|(place, stage)| {
+        let of = format!("aiperf/{}-{}", place + 1, stage["name"].as_str().unwrap());
+        ["profile_export_aiperf.json", "profile_export.jsonl"].map(|file| format!("{of}/{file}"))
+    });
+    let of_all = ["report.json", "report.html", "report.md", "report.csv", "latency.hlog"].map(str::to_owned);
+    for file in of_all.into_iter().chain(of_stages) {
+        let read = |directory: &std::path::Path| fs::read_to_string(directory.join(&file)).unwrap();
+        assert!(read(directory.path()) == read(&again), "{file}");
+    }
+}
+
+#[test]
 fn the_aggregates_for_aiperf_have_its_keys_and_the_reports_figures() {
     let (directory, report) = exported();
     for (place, stage) in report["stages"].as_array().unwrap().iter().enumerate() {

@@ -96,6 +96,12 @@ fn what_is_no_file_of_one_run_is_refused_by_its_line() {
         refusal(&text.replacen("\"sample\",\"stage\":0", "\"sample\",\"stage\":7", 1)),
         "x.jsonl:2: a sample of stage 7, but the run has 1, counted from 0"
     );
+    let lines: Vec<&str> = text.lines().collect();
+    let swapped: Vec<&str> = lines[..1].iter().chain(lines[1..].iter().rev()).copied().collect();
+    assert_eq!(
+        refusal(&swapped.join("\n")),
+        "x.jsonl:3: stage 0 was over before this line; keep the lines in the order in which they were written"
+    );
     assert!(refusal(&text.replacen("\"index\":1", "\"index\":x", 1)).contains(": is no record of a run ("), "not the last line");
     assert!(refusal(&text.replace("samples/1", "samples/9")).contains("this version reads relaybench.samples/1"));
 }

@@ -19,7 +19,8 @@ probability = 0.02
 "#;
 
 fn held_to(slo: &str, requests: u64) -> Played {
-    let text = format!("slo = \"{slo}\"\n[[stage]]\nload = {{ kind = \"poisson\", rate = \"50/s\" }}\nrequests = {requests}\n");
+    let slo = if slo.is_empty() { String::new() } else { format!("slo = \"{slo}\"\n") };
+    let text = format!("{slo}[[stage]]\nload = {{ kind = \"poisson\", rate = \"50/s\" }}\nrequests = {requests}\n");
     play(run(scenario(&text), "none", Target::Virtual(profile(MOSTLY_FAST))))
 }
 

@@ -35,7 +35,7 @@ pub struct MockArgs {
     /// Write a line of JSON for each attempt to this file, which is replaced
     #[arg(long, value_name = "FILE")]
     pub ledger: Option<PathBuf>,
-    /// How many attempts to keep for /__admin/ledger, some 200 bytes each (at most 420); the oldest are forgotten first
+    /// How many attempts to keep for /__admin/ledger, some 210 bytes each (at most 430); the oldest are forgotten first
     #[arg(long, value_name = "N", default_value = "100000")]
     pub ledger_keep: usize,
     /// Whoever sends this as a bearer token may control the relay, from anywhere; without it, whoever calls from this machine may

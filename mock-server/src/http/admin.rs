@@ -60,7 +60,9 @@ pub(super) async fn answer(
     if let Err(why) = authorize(server.admin_token(), caller.peer, head) {
         return Ok(denied(why));
     }
-    Ok(match (head.uri.path(), &head.method) {
+    // What is about a body is said of it, whether it is sent or not.
+    let method = if head.method == Method::HEAD { &Method::GET } else { &head.method };
+    Ok(match (head.uri.path(), method) {
         ("/__admin/profile", &Method::GET) => profile(&server.profile()),
         ("/__admin/profile", &Method::PUT) => match collected(body).await? {
             Some(body) => swap(&server, body),

@@ -16,7 +16,7 @@ use crate::profile::{FaultKind, Keys, Outcome};
 use crate::relay::limits::{Caller, Resource, Standing};
 use crate::relay::{Arrival, Decided, Decision, Demand, Grant, INJECTED_WAIT, Plan, Progress, Refusal, Request, Ticket, decide};
 use crate::server::Term;
-use crate::wire::dialect::{Dialect, KeepAlive};
+use crate::wire::dialect::{Dialect, Gaps, KeepAlive};
 use crate::wire::endpoint::Asked;
 use crate::wire::identity::Identity;
 use crate::wire::openai::error::masked;
@@ -41,6 +41,8 @@ pub(crate) struct Attempt {
     is_waiting: bool,
     /// The caller said which try it is.
     counts_tries: bool,
+    /// What its answer does not say of limits.
+    gaps: Gaps,
     /// Of the whole name of the request, of which the entry may have a part.
     id_hash: Option<u64>,
     ticket: Option<Ticket>,
@@ -79,6 +81,7 @@ impl Attempt {
             is_hang: false,
             is_waiting: false,
             counts_tries: retry_count.is_some(),
+            gaps: Gaps::default(),
             id_hash: text(&CLIENT_REQUEST_ID).map(|id| draw::hash(id.as_bytes())),
             ticket: None,
             limited: None,
@@ -139,7 +142,14 @@ impl Attempt {
         if !self.counts_tries {
             self.entry.attempt = u32::try_from(attempt).unwrap_or(u32::MAX);
         }
-        Draws::new(self.term.profile.seed, request, attempt)
+        let draws = Draws::new(self.term.profile.seed, request, attempt);
+        self.gaps = self.dialect.gaps(&self.term.profile, draws);
+        draws
+    }
+
+    /// What its answer does not say of limits, by its [draws](Self::draws).
+    pub(super) fn gaps(&self) -> Gaps {
+        self.gaps
     }
 
     /// The request was read, and the model exists.
@@ -160,15 +170,22 @@ impl Attempt {
     /// Reserves what it may use of its caller's limits, until it is [settled](Self::settle). Its model is known.
     pub(super) fn admit(&mut self, need: impl FnOnce(&Term) -> Need) -> Result<(), Refusal> {
         let Some(limited) = &mut self.limited else { return Ok(()) };
-        limited.admit(&self.term, need(&self.term)).map_err(Refusal::LimitReached)
+        limited.admit(&self.term, need(&self.term)).map_err(|reached| {
+            self.entry.refused_by = Some(limited.refused_by(&self.term, &reached));
+            Refusal::LimitReached(reached)
+        })
     }
 
     /// Gives back what it has not used of its caller's limits: from now on nothing more is.
     pub(super) fn settle(&mut self) {
+        let service = self.service();
         if let Some(limited) = &mut self.limited {
-            let is_served = self.entry.status == Some(200) && !self.is_waiting;
-            limited.settle(&self.term, if is_served { Service::Begun } else { Service::None });
+            limited.settle(&self.term, service);
         }
+    }
+
+    fn service(&self) -> Service {
+        if self.entry.status == Some(200) && !self.is_waiting { Service::Begun } else { Service::None }
     }
 
     /// Its caller was sent so many tokens of each answer so far, or is about to be.
@@ -192,6 +209,12 @@ impl Attempt {
     /// How far its caller's limits are used up; empty where they do not concern it.
     pub(super) fn standings(&self) -> Vec<Standing> {
         self.limited.as_ref().map_or_else(Vec::new, |limited| limited.standings(&self.term))
+    }
+
+    /// The same, after it is [settled](Self::settle).
+    pub(super) fn settled_standings(&mut self) -> Vec<Standing> {
+        let service = self.service();
+        self.limited.as_mut().map_or_else(Vec::new, |limited| limited.settled_standings(&self.term, service))
     }
 
     /// What it gets, with its place in the relay if it is served.

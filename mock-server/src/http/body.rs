@@ -9,9 +9,10 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::Cut;
 use super::attempt::{Attempt, Part};
-use super::fault::{Altered, Piece};
+use super::fault::{Altered, Pieces};
 use super::patience::Patience;
 use super::production::Production;
+use crate::relay::limits::Standing;
 use crate::wire::events::Events;
 use crate::wire::reply::Reply;
 
@@ -40,6 +41,11 @@ impl AnswerBody {
         Self::Whole { bytes: bytes.into(), attempt: None }
     }
 
+    /// Nothing, where only the head is wanted.
+    pub(super) fn left_out(self) -> Self {
+        Self::Whole { bytes: Bytes::new(), attempt: self.into_attempt().map(|(attempt, _)| attempt) }
+    }
+
     /// A stream whose first token is due, or one that has the patience to wait for it.
     pub(super) fn stream(attempt: Box<Attempt>, events: Events, production: Production, patience: Option<Box<Patience>>) -> Self {
         Self::Stream(Box::new(Streamed { attempt, events, production, patience, written: 0 }))
@@ -63,20 +69,29 @@ impl AnswerBody {
         }
     }
 
-    /// All that it will be.
-    pub(super) fn pieces(&self) -> Vec<Piece> {
+    /// How far the limits of whoever reads it are used up now. What is whole is all that its attempt uses.
+    pub(super) fn standings(&mut self) -> Vec<Standing> {
         match self {
-            Self::Whole { bytes, .. } => vec![Piece::whole(bytes.to_vec())],
-            Self::Stream(stream) => stream.pieces(),
-            Self::Altered(_) => Vec::new(),
+            Self::Whole { attempt, .. } => attempt.as_mut().map_or_else(Vec::new, |attempt| attempt.settled_standings()),
+            Self::Stream(stream) => stream.attempt.standings(),
+            Self::Altered(altered) => altered.attempt().standings(),
+        }
+    }
+
+    /// All that it will be.
+    pub(super) fn pieces(&self) -> Pieces {
+        match self {
+            Self::Whole { bytes, .. } => Pieces::whole(bytes.clone()),
+            Self::Stream(stream) => Pieces::stream(stream.events.clone(), stream.written),
+            Self::Altered(_) => Pieces::none(),
         }
     }
 
     /// The first half of a stream's chunks, at least one, and the error with which it breaks off.
-    pub(super) fn pieces_up_to(&self, error: &Reply) -> Vec<Piece> {
+    pub(super) fn pieces_up_to(&self, error: Reply) -> Pieces {
         match self {
-            Self::Stream(stream) => stream.pieces_up_to(error),
-            Self::Whole { .. } | Self::Altered(_) => Vec::new(),
+            Self::Stream(stream) => Pieces::breaking_off(stream.events.clone(), stream.written, stream.attempt.dialect(), error),
+            Self::Whole { .. } | Self::Altered(_) => Pieces::none(),
         }
     }
 
@@ -185,40 +200,8 @@ impl Streamed {
         event.into()
     }
 
-    fn pieces(&self) -> Vec<Piece> {
-        let (mut events, mut token) = (self.events.clone(), self.written);
-        let mut pieces: Vec<Piece> = std::iter::from_fn(|| next_piece(&mut events, &mut token)).collect();
-        let mut bytes = Vec::new();
-        events.write_end(&mut bytes);
-        pieces.push(Piece { token, bytes, is_chunk: false });
-        pieces
-    }
-
-    fn pieces_up_to(&self, error: &Reply) -> Vec<Piece> {
-        let chunks = self.pieces().len() - 1;
-        let (mut events, mut token) = (self.events.clone(), self.written);
-        let mut pieces: Vec<Piece> =
-            std::iter::from_fn(|| next_piece(&mut events, &mut token)).take((chunks / 2).max(1)).collect();
-        let mut bytes = Vec::new();
-        events.write_error(self.attempt.dialect(), error, &mut bytes);
-        // Instead of the next chunk, if there was to be one.
-        token += events.next_chunk().unwrap_or(0);
-        pieces.push(Piece { token, bytes, is_chunk: false });
-        pieces
-    }
-
     /// Whether all is written: the end goes out with the last chunk.
     fn is_over(&self) -> bool {
         self.events.next_chunk().is_none()
     }
-}
-
-/// The next chunk, with the number of the token that completes it.
-fn next_piece(events: &mut Events, token: &mut u32) -> Option<Piece> {
-    *token += events.next_chunk()?;
-    let mut bytes = Vec::with_capacity(512);
-    events.write_chunk(&mut bytes);
-    // There may be hundreds of thousands of them.
-    bytes.shrink_to_fit();
-    Some(Piece { token: *token, bytes, is_chunk: true })
 }

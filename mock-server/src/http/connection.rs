@@ -2,6 +2,7 @@
 
 mod ahead;
 mod by_hand;
+mod frames;
 mod guard;
 mod hang_up;
 mod head_end;
@@ -92,13 +93,15 @@ where
         can_reset: can_abort::<IO>(),
     });
     let mut io = Guarded::new(io, Arc::clone(server), Arc::clone(&caller));
-    let is_http2 = match protocol {
-        Protocol::Http1 => false,
-        Protocol::Http2 => true,
-        Protocol::Sniffed => begins_as_http2(&mut io, served).await?,
+    // What is left of the preface.
+    let frames_after = match protocol {
+        Protocol::Http1 => None,
+        Protocol::Http2 => Some(PREFACE.len()),
+        Protocol::Sniffed => begins_as_http2(&mut io, served).await?.then_some(0),
     };
-    if is_http2 {
+    if let Some(frames_after) = frames_after {
         caller.watch.speaks_http2();
+        io.speaks_http2(frames_after);
         // In a box of its own, since it is larger, and rarer.
         return Box::pin(serve_http2(Arc::clone(server), caller, io, served)).await.map_err(io::Error::other);
     }

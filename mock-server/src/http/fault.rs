@@ -1,23 +1,24 @@
 //! Playing the fault of an attempt on its answer.
 //!
-//! The answer is taken [in pieces](Piece) ahead of its time, [altered](alter) by a pure function, and played: over hyper where the
+//! The answer is taken [in pieces](Pieces), which are [altered](alter) by a pure function as they are made, and played: over hyper where the
 //! result is still HTTP ([`Altered`]), and else by hand on the connection ([`Raw`]), which hyper then gives up.
 
 mod abort;
 mod alter;
 mod altered;
 mod delivery;
+mod edit;
 mod piece;
 mod raw;
 
 pub(super) use self::abort::{can_abort, tcp};
 pub(super) use self::altered::Altered;
-pub(super) use self::piece::Piece;
+pub(super) use self::piece::Pieces;
 pub(super) use self::raw::Raw;
 
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Response, StatusCode, Version};
+use hyper::{Method, Response, StatusCode, Version};
 
 use self::alter::{Alteration, Answer, alter};
 use super::body::AnswerBody;
@@ -56,12 +57,16 @@ fn alteration(kind: FaultKind, response: &Response<AnswerBody>, head: &Parts, re
     if matches!(kind, FaultKind::Reset | FaultKind::ResetMidBody(_)) && !resets {
         return Err(FaultOutcome::NeedsReset);
     }
+    if head.method == Method::HEAD && !kind.is_of_http1() {
+        // It is about a body.
+        return Err(FaultOutcome::NothingThere);
+    }
     let attempt = response.body().attempt().ok_or(FaultOutcome::NothingThere)?;
     let request_id = attempt.request_id();
     let error = || attempt.dialect().error(Refusal::Injected(500), subject(head, attempt.model(), &request_id));
     let pieces = match kind {
-        FaultKind::ErrorEvent if attempt.is_stream() => response.body().pieces_up_to(&error()),
-        FaultKind::ErrorIn200 => vec![Piece::whole(error().body)],
+        FaultKind::ErrorEvent if attempt.is_stream() => response.body().pieces_up_to(error()),
+        FaultKind::ErrorIn200 => Pieces::whole(error().body),
         _ => response.body().pieces(),
     };
     alter(kind, Answer { pieces, is_stream: attempt.is_stream(), model: attempt.model(), other_model: attempt.other_model() })

@@ -174,7 +174,6 @@ fn completed(
         }
         Written::Whole(bytes) => {
             attempt.sent(tokens);
-            attempt.settle();
             response::success(AnswerBody::whole(attempt, bytes), dialect, &answer.identity, took)
         }
     }

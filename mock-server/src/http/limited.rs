@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use crate::draw::Draws;
+use crate::ledger::RefusedBy;
 use crate::relay::completion_length;
-use crate::relay::limits::{self, Caller, LimitReached, Reservation, Resource, Standing, UsedUp};
+use crate::relay::limits::{self, Caller, Cost, LimitReached, Reservation, Resource, Standing, UsedUp};
 use crate::server::Term;
 use crate::wire::endpoint::Asked;
 
 /// What an attempt may cost.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Need {
-    prompt_tokens: u64,
     /// At most.
-    tokens: u64,
+    cost: Cost,
 }
 
 impl Need {
@@ -23,8 +23,8 @@ impl Need {
         let assumed = term.profile.limits.as_ref().map_or(0, |limits| limits.assumed_completion_tokens);
         let estimated = || completion_length(&term.profile, &asked.request, draws).0.max(assumed);
         let each = asked.max_tokens.unwrap_or_else(estimated);
-        let prompt_tokens = u64::from(asked.request.prompt_tokens);
-        Self { prompt_tokens, tokens: prompt_tokens + u64::from(each) * u64::from(asked.choices) }
+        let output = u64::from(each) * u64::from(asked.choices);
+        Self { cost: Cost { input: asked.request.prompt_tokens.into(), output } }
     }
 }
 
@@ -44,9 +44,8 @@ pub(crate) struct Limited {
     /// By its place in the profile. None as long as nobody knows which: then no limit concerns it.
     model: Option<usize>,
     reservation: Option<Reservation>,
-    prompt_tokens: u64,
     /// At most, with its answer.
-    tokens: u64,
+    cost: Cost,
     sent_tokens: u64,
     /// It is turned away, whatever is left of its limits, since others have used them up.
     others: Option<UsedUp>,
@@ -57,7 +56,7 @@ impl Limited {
         // Where all models share their limits, any of them stands for all.
         let is_shared = term.profile.limits.as_ref().is_some_and(|limits| !limits.per_model);
         let model = is_shared.then_some(0);
-        Self { caller, model, reservation: None, prompt_tokens: 0, tokens: 0, sent_tokens: 0, others: None }
+        Self { caller, model, reservation: None, cost: Cost::default(), sent_tokens: 0, others: None }
     }
 
     /// The attempt is about the model of this name, if there is one.
@@ -67,9 +66,10 @@ impl Limited {
 
     /// Reserves as much as may be needed.
     pub(super) fn admit(&mut self, term: &Term, need: Need) -> Result<(), LimitReached> {
-        (self.prompt_tokens, self.tokens) = (need.prompt_tokens, need.tokens);
+        self.cost = need.cost;
         let Some(model) = self.model else { return Ok(()) };
-        self.reservation = term.admit(self.caller, model, need.tokens).transpose()?;
+        let admitted = term.limited(|limiter, now| limiter.admit(self.caller, model, need.cost, now));
+        self.reservation = admitted.transpose()?;
         Ok(())
     }
 
@@ -78,31 +78,66 @@ impl Limited {
         self.sent_tokens = tokens.into();
     }
 
+    /// Whose limit it is that was reached.
+    pub(super) fn refused_by(&self, term: &Term, reached: &LimitReached) -> Box<RefusedBy> {
+        let limits = term.profile.limits.as_ref();
+        let key = self.caller.number().filter(|_| limits.is_some_and(|limits| limits.per_key));
+        let model = self.model.filter(|_| limits.is_some_and(|limits| limits.per_model));
+        let model = model.and_then(|model| term.profile.models.get(model)).cloned();
+        Box::new(RefusedBy { limit: reached.name(), key, model })
+    }
+
     /// Gives back what was not used, once.
     pub(super) fn settle(&mut self, term: &Term, service: Service) {
-        let used = match service {
-            Service::Begun => self.prompt_tokens + self.sent_tokens,
-            Service::None => 0,
-        };
-        if let Some(reservation) = self.reservation.take() {
-            term.settle_limits(reservation, used);
+        if let Some((reservation, used)) = self.due_back(service) {
+            term.limited(|limiter, now| limiter.settle(reservation, used, now));
         }
+    }
+
+    /// What is to be settled, and what was used of it.
+    fn due_back(&mut self, service: Service) -> Option<(Reservation, Cost)> {
+        let used = match service {
+            Service::Begun => Cost { output: self.sent_tokens, ..self.cost },
+            Service::None => Cost::default(),
+        };
+        self.reservation.take().map(|reservation| (reservation, used))
     }
 
     /// A burst or a fault turns the attempt away, for at least so long. What it is told, where the resource is limited.
     pub(super) fn used_up_by_others(&mut self, term: &Term, resource: Resource, wait: Duration) -> Option<LimitReached> {
         // A retry has to be admitted then, so that its own limits have a say.
         self.settle(term, Service::None);
-        let own = self.model.map_or(Duration::ZERO, |model| term.limits_wait(self.caller, model, self.tokens));
-        let requested = if resource == Resource::Tokens { self.tokens } else { 1 };
-        let used_up = UsedUp { resource, requested, wait: wait.max(own) };
+        let (caller, cost, model) = (self.caller, self.cost, self.model?);
+        let asked = term.limited(|limiter, now| (limiter.wait(caller, model, cost, now), limiter.standings(caller, model, now)));
+        let (own, mut standings) = asked?;
+        let used_up = UsedUp { resource, cost, wait: wait.max(own) };
         self.others = Some(used_up);
-        limits::used_up_by_others(&mut self.standings(term), used_up)
+        limits::used_up_by_others(&mut standings, used_up)
     }
 
     /// How far the limits are used up now.
     pub(super) fn standings(&self, term: &Term) -> Vec<Standing> {
-        let mut standings = self.model.map_or_else(Vec::new, |model| term.standings(self.caller, model));
+        self.model.map_or_else(Vec::new, |model| {
+            let standings = term.limited(|limiter, now| limiter.standings(self.caller, model, now));
+            self.as_told(standings)
+        })
+    }
+
+    /// The same, after what was not used is given back.
+    pub(super) fn settled_standings(&mut self, term: &Term, service: Service) -> Vec<Standing> {
+        let (back, caller) = (self.due_back(service), self.caller);
+        let Some(model) = self.model else { return Vec::new() };
+        let standings = term.limited(|limiter, now| {
+            if let Some((reservation, used)) = back {
+                limiter.settle(reservation, used, now);
+            }
+            limiter.standings(caller, model, now)
+        });
+        self.as_told(standings)
+    }
+
+    fn as_told(&self, standings: Option<Vec<Standing>>) -> Vec<Standing> {
+        let mut standings = standings.unwrap_or_default();
         if let Some(used_up) = self.others {
             limits::used_up_by_others(&mut standings, used_up);
         }

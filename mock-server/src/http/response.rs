@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::header::{CONTENT_TYPE, HeaderName};
+use hyper::body::Body;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use hyper::http::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Response, StatusCode};
@@ -37,10 +38,11 @@ pub(super) fn stream(body: AnswerBody, dialect: Dialect, identity: &Identity, to
 }
 
 /// Says how far limits are used up as well.
-fn with_headers(body: AnswerBody, dialect: Dialect, mut headers: HeaderMap) -> Response<AnswerBody> {
-    let standings = body.attempt().map(Attempt::standings).unwrap_or_default();
+fn with_headers(mut body: AnswerBody, dialect: Dialect, mut headers: HeaderMap) -> Response<AnswerBody> {
+    let standings = body.standings();
     if !standings.is_empty() {
-        dialect.write_limits(&standings, relaybench_clock::wall_now(), &mut headers);
+        let gaps = body.attempt().map(Attempt::gaps).unwrap_or_default();
+        dialect.write_limits(&standings, relaybench_clock::wall_now(), gaps, &mut headers);
     }
     let mut response = Response::new(body);
     *response.headers_mut() = headers;
@@ -100,8 +102,7 @@ pub(super) fn failed(
     attempt_failed(attempt, error, request_id, took)
 }
 
-fn attempt_failed(mut attempt: Box<Attempt>, mut error: Reply, request_id: String, took: Duration) -> Response<AnswerBody> {
-    attempt.settle();
+fn attempt_failed(attempt: Box<Attempt>, mut error: Reply, request_id: String, took: Duration) -> Response<AnswerBody> {
     let (body, dialect) = (std::mem::take(&mut error.body), attempt.dialect());
     with_error(dialect, error, AnswerBody::whole(attempt, body), request_id, took)
 }
@@ -109,7 +110,16 @@ fn attempt_failed(mut attempt: Box<Attempt>, mut error: Reply, request_id: Strin
 /// What whoever is refused reads, and what the request is called.
 pub(super) fn error(attempt: &Attempt, head: &Parts, identity: &Identity, refusal: Refusal) -> (Reply, String) {
     let request_id = attempt.dialect().request_id(identity);
-    (attempt.dialect().error(refusal, subject(head, attempt.model(), &request_id)), request_id)
+    let error = attempt.dialect().error(refusal, subject(head, attempt.model(), &request_id));
+    (error.with_gaps(attempt.gaps()), request_id)
+}
+
+/// What a HEAD is answered: the head alone, with the length that its body would have (RFC 9110, section 9.3.2).
+pub(super) fn without_body(mut response: Response<AnswerBody>) -> Response<AnswerBody> {
+    if let Some(length) = response.body().size_hint().exact() {
+        response.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    response.map(AnswerBody::left_out)
 }
 
 /// An error in answer to what reached no route.
@@ -133,6 +143,9 @@ fn with_error(dialect: Dialect, error: Reply, body: AnswerBody, request_id: Stri
     let mut response = match error.is_page() {
         true => {
             let mut page = Response::new(body);
+            if let Some(attempt) = page.body_mut().attempt_mut() {
+                attempt.settle();
+            }
             page.headers_mut().insert(CONTENT_TYPE, content_type);
             page
         }

@@ -17,8 +17,8 @@ pub(super) enum Route<'a> {
 
 pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Refusal> {
     let (allowed, route) = find(path).ok_or(Refusal::RouteUnknown)?;
-    // Whoever looks after servers often wants no body.
-    let is_look = *method == Method::HEAD && matches!(route, Route::Health);
+    // Whatever may be read may be asked about without its body (RFC 9110, section 9.3.2).
+    let is_look = *method == Method::HEAD && allowed == Method::GET;
     match *method == allowed || is_look {
         true => Ok(route),
         false => Err(Refusal::MethodWrong { allowed: if allowed == Method::POST { "POST" } else { "GET" } }),
@@ -94,8 +94,9 @@ mod tests {
     }
 
     #[test]
-    fn health_may_be_asked_without_a_body() {
+    fn what_may_be_read_may_be_asked_about_without_its_body() {
         assert!(matches!(route(&Method::HEAD, "/healthz"), Ok(Route::Health)));
+        assert!(matches!(route(&Method::HEAD, "/v1/models/a"), Ok(Route::Model("a"))));
         assert!(route(&Method::HEAD, "/v1/chat/completions").is_err() && route(&Method::POST, "/healthz").is_err());
     }
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Ending, Entry, FaultOutcome};
 use crate::profile::FaultName;
+use crate::relay::limits::LimitName;
 
 /// The last entries, in the order in which their attempts ended. Each has a number, which only grows: that is a place to go on
 /// reading from, whatever is forgotten meanwhile.
@@ -26,6 +27,7 @@ pub(crate) struct Query {
     pub(crate) connection: Option<u32>,
     pub(crate) fault: Option<FaultName>,
     pub(crate) outcome: Option<FaultOutcome>,
+    pub(crate) refused_by: Option<LimitName>,
     /// The first [sequence](Entry::sequence) that matters.
     pub(crate) since: Option<u64>,
     /// Where to go on: the [`next`](Page::next) of an earlier page.
@@ -101,6 +103,7 @@ impl Query {
             && is(self.connection.as_ref(), Some(&entry.connection))
             && is(self.fault.as_ref(), entry.fault.as_ref().map(|fault| &fault.name))
             && is(self.outcome.as_ref(), entry.fault.as_ref().map(|fault| &fault.outcome))
+            && is(self.refused_by.as_ref(), entry.refused_by.as_ref().map(|refused| &refused.limit))
             && self.since.is_none_or(|since| entry.sequence >= since)
     }
 }

@@ -4,7 +4,7 @@ use super::Profile;
 use crate::config::{self, LoadError};
 
 /// The profiles that are compiled in, with their TOML.
-const BUILTIN: [(&str, &str); 8] = [
+const BUILTIN: [(&str, &str); 11] = [
     ("instant", include_str!("../../../fixtures/profiles/instant.toml")),
     ("holysheep", include_str!("../../../fixtures/profiles/holysheep.toml")),
     ("steady", include_str!("../../../fixtures/profiles/steady.toml")),
@@ -13,6 +13,9 @@ const BUILTIN: [(&str, &str); 8] = [
     ("flaky", include_str!("../../../fixtures/profiles/flaky.toml")),
     ("outage", include_str!("../../../fixtures/profiles/outage.toml")),
     ("rate-limited", include_str!("../../../fixtures/profiles/rate-limited.toml")),
+    ("openai", include_str!("../../../fixtures/profiles/openai.toml")),
+    ("cloudflare", include_str!("../../../fixtures/profiles/cloudflare.toml")),
+    ("groq", include_str!("../../../fixtures/profiles/groq.toml")),
 ];
 
 impl Profile {
@@ -86,8 +89,9 @@ mod tests {
         let refusal = |name| Profile::load(name).unwrap_err().to_string();
         assert!(refusal("hollysheep").contains("did you mean \"holysheep\"?"));
         assert!(
-            refusal("zzz")
-                .contains("known here: instant, holysheep, steady, heavy-tail, saturating, flaky, outage, rate-limited;")
+            refusal("zzz").contains(
+                "known here: instant, holysheep, steady, heavy-tail, saturating, flaky, outage, rate-limited, openai, cloudflare, groq;"
+            )
         );
         assert!(refusal("./missing.toml").starts_with("cannot read the profile ./missing.toml"));
     }

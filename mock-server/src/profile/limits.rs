@@ -66,6 +66,8 @@ pub(super) struct RawLimits {
     requests_per_day: Option<Spanned<u64>>,
     tokens_per_minute: Option<Spanned<u64>>,
     tokens_per_day: Option<Spanned<u64>>,
+    input_tokens_per_minute: Option<Spanned<u64>>,
+    output_tokens_per_minute: Option<Spanned<u64>>,
     concurrency: Option<Spanned<u32>>,
     window: Option<Spanned<String>>,
     per: Option<Spanned<Vec<Spanned<String>>>>,
@@ -83,6 +85,8 @@ struct RawCaps {
     requests_per_day: Option<Spanned<u64>>,
     tokens_per_minute: Option<Spanned<u64>>,
     tokens_per_day: Option<Spanned<u64>>,
+    input_tokens_per_minute: Option<Spanned<u64>>,
+    output_tokens_per_minute: Option<Spanned<u64>>,
     concurrency: Option<Spanned<u32>>,
 }
 
@@ -94,6 +98,8 @@ struct RawKey {
     requests_per_day: Option<Spanned<u64>>,
     tokens_per_minute: Option<Spanned<u64>>,
     tokens_per_day: Option<Spanned<u64>>,
+    input_tokens_per_minute: Option<Spanned<u64>>,
+    output_tokens_per_minute: Option<Spanned<u64>>,
     concurrency: Option<Spanned<u32>>,
 }
 
@@ -106,6 +112,8 @@ macro_rules! caps {
                 figure(&$raw.requests_per_day)?,
                 figure(&$raw.tokens_per_minute)?,
                 figure(&$raw.tokens_per_day)?,
+                figure(&$raw.input_tokens_per_minute)?,
+                figure(&$raw.output_tokens_per_minute)?,
             ],
             concurrency: $raw.concurrency.as_ref().map(whole).transpose()?,
         }

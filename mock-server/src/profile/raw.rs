@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::azure::{self, RawAzureGaps};
 use super::capacity::{self, RawCapacity, RawLatency};
 use super::completion::RawCompletion;
 use super::distribution::Directory;
@@ -23,6 +24,7 @@ const BODY_LIMIT: usize = 1 << 20;
 pub(super) struct RawProfile {
     name: Option<String>,
     dialect: Option<Spanned<String>>,
+    azure: Option<Spanned<RawAzureGaps>>,
     seed: Option<u64>,
     models: Option<Spanned<Vec<Spanned<String>>>>,
     auth: Option<RawAuth>,
@@ -52,11 +54,13 @@ impl RawProfile {
         let keys = keys(self.auth)?;
         let Faults { faults, phases, listener } = faults(self.fault, self.phase, &keys, &models)?;
         let limits = self.limits.unwrap_or_default();
+        let dialect = self.dialect.map_or(Ok(Dialect::default()), dialect)?;
         Ok(Profile {
             // Whoever read it has it.
             toml: super::source::Source::default(),
             name: self.name.unwrap_or_else(|| "unnamed".to_owned()),
-            dialect: self.dialect.map_or(Ok(Dialect::default()), dialect)?,
+            dialect,
+            azure: azure::valid(self.azure, dialect)?,
             seed: self.seed.unwrap_or(1),
             completion: self.completion.unwrap_or_default().valid(&models, directory)?,
             limits: limits::valid(&limits, &models, &keys)?,

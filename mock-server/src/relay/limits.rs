@@ -10,6 +10,7 @@ mod account;
 mod bucket;
 mod fixed;
 mod meter;
+mod name;
 mod sliding;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use self::account::Account;
+pub use self::name::LimitName;
 use crate::draw;
 use crate::profile::{Limits, Profile};
 
@@ -28,6 +30,43 @@ pub enum Resource {
     Requests,
     /// Tokens of prompts and completions together.
     Tokens,
+    /// Tokens of prompts.
+    InputTokens,
+    /// Tokens of completions.
+    OutputTokens,
+}
+
+impl Resource {
+    /// What callers read of it.
+    pub(crate) const fn words(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Tokens => "tokens",
+            Self::InputTokens => "input tokens",
+            Self::OutputTokens => "output tokens",
+        }
+    }
+}
+
+/// What an attempt takes of its caller's limits, besides a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Tokens of the prompt.
+    pub input: u64,
+    /// Tokens of the completion, all choices together.
+    pub output: u64,
+}
+
+impl Cost {
+    /// How much of a resource it is.
+    pub const fn of(self, resource: Resource) -> u64 {
+        match resource {
+            Resource::Requests => 1,
+            Resource::Tokens => self.input + self.output,
+            Resource::InputTokens => self.input,
+            Resource::OutputTokens => self.output,
+        }
+    }
 }
 
 /// How long a limit is for.
@@ -40,6 +79,14 @@ pub enum Period {
 }
 
 impl Period {
+    /// What callers read of it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Minute => "minute",
+            Self::Day => "day",
+        }
+    }
+
     /// As a duration.
     pub const fn duration(self) -> Duration {
         match self {
@@ -50,11 +97,13 @@ impl Period {
 }
 
 /// All that can be limited over a period. The order is that of [`Limiter::standings`].
-pub const RATES: [(Resource, Period); 4] = [
+pub const RATES: [(Resource, Period); 6] = [
     (Resource::Requests, Period::Minute),
     (Resource::Requests, Period::Day),
     (Resource::Tokens, Period::Minute),
     (Resource::Tokens, Period::Day),
+    (Resource::InputTokens, Period::Minute),
+    (Resource::OutputTokens, Period::Minute),
 ];
 
 /// How far one limit is used up.
@@ -73,14 +122,16 @@ pub struct Standing {
 }
 
 /// Lets a resource be used up by others for so long, as requests are where a burst turns callers away; and what whoever is turned away
-/// with so much of it requested is told. None where it is not limited.
+/// of such a cost is told. None where it is not limited. Where tokens of prompts or of completions alone are limited, these are.
 pub fn used_up_by_others(standings: &mut [Standing], used_up: UsedUp) -> Option<LimitReached> {
-    let UsedUp { resource, requested, wait } = used_up;
-    let standing = standings.iter_mut().find(|standing| standing.resource == resource)?;
+    let UsedUp { resource, cost, wait } = used_up;
+    let is_of = |standing: &Standing| (standing.resource == Resource::Requests) == (resource == Resource::Requests);
+    let place = standings.iter().position(|standing| standing.resource == resource);
+    let standing = &mut standings[place.or_else(|| standings.iter().position(is_of))?];
     standing.remaining = 0;
     standing.reset = standing.reset.max(wait);
-    let Standing { period, limit, .. } = *standing;
-    Some(LimitReached::Rate { resource, period, limit, used: limit, requested, wait })
+    let Standing { resource, period, limit, .. } = *standing;
+    Some(LimitReached::Rate { resource, period, limit, used: limit, requested: cost.of(resource), wait })
 }
 
 /// That others have used up what an attempt needs.
@@ -88,8 +139,8 @@ pub fn used_up_by_others(standings: &mut [Standing], used_up: UsedUp) -> Option<
 pub struct UsedUp {
     /// Of what there is nothing left.
     pub resource: Resource,
-    /// How much of it the attempt needs.
-    pub requested: u64,
+    /// What the attempt needs.
+    pub cost: Cost,
     /// For so long.
     pub wait: Duration,
 }
@@ -143,6 +194,11 @@ impl Caller {
     pub fn new(key: &str, place: Option<usize>) -> Self {
         Self { hash: draw::hash(key.as_bytes()), place }
     }
+
+    /// Where the key stands in the profile, from 1.
+    pub(crate) fn number(self) -> Option<u32> {
+        self.place.and_then(|place| u32::try_from(place + 1).ok())
+    }
 }
 
 /// What an attempt has been given. It is held until the attempt ends, and then settled.
@@ -159,7 +215,7 @@ struct Charge {
     /// Rises from one to the next of an account.
     id: u64,
     at: Duration,
-    tokens: u64,
+    cost: Cost,
 }
 
 /// Those who share limits.
@@ -182,7 +238,7 @@ pub struct Limiter {
     latest: Duration,
 }
 
-/// So many accounts are kept, of 1.6 KB each, where any key is good: a caller can make up as many as it likes.
+/// So many accounts are kept, of at most 1.6 KB each, where any key is good: a caller can make up as many as it likes.
 const MOST: usize = 10_000;
 /// How often all of so many are looked through.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -201,34 +257,34 @@ impl Limiter {
     }
 
     /// Admits an attempt of a caller at a model (by its place in the profile, from 0) that costs a request and at most so many
-    /// tokens.
+    /// tokens of either kind.
     ///
     /// # Errors
     ///
     /// Why not, and until when. Of several reasons the one that lasts longest. Nothing is used then.
-    pub fn admit(&mut self, caller: Caller, model: usize, tokens: u64, now: Duration) -> Result<Reservation, LimitReached> {
+    pub fn admit(&mut self, caller: Caller, model: usize, cost: Cost, now: Duration) -> Result<Reservation, LimitReached> {
         let now = self.not_before(now);
         let scope = self.scope(caller, model, now);
-        let charge = self.account(scope, caller, model).admit(tokens, now)?;
+        let charge = self.account(scope, caller, model).admit(cost, now)?;
         Ok(Reservation { scope, charge })
     }
 
     /// Gives back what an attempt has not used, and its place among those that are being answered. Using more than was reserved is
     /// not possible: it counts as all of it.
-    pub fn settle(&mut self, reservation: Reservation, used_tokens: u64, now: Duration) {
+    pub fn settle(&mut self, reservation: Reservation, used: Cost, now: Duration) {
         let now = self.not_before(now);
         // It is there: an account with reservations is never dropped.
         if let Some(account) = self.accounts.get_mut(&reservation.scope) {
-            account.settle(reservation.charge, used_tokens, now);
+            account.settle(reservation.charge, used, now);
         }
     }
 
-    /// How long it takes until an attempt of so many tokens would be admitted, if nobody else comes. Zero where no wait is needed, or
+    /// How long it takes until an attempt of such a cost would be admitted, if nobody else comes. Zero where no wait is needed, or
     /// none helps.
-    pub fn wait(&mut self, caller: Caller, model: usize, tokens: u64, now: Duration) -> Duration {
+    pub fn wait(&mut self, caller: Caller, model: usize, cost: Cost, now: Duration) -> Duration {
         let now = self.not_before(now);
         let scope = self.scope(caller, model, now);
-        self.account(scope, caller, model).wait(tokens, now)
+        self.account(scope, caller, model).wait(cost, now)
     }
 
     /// How far each limit of a caller at a model is used up now, in the order of [`RATES`].

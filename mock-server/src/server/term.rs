@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::Common;
 use crate::profile::Profile;
-use crate::relay::limits::{Caller, LimitReached, Limiter, Reservation, Standing};
+use crate::relay::limits::Limiter;
 use crate::relay::{Arrival, Demand, Grant, Progress, Refusal, Relay, Tally, Ticket};
 
 /// A profile from its start until the last attempt that arrived under it has left, whatever profile came after it.
@@ -122,27 +122,8 @@ impl Term {
         self.limiter.is_some()
     }
 
-    /// What the limits have for an attempt; none where nothing is limited.
-    pub(crate) fn admit(&self, caller: Caller, model: usize, tokens: u64) -> Option<Result<Reservation, LimitReached>> {
-        self.limited(|limiter, now| limiter.admit(caller, model, tokens, now))
-    }
-
-    /// The attempt of a reservation has ended.
-    pub(crate) fn settle_limits(&self, reservation: Reservation, used_tokens: u64) {
-        self.limited(|limiter, now| limiter.settle(reservation, used_tokens, now));
-    }
-
-    /// How long it takes until the limits would admit an attempt of so many tokens.
-    pub(crate) fn limits_wait(&self, caller: Caller, model: usize, tokens: u64) -> Duration {
-        self.limited(|limiter, now| limiter.wait(caller, model, tokens, now)).unwrap_or_default()
-    }
-
-    /// How far the limits are used up; empty where nothing is limited.
-    pub(crate) fn standings(&self, caller: Caller, model: usize) -> Vec<Standing> {
-        self.limited(|limiter, now| limiter.standings(caller, model, now)).unwrap_or_default()
-    }
-
-    fn limited<T>(&self, ask: impl FnOnce(&mut Limiter, Duration) -> T) -> Option<T> {
+    /// Asks the limits, or tells them something; none where nothing is limited. Each call is a turn at a lock that all share.
+    pub(crate) fn limited<T>(&self, ask: impl FnOnce(&mut Limiter, Duration) -> T) -> Option<T> {
         // A panic elsewhere happens before or after the limiter changes, never in between.
         let mut limiter = self.limiter.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         Some(ask(&mut limiter, self.elapsed()))

@@ -10,7 +10,7 @@ use hyper::HeaderMap;
 use hyper::http::HeaderValue;
 use serde::Serialize;
 
-use super::limits::{Names, in_thousands, scarcest, write};
+use super::limits::{Names, in_thousands, scarcest_of, write};
 use super::openai::error::WireError;
 use super::reply::{Reply, Subject, seconds};
 use crate::relay::limits::{LimitReached, Period, Resource, Standing};
@@ -23,16 +23,45 @@ pub(super) fn write_headers(request_id: HeaderValue, headers: &mut HeaderMap) {
     headers.insert("anthropic-organization-id", HeaderValue::from_static("00000000-0000-4000-8000-000000000000"));
 }
 
-/// Resets are times of day. The tokens are those of prompt and answer together.
+/// Resets are times of day. Tokens of prompts, of answers and of both together have headers of their own.
 pub(super) fn write_limits(standings: &[Standing], wall: SystemTime, headers: &mut HeaderMap) {
     const REQUESTS: Names =
         ["anthropic-ratelimit-requests-limit", "anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"];
     const TOKENS: Names =
         ["anthropic-ratelimit-tokens-limit", "anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset"];
-    for (resource, names) in [(Resource::Requests, REQUESTS), (Resource::Tokens, TOKENS)] {
-        if let Some(standing) = scarcest(standings, resource) {
-            write(standing, names, |reset| timestamp(wall + reset), headers);
+    const INPUT: Names = [
+        "anthropic-ratelimit-input-tokens-limit",
+        "anthropic-ratelimit-input-tokens-remaining",
+        "anthropic-ratelimit-input-tokens-reset",
+    ];
+    const OUTPUT: Names = [
+        "anthropic-ratelimit-output-tokens-limit",
+        "anthropic-ratelimit-output-tokens-remaining",
+        "anthropic-ratelimit-output-tokens-reset",
+    ];
+    let of = |resource| scarcest_of(standings, |limited| limited == resource).copied();
+    let together = || Some(sum(of(Resource::InputTokens)?, of(Resource::OutputTokens)?));
+    for (standing, names) in [
+        (of(Resource::Requests), REQUESTS),
+        (of(Resource::Tokens).or_else(together), TOKENS),
+        (of(Resource::InputTokens), INPUT),
+        (of(Resource::OutputTokens), OUTPUT),
+    ] {
+        if let Some(standing) = standing {
+            write(&standing, names, |reset| timestamp(wall + reset), headers);
         }
+    }
+}
+
+/// What the limits of both kinds are together, as the provider has it: <https://docs.anthropic.com/en/api/rate-limits>, "Response
+/// headers".
+fn sum(input: Standing, output: Standing) -> Standing {
+    Standing {
+        resource: Resource::Tokens,
+        period: input.period,
+        limit: input.limit + output.limit,
+        remaining: input.remaining + output.remaining,
+        reset: input.reset.max(output.reset),
     }
 }
 
@@ -45,9 +74,7 @@ fn timestamp(wall: SystemTime) -> String {
 
 fn reached(limit: &LimitReached) -> String {
     let of = |resource: Resource, period: Period, limit: u64| {
-        let resource = if resource == Resource::Tokens { "tokens" } else { "requests" };
-        let period = if period == Period::Day { "day" } else { "minute" };
-        let limit = in_thousands(limit);
+        let (resource, period, limit) = (resource.words(), period.word(), in_thousands(limit));
         format!("This request would exceed your organization's rate limit of {limit} {resource} per {period}.")
     };
     match limit {
@@ -72,7 +99,7 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
         Refusal::Invalid(Invalid { param: Some(param), code: "missing_required_parameter", .. }) => {
             (400, format!("{param}: Field required").into())
         }
-        Refusal::RateLimited { resource: Resource::Tokens, .. } => {
+        Refusal::RateLimited { resource, .. } if *resource != Resource::Requests => {
             (429, "Number of request tokens has exceeded your per-minute rate limit. Please try again later.".into())
         }
         Refusal::RateLimited { .. } | Refusal::Injected(429) => {

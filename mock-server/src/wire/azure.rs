@@ -7,9 +7,12 @@ use hyper::http::HeaderValue;
 use serde::Serialize;
 
 use super::Enveloped;
+use super::dialect::Gaps;
 use super::limits::{REQUESTS, TOKENS, scarcest, write};
 use super::openai::error::WireError;
 use super::reply::{Reply, Subject, seconds};
+use crate::draw::{Draws, Purpose};
+use crate::profile::AzureGaps;
 use crate::relay::limits::{LimitReached, Resource, Standing};
 use crate::relay::{INJECTED_WAIT, Refusal};
 
@@ -22,11 +25,22 @@ pub(super) fn write_headers(request_id: HeaderValue, headers: &mut HeaderMap) {
     headers.insert("x-ms-region", HeaderValue::from_static("East US"));
 }
 
-/// Resets are whole seconds.
-pub(super) fn write_limits(standings: &[Standing], headers: &mut HeaderMap) {
+/// What an attempt with these draws is not told, where answers have gaps.
+pub(super) fn gaps(gaps: AzureGaps, draws: Draws) -> Gaps {
+    let strikes =
+        |share: f64, purpose| if share > 0.0 { Some(draws.uniform(purpose)).filter(|drawn| *drawn < share) } else { None };
+    let reset = strikes(gaps.vague_resets, Purpose::VagueReset);
+    Gaps {
+        reset: reset.map(|drawn| if 2.0 * drawn < gaps.vague_resets { "-1" } else { "0" }),
+        retry_after: strikes(gaps.missing_retry_after, Purpose::MissingRetryAfter).is_some(),
+    }
+}
+
+/// Resets are whole seconds, or anything.
+pub(super) fn write_limits(standings: &[Standing], gaps: Gaps, headers: &mut HeaderMap) {
     for (resource, names) in [(Resource::Requests, REQUESTS), (Resource::Tokens, TOKENS)] {
         if let Some(standing) = scarcest(standings, resource) {
-            write(standing, names, |reset| seconds(reset).to_string(), headers);
+            write(standing, names, |reset| gaps.reset.map_or_else(|| seconds(reset).to_string(), str::to_owned), headers);
         }
     }
 }
@@ -61,7 +75,7 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
         Refusal::Injected(408) => refused(408, "Timeout", "The operation was timeout."),
         Refusal::RateLimited { resource, retry_after: wait }
         | Refusal::LimitReached(LimitReached::Rate { resource, wait, .. }) => {
-            rate_limited(if resource == Resource::Tokens { "token rate limit" } else { "call rate limit" }, Some(wait))
+            rate_limited(if resource == Resource::Requests { "call rate limit" } else { "token rate limit" }, Some(wait))
         }
         Refusal::Injected(429) => rate_limited("call rate limit", Some(INJECTED_WAIT)),
         Refusal::LimitReached(LimitReached::Concurrency { .. }) => rate_limited("call rate limit", None),

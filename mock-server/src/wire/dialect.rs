@@ -7,7 +7,8 @@ use hyper::http::HeaderValue;
 
 use super::identity::Identity;
 use super::reply::{Reply, Subject};
-use super::{anthropic, azure, cloudflare, groq, litellm, one_api, openai, openrouter};
+use super::{anthropic, azure, cloudflare, groq, litellm, one_api, openai, openrouter, vllm};
+use crate::draw::Draws;
 use crate::profile::Profile;
 use crate::relay::Refusal;
 use crate::relay::limits::Standing;
@@ -24,6 +25,15 @@ pub(crate) enum Dialect {
     OpenRouter,
     LiteLlm,
     OneApi,
+    Vllm,
+}
+
+/// What an answer does not say of limits although it is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Gaps {
+    /// What stands for when they are there again.
+    pub(super) reset: Option<&'static str>,
+    pub(super) retry_after: bool,
 }
 
 /// A comment that a stream sends again and again.
@@ -36,7 +46,7 @@ pub(crate) struct KeepAlive {
 
 impl Dialect {
     /// All of them, by the names that profiles use.
-    pub(crate) const NAMED: [(&str, Self); 8] = [
+    pub(crate) const NAMED: [(&str, Self); 9] = [
         ("openai", Self::OpenAi),
         ("azure", Self::Azure),
         ("anthropic", Self::Anthropic),
@@ -45,6 +55,7 @@ impl Dialect {
         ("openrouter", Self::OpenRouter),
         ("litellm", Self::LiteLlm),
         ("one-api", Self::OneApi),
+        ("vllm", Self::Vllm),
     ];
 
     /// What a request is called in headers and messages.
@@ -52,7 +63,7 @@ impl Dialect {
         match self {
             Self::OpenAi | Self::Groq | Self::Anthropic => identity.request_letters("req_"),
             Self::Azure | Self::LiteLlm => identity.request_uuid(),
-            Self::Cloudflare => identity.request_hex(),
+            Self::Cloudflare | Self::Vllm => identity.request_hex(),
             Self::OpenRouter => identity.request_letters("gen-"),
             Self::OneApi => identity.request_digits(),
         }
@@ -86,20 +97,29 @@ impl Dialect {
             Self::OpenRouter => openrouter::write_headers(request_id, headers),
             Self::LiteLlm => litellm::write_headers(request_id, took, headers),
             Self::OneApi => one_api::write_headers(request_id, headers),
+            Self::Vllm => vllm::write_headers(request_id, headers),
+        }
+    }
+
+    /// What an attempt with these draws is not told.
+    pub(crate) fn gaps(self, profile: &Profile, draws: Draws) -> Gaps {
+        match self {
+            Self::Azure => azure::gaps(profile.azure, draws),
+            _ => Gaps::default(),
         }
     }
 
     /// Appends the headers that say how far limits are used up, of which there is at least one.
     /// `wall` is the time of day.
-    pub(crate) fn write_limits(self, standings: &[Standing], wall: SystemTime, headers: &mut HeaderMap) {
+    pub(crate) fn write_limits(self, standings: &[Standing], wall: SystemTime, gaps: Gaps, headers: &mut HeaderMap) {
         match self {
             // What hands on answers hands on these.
             Self::OpenAi | Self::LiteLlm | Self::OneApi => openai::limits::write_headers(standings, headers),
-            Self::Azure => azure::write_limits(standings, headers),
+            Self::Azure => azure::write_limits(standings, gaps, headers),
             Self::Anthropic => anthropic::write_limits(standings, wall, headers),
             Self::Groq => groq::write_limits(standings, headers),
             Self::OpenRouter => openrouter::write_limits(standings, wall, headers),
-            Self::Cloudflare => {}
+            Self::Cloudflare | Self::Vllm => {}
         }
     }
 
@@ -117,6 +137,7 @@ impl Dialect {
             Self::OpenRouter => openrouter::error(refusal, subject),
             Self::LiteLlm => litellm::error(refusal, subject),
             Self::OneApi => one_api::error(refusal, subject),
+            Self::Vllm => vllm::error(refusal, subject),
         }
     }
 
@@ -127,7 +148,7 @@ impl Dialect {
                 Reply::page(status, "cloudflare")
             }
             Self::Azure => Reply::page(status, "Microsoft-Azure-Application-Gateway/v2"),
-            Self::LiteLlm | Self::OneApi => Reply::page(status, "nginx"),
+            Self::LiteLlm | Self::OneApi | Self::Vllm => Reply::page(status, "nginx"),
         }
     }
 
@@ -139,6 +160,11 @@ impl Dialect {
     /// Whether the event that tells of an error in mid-stream has a name.
     pub(super) fn names_error_events(self) -> bool {
         self == Self::Anthropic
+    }
+
+    /// Whether the mark of a stream's end comes behind an error in mid-stream as well.
+    pub(super) fn marks_the_end_behind_errors(self) -> bool {
+        self == Self::Vllm
     }
 
     /// What a stream says as long as its first token is not due.

@@ -94,6 +94,9 @@ impl Events {
                 out.extend_from_slice(b"data: ");
                 out.extend_from_slice(&error.body);
                 out.extend_from_slice(b"\n\n");
+                if dialect.marks_the_end_behind_errors() {
+                    out.extend_from_slice(b"data: [DONE]\n\n");
+                }
             }
         }
     }

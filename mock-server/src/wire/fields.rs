@@ -8,8 +8,42 @@ use crate::relay::{Invalid, Refusal};
 /// The most choices of an answer.
 pub(super) const MOST_CHOICES: u64 = 128;
 
-/// The highest temperature.
-pub(super) const HOTTEST: f64 = 2.0;
+/// A parameter that is a number within bounds, both included.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Range {
+    pub(super) param: &'static str,
+    pub(super) least: f64,
+    pub(super) most: f64,
+}
+
+/// Those of a generation in OpenAI's API, in the order in which they are checked.
+pub(super) const RANGES: [Range; 4] = [
+    Range { param: "temperature", least: 0.0, most: 2.0 },
+    Range { param: "top_p", least: 0.0, most: 1.0 },
+    Range { param: "presence_penalty", least: -2.0, most: 2.0 },
+    Range { param: "frequency_penalty", least: -2.0, most: 2.0 },
+];
+
+impl Range {
+    pub(super) fn holds(self, number: f64) -> bool {
+        (self.least..=self.most).contains(&number)
+    }
+
+    /// What is wrong with a value of the parameter, in OpenAI's words.
+    pub(super) fn invalid(self, value: &Value) -> Option<Invalid> {
+        let Self { param, least, most } = self;
+        let Some(number) = value.as_f64() else {
+            return if value.is_null() { None } else { Some(wrong_type(param, "a number", value)) };
+        };
+        let (code, wrong, right) = match number {
+            number if self.holds(number) => return None,
+            number if number < least => ("decimal_below_min_value", "decimal below minimum value", format!("a value >= {least}")),
+            _ => ("decimal_above_max_value", "decimal above maximum value", format!("a value <= {most}")),
+        };
+        let message = format!("Invalid '{param}': {wrong}. Expected {right}, but got {value} instead.");
+        Some(Invalid { param: Some(param.to_owned()), code, message })
+    }
+}
 
 /// The object that a body holds.
 #[derive(Debug)]
@@ -65,6 +99,12 @@ impl Fields {
             Some(invalid) => Err(invalid),
             None => Ok(self.count("n")?.unwrap_or(1)),
         }
+    }
+
+    /// That each of these parameters is within its bounds, where it is there.
+    pub(super) fn within(&self, ranges: &[Range]) -> Result<(), Invalid> {
+        let wrong = |range: &Range| self.value(range.param).and_then(|value| range.invalid(value));
+        ranges.iter().find_map(wrong).map_or(Ok(()), Err)
     }
 
     /// Whether a stream is to end with its usage.
@@ -169,18 +209,6 @@ pub(super) fn invalid_choices(value: &Value) -> Option<Invalid> {
         let above = value.as_u64().filter(|count| *count > MOST_CHOICES)?;
         Some(Invalid::above_maximum("n", &most(), above as usize))
     })
-}
-
-/// What is wrong with the number of a temperature.
-pub(super) fn invalid_temperature(value: &Value) -> Option<Invalid> {
-    let temperature = value.as_f64()?;
-    let (code, wrong, right) = match temperature {
-        0.0..=HOTTEST => return None,
-        ..0.0 => ("decimal_below_min_value", "decimal below minimum value", "a value >= 0".to_owned()),
-        _ => ("decimal_above_max_value", "decimal above maximum value", format!("a value <= {HOTTEST}")),
-    };
-    let message = format!("Invalid 'temperature': {wrong}. Expected {right}, but got {value} instead.");
-    Some(Invalid { param: Some("temperature".to_owned()), code, message })
 }
 
 pub(super) fn kind(value: &Value) -> &'static str {

@@ -36,6 +36,10 @@ fn per_period(resource: Resource, period: Period) -> (&'static str, &'static str
         (Resource::Requests, Period::Day) => ("requests", "requests per day (RPD)"),
         (Resource::Tokens, Period::Minute) => ("tokens", "tokens per minute (TPM)"),
         (Resource::Tokens, Period::Day) => ("tokens", "tokens per day (TPD)"),
+        (Resource::InputTokens, Period::Minute) => ("tokens", "input tokens per minute (ITPM)"),
+        (Resource::InputTokens, Period::Day) => ("tokens", "input tokens per day (ITPD)"),
+        (Resource::OutputTokens, Period::Minute) => ("tokens", "output tokens per minute (OTPM)"),
+        (Resource::OutputTokens, Period::Day) => ("tokens", "output tokens per day (OTPD)"),
     }
 }
 

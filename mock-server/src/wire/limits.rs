@@ -27,10 +27,17 @@ pub(super) fn write(
     headers.insert(reset, HeaderValue::try_from(written(standing.reset)).expect("digits, letters and signs"));
 }
 
-/// Of the limits to a resource that of which the least is left, and of several such the one that takes longest.
+/// Of the limits to a resource that of which the least is left, and of several such the one that takes longest. Those to tokens of one
+/// kind are limits to tokens, for dialects that do not tell kinds apart.
 pub(super) fn scarcest(standings: &[Standing], resource: Resource) -> Option<&Standing> {
-    let of_resource = standings.iter().filter(|standing| standing.resource == resource);
-    of_resource.min_by_key(|standing| (standing.remaining, Reverse(standing.reset)))
+    let is_requests = resource == Resource::Requests;
+    scarcest_of(standings, |limited| (limited == Resource::Requests) == is_requests)
+}
+
+/// The same, of the limits to these resources.
+pub(super) fn scarcest_of(standings: &[Standing], is_meant: impl Fn(Resource) -> bool) -> Option<&Standing> {
+    let meant = standings.iter().filter(|standing| is_meant(standing.resource));
+    meant.min_by_key(|standing| (standing.remaining, Reverse(standing.reset)))
 }
 
 /// A number with a comma between its thousands.

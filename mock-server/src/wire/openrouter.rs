@@ -13,7 +13,7 @@ use super::limits::{Names, scarcest, write};
 use super::openai::error::WireError;
 use super::reply::{Reply, Subject};
 use crate::relay::Refusal;
-use crate::relay::limits::{LimitReached, Period, Resource, Standing};
+use crate::relay::limits::{LimitReached, Resource, Standing};
 
 /// What a stream says until its first token is due. How often the provider does is not documented.
 pub(super) const KEEP_ALIVE: KeepAlive = KeepAlive { every: Duration::from_millis(500), comment: b": OPENROUTER PROCESSING\n\n" };
@@ -47,8 +47,7 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
         Refusal::Injected(404) => (404, format!("No endpoints found for {model}.").into(), None),
         Refusal::Injected(408) => (408, "Request timed out".into(), None),
         Refusal::LimitReached(LimitReached::Rate { resource, period, limit, .. }) => {
-            let resource = if *resource == Resource::Tokens { "tokens" } else { "requests" };
-            let period = if *period == Period::Day { "day" } else { "minute" };
+            let (resource, period) = (resource.words(), period.word());
             let message =
                 format!("Rate limit exceeded: {model} is limited to {limit} {resource} per {period}. Please retry shortly.");
             (429, message.into(), None)

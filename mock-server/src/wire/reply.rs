@@ -5,6 +5,8 @@ use std::time::Duration;
 use hyper::StatusCode;
 use serde::Serialize;
 
+use super::dialect::Gaps;
+
 /// Status, body and the headers that only this answer has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reply {
@@ -64,6 +66,14 @@ impl Reply {
             Some(wait) => self.with("retry-after", seconds(wait).to_string()),
             None => self,
         }
+    }
+
+    /// The same without what its caller is not told.
+    pub(crate) fn with_gaps(mut self, gaps: Gaps) -> Self {
+        if gaps.retry_after {
+            self.headers.retain(|(name, _)| *name != "retry-after");
+        }
+        self
     }
 
     /// The header `retry-after-ms`.

@@ -97,7 +97,22 @@ fn profiles_can_be_listed_shown_and_read_back() {
     let (code, listed, _) = output(&["--list-profiles"]);
     assert_eq!(code, Some(0));
     let names: Vec<&str> = listed.lines().map(|line| line.split(' ').next().unwrap()).collect();
-    assert_eq!(names, ["instant", "holysheep", "steady", "heavy-tail", "saturating", "flaky", "outage", "rate-limited"]);
+    assert_eq!(
+        names,
+        [
+            "instant",
+            "holysheep",
+            "steady",
+            "heavy-tail",
+            "saturating",
+            "flaky",
+            "outage",
+            "rate-limited",
+            "openai",
+            "cloudflare",
+            "groq"
+        ]
+    );
     assert!(listed.lines().all(|line| line.ends_with('.') && line.len() < 150), "{listed}");
     for name in names {
         let (code, toml, _) = output(&["--show", name]);

@@ -123,6 +123,8 @@ fn wrong_requests_read_what_is_recorded() {
     matches_golden("400-empty-messages", PLAIN, chat_with(r#"{"model":"gpt-4.1","messages":[]}"#));
     matches_golden("400-wrong-type", PLAIN, chat_with(&chat_body("gpt-4.1", r#","temperature":"hot""#)));
     matches_golden("400-too-hot", PLAIN, chat_with(&chat_body("gpt-4.1", r#","temperature":2.1"#)));
+    matches_golden("400-top-p", PLAIN, chat_with(&chat_body("gpt-4.1", r#","top_p":1.01"#)));
+    matches_golden("400-penalty", PLAIN, chat_with(&chat_body("gpt-4.1", r#","presence_penalty":-2.5"#)));
     matches_golden("400-below-minimum", PLAIN, chat_with(&chat_body("gpt-4.1", r#","max_tokens":0"#)));
 }
 

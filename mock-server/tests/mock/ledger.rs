@@ -7,7 +7,7 @@ use relaybench_clock::run_virtual;
 use relaybench_mock::{Entry, Ledger, MockServer};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{KEY, chat, chat_body, connect, exchange, profile, request, server};
+use crate::support::{KEY, chat, chat_body, connect, exchange, ms, profile, request, server, text};
 
 #[test]
 fn every_attempt_at_a_route_is_an_entry() {
@@ -27,6 +27,47 @@ fn every_attempt_at_a_route_is_an_entry() {
         assert_eq!((entries[0].model.as_deref(), entries[3].model.as_deref()), (Some("gpt-4.1"), None));
         assert!(server.ledger().drain().is_empty());
     });
+}
+
+#[test]
+fn whoever_a_limit_refused_has_its_name_and_whose_it_is() {
+    let keys = "auth.keys = [\"sk-other\", \"sk-test\"]\nlatency.total = { dist = \"fixed\", value = \"1s\" }\n";
+    let cases = [
+        ("requests_per_minute = 1", "", "requests_per_minute"),
+        ("requests_per_day = 1", "", "requests_per_day"),
+        ("tokens_per_minute = 300", "", "tokens_per_minute"),
+        ("tokens_per_day = 300", "", "tokens_per_day"),
+        ("input_tokens_per_minute = 20", "", "input_tokens_per_minute"),
+        ("output_tokens_per_minute = 300", "", "output_tokens_per_minute"),
+        ("concurrency = 1", "", "concurrency"),
+        ("tokens_per_minute = 300", r#","max_tokens":301"#, "tokens_per_minute"),
+    ];
+    for (limit, extra, name) in cases {
+        for (per, key, model) in [
+            ("", Some(2), Some("gpt-4.1")),
+            ("per = [\"key\"]", Some(2), None),
+            ("per = [\"model\"]", None, Some("gpt-4.1")),
+            ("per = []", None, None),
+        ] {
+            run_virtual(async move {
+                let server = server(&format!("{keys}[limits]\n{limit}\n{per}"));
+                let mut first = connect(&server);
+                first.write_all(&chat("", "")).await.unwrap();
+                relaybench_clock::sleep(ms(1)).await;
+                exchange(&server, &chat("", extra)).await;
+                let page = text(&server, &request("GET", &format!("/__admin/ledger?refused_by={name}"), "", "")).await;
+                let page: serde_json::Value = serde_json::from_str(page.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+                let refused: Vec<_> =
+                    page["entries"].as_array().unwrap().iter().map(|entry| (&entry["status"], &entry["refused_by"])).collect();
+                let expected = serde_json::json!({ "limit": name, "key": key, "model": model });
+                assert_eq!(refused, [(&serde_json::json!(429), &expected)]);
+                first.read_to_end(&mut Vec::new()).await.unwrap();
+                let statuses: Vec<_> =
+                    server.ledger().entries().iter().map(|entry| (entry.status, entry.refused_by.is_some())).collect();
+                assert_eq!(statuses, [(Some(200), false), (Some(429), true)]);
+            });
+        }
+    }
 }
 
 #[test]

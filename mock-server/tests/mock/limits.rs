@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use relaybench_clock::{now, run_virtual, sleep, sleep_until};
 use relaybench_mock::MockServer;
-use relaybench_mock::relay::limits::{Caller, LimitReached, Limiter, Period, Resource, Standing};
+use relaybench_mock::relay::limits::{Caller, Cost, LimitReached, Limiter, Period, Resource, Standing};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::golden::is_golden;
@@ -195,6 +195,30 @@ fn several_choices_and_embeddings_cost_what_they_are() {
 }
 
 #[test]
+fn tokens_of_prompts_and_of_completions_are_limited_apart() {
+    run_virtual(async {
+        let limits = "input_tokens_per_minute = 30, output_tokens_per_minute = 50, window = \"fixed\"";
+        let server = server(&format!("{ANSWERS}limits = {{ {limits} }}"));
+        // Who asks for more than there ever is, and who uses less than it reserved.
+        assert_eq!(status(&ask(&server, r#","max_tokens":51"#).await), 429);
+        let answer = ask(&server, r#","max_tokens":50"#).await;
+        assert_eq!(status(&answer), 200);
+        // 17 tokens of prompts are left, and 36 of completions: the dialect has headers for all together, of the scarcer.
+        assert_eq!(standing(&answer, "tokens").split(' ').next(), Some("17/30"));
+        let answer = ask(&server, r#","max_tokens":37"#).await;
+        assert!(answer.contains("on output tokens per min (OTPM): Limit 50, Used 14, Requested 37."), "{answer}");
+        assert_eq!(status(&ask(&server, r#","max_tokens":1"#).await), 200);
+        let answer = ask(&server, r#","max_tokens":1"#).await;
+        assert!(answer.contains("on input tokens per min (ITPM): Limit 30, Used 26, Requested 13."), "{answer}");
+        sleep(ms(figure(&answer, "retry-after-ms"))).await;
+        assert_eq!(status(&ask(&server, r#","max_tokens":1"#).await), 200);
+        // A fault that leaves no tokens leaves none of a kind.
+        let answer = text(&server, &chat("x-mock-fault: status=429:tokens\r\n", r#","max_tokens":1"#)).await;
+        assert_eq!((status(&answer), figure(&answer, "x-ratelimit-remaining-tokens")), (429, 0));
+    });
+}
+
+#[test]
 fn a_retry_is_admitted_after_exactly_what_was_told_and_not_a_millisecond_earlier() {
     let limits = [
         "requests_per_minute = 7",
@@ -247,6 +271,40 @@ fn after_a_429_that_a_fault_injects_a_retry_is_admitted_when_it_was_told() {
             assert_eq!(status(&ask(&server, "").await), 200, "{fault} {limits}");
         });
     }
+}
+
+#[test]
+fn azure_is_vague_as_often_as_it_is_told_and_always_for_the_same_attempts() {
+    const GAPS: &str =
+        "dialect = \"azure\"\nauth.keys = [\"sk-test\"]\nazure = { vague_resets = 0.5, missing_retry_after = 0.25 }
+                        [limits]\nrequests_per_day = 100\nwindow = \"fixed\"";
+    let run = || {
+        run_virtual(async {
+            let server = server(GAPS);
+            let mut seen = Vec::new();
+            for id in 0..400 {
+                let answer = text(&server, &chat(&format!("x-client-request-id: {id}\r\n"), "")).await;
+                let reset = header(&answer, "x-ratelimit-reset-requests").unwrap().to_owned();
+                seen.push((status(&answer), reset, header(&answer, "retry-after").is_some()));
+            }
+            seen
+        })
+    };
+    let seen = run();
+    let count = |is: &dyn Fn(&(u16, String, bool)) -> bool| seen.iter().filter(|answer| is(answer)).count();
+    // Three standard deviations either side.
+    assert!((78..=122).contains(&count(&|(_, reset, _)| reset == "-1")));
+    assert!((78..=122).contains(&count(&|(_, reset, _)| reset == "0")));
+    assert_eq!(count(&|(status, _, told)| *status == 200 && !told), 100);
+    assert!((52..=98).contains(&count(&|(status, _, told)| *status == 429 && !told)));
+    assert_eq!(run(), seen);
+    // Without gaps there are none.
+    let exact = run_virtual(async {
+        let server = server(&GAPS.replace("0.5", "0.0").replace("0.25", "0.0").replace("100", "1"));
+        let answers = [ask(&server, "").await, ask(&server, "").await];
+        answers.map(|answer| (figure(&answer, "x-ratelimit-reset-requests"), header(&answer, "retry-after").is_some()))
+    });
+    assert_eq!(exact, [(86_400, false), (86_400, true)]);
 }
 
 #[test]
@@ -390,11 +448,18 @@ fn refusals_and_standings_are_as_recorded() {
     openai("429-tokens-per-day", "limits.tokens_per_day = 300", Some(""), "");
     let burst = format!("{TOKENS}\n[[burst]]\nevery = \"20s\"\nfor = \"2s\"\nretry_after = \"1234567us\"");
     openai("429-burst-limited", &burst, None, "");
+    let anthropic = |name: &str, toml: &str, then| is_golden_after("anthropic", name, toml, Some(SOME.0), then);
+    let of_kinds = format!("{TOKENS}\ninput_tokens_per_minute = 20\noutput_tokens_per_minute = 8000");
+    anthropic("429-input-tokens", &of_kinds.replace("8000", "80000"), SOME.1);
+    anthropic("429-output-tokens", &of_kinds.replace(" = 8000", " = 29930").replace(" = 20\n", " = 2000\n"), SOME.1);
+    is_golden_after("anthropic", "headers-of-all-tokens", &of_kinds, None, r#","max_tokens":100"#);
+    let of_kinds_alone = of_kinds.replace("\ntokens_per_minute = 30000", "");
+    is_golden_after("anthropic", "headers-of-kinds-of-tokens", &of_kinds_alone, None, r#","max_tokens":100"#);
 }
 
 #[test]
 fn refusals_and_standings_are_as_recorded_in_every_dialect() {
-    for dialect in ["openai", "azure", "anthropic", "groq", "cloudflare", "openrouter", "litellm", "one-api"] {
+    for dialect in ["openai", "azure", "anthropic", "groq", "cloudflare", "openrouter", "litellm", "one-api", "vllm"] {
         is_golden_after(dialect, "429-tokens", TOKENS, Some(SOME.0), SOME.1);
         is_golden_after(dialect, "429-requests-per-day", DAILY, Some(""), "");
         is_golden_after(dialect, "429-concurrency", AT_ONCE, Some(""), "");
@@ -420,18 +485,35 @@ struct Resets {
     prefix: &'static str,
     names: fn(&str, &str) -> String,
     unit: Duration,
+    /// Whether tokens of prompts and of completions have headers of their own.
+    tells_kinds: bool,
     /// How long after the answer's head, which left so long after the start.
     read: fn(&str, Duration) -> Duration,
 }
 
 const RESETS: [Resets; 4] = [
-    Resets { dialect: "openai", prefix: "x-ratelimit", names: as_openai, unit: ms(1), read: |text, _| go(text) },
-    Resets { dialect: "groq", prefix: "x-ratelimit", names: as_openai, unit: ms(1), read: |text, _| go(text) },
+    Resets {
+        dialect: "openai",
+        prefix: "x-ratelimit",
+        names: as_openai,
+        unit: ms(1),
+        tells_kinds: false,
+        read: |text, _| go(text),
+    },
+    Resets {
+        dialect: "groq",
+        prefix: "x-ratelimit",
+        names: as_openai,
+        unit: ms(1),
+        tells_kinds: false,
+        read: |text, _| go(text),
+    },
     Resets {
         dialect: "azure",
         prefix: "x-ratelimit",
         names: as_openai,
         unit: ms(1_000),
+        tells_kinds: false,
         read: |text, _| Duration::from_secs(text.parse().unwrap()),
     },
     Resets {
@@ -439,6 +521,7 @@ const RESETS: [Resets; 4] = [
         prefix: "anthropic-ratelimit",
         names: |what, resource| format!("{resource}-{what}"),
         unit: ms(1_000),
+        tells_kinds: true,
         read: |text, head| {
             let start: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
             let reset: jiff::Timestamp = text.parse().unwrap();
@@ -468,7 +551,13 @@ impl Resets {
     /// That an answer, whose head left so long after the start, says what the machine says.
     #[track_caller]
     fn are(&self, answer: &str, standings: &[Standing], head: Duration) {
-        for (name, resource) in [("requests", Resource::Requests), ("tokens", Resource::Tokens)] {
+        let all = [
+            ("requests", Resource::Requests),
+            ("tokens", Resource::Tokens),
+            ("input-tokens", Resource::InputTokens),
+            ("output-tokens", Resource::OutputTokens),
+        ];
+        for (name, resource) in all.into_iter().take(if self.tells_kinds { 4 } else { 2 }) {
             let named = |what| format!("{}-{}", self.prefix, (self.names)(what, name));
             let expected = standings.iter().find(|standing| (standing.resource, standing.period) == (resource, Period::Minute));
             let expected = expected.unwrap();
@@ -492,8 +581,9 @@ proptest! {
         which in 0..RESETS.len(),
     ) {
         const LATENCY: Duration = Duration::from_millis(250);
-        let limits = format!("limits = {{ requests_per_minute = 9, tokens_per_minute = 300, window = \"{window}\" }}");
         let resets = &RESETS[which];
+        let kinds = if resets.tells_kinds { "input_tokens_per_minute = 90, output_tokens_per_minute = 200, " } else { "" };
+        let limits = format!("limits = {{ requests_per_minute = 9, tokens_per_minute = 300, {kinds}window = \"{window}\" }}");
         let toml = format!("dialect = \"{}\"\n{ANSWERS}{limits}", resets.dialect);
         run_virtual(async move {
             let server = server(&toml);
@@ -504,8 +594,9 @@ proptest! {
                 sleep(gap).await;
                 let arrived = start.elapsed();
                 let answer = ask(&server, &format!(r#","max_tokens":{max_tokens},"stream":{stream}"#)).await;
-                let used = PROMPT + u64::from(max_tokens.min(14));
-                let (standings, head) = match mirror.admit(caller, model, PROMPT + u64::from(max_tokens), arrived) {
+                let cost = |output: u32| Cost { input: PROMPT, output: output.into() };
+                let used = cost(max_tokens.min(14));
+                let (standings, head) = match mirror.admit(caller, model, cost(max_tokens), arrived) {
                     Ok(reservation) => {
                         assert_eq!((status(&answer), start.elapsed()), (200, arrived + LATENCY));
                         // A stream spreads its tokens over the latency, and its head leaves with the first.

@@ -54,6 +54,27 @@ fn a_phase_of_refusal_begins_and_ends_by_itself() {
 }
 
 #[test]
+fn a_listener_that_is_always_behind_its_phases_leaves_the_others_their_turn() {
+    // Refusals that begin every two microseconds: looking which of them is in force takes longer than that.
+    let phase = |number: u32| {
+        let from = 2 * number;
+        format!("[[phase]]\nfrom = \"{from}us\"\nfor = \"1us\"\nevery = \"4ms\"\nfault = {{ fault = \"refuse\" }}\n")
+    };
+    let busy: String = (0..2_000).map(phase).collect();
+    let relay = MockRelay::start(profile("")).unwrap();
+    let keep_alive = String::from_utf8(chat("", "")).unwrap().replace("connection: close\r\n", "");
+    let mut connection = TcpStream::connect(relay.addr()).unwrap();
+    connection.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+    for round in 0..3 {
+        connection.write_all(keep_alive.as_bytes()).unwrap();
+        assert!(connection.read(&mut [0; 9_000]).unwrap() > 0);
+        if round == 0 {
+            relay.server().swap_profile(profile(&busy));
+        }
+    }
+}
+
+#[test]
 fn single_connections_that_are_refused_are_reset_and_are_entries() {
     let relay = MockRelay::start(profile("[[fault]]\nfault = \"refuse\"\nfirst = 2")).unwrap();
     let ends: Vec<_> = (0..3)

@@ -17,6 +17,7 @@ mod golden;
 mod ledger;
 mod limits;
 mod listener;
+mod looks;
 mod phases;
 mod profiles;
 mod protocols;

@@ -15,6 +15,9 @@ fn refused(toml: &str, expected: &str) {
 fn wrong_values_are_refused_where_they_are() {
     refused("\nsede = 1", "2: sede: unknown key, did you mean \"seed\"?");
     refused("seed = -1", "1: seed: invalid value: integer `-1`, expected a whole number from 0");
+    let not_azure = "only the dialect \"azure\" has such gaps; write dialect = \"azure\", or leave this out";
+    refused("azure.vague_resets = 0.5", &format!("1: azure: {not_azure}"));
+    refused("dialect = \"azure\"\nazure.vague_resets = 2.0", "2: azure.vague_resets: 2 is no share; write a number from 0 to 1");
     refused("dialect = \"grok\"", "1: dialect: \"grok\" is no dialect, did you mean \"groq\"?");
     refused("models = []", "1: models: no model is named; leave the key out to have the catalog");
     refused("models = [\n\"a\",\n\"a\"]", "3: models: \"a\" is named twice");

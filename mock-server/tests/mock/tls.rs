@@ -91,6 +91,20 @@ async fn a_reset_within_tls_is_a_reset_of_the_connection_beneath() {
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
 }
 
+#[test]
+fn a_shutdown_does_not_wait_for_a_handshake_that_nobody_ends() {
+    // Neither what is accepted slowly nor what was never begun: without an end to either, this would take an hour.
+    for toml in ["", "[[fault]]\nfault = \"slow-accept=1h\""] {
+        let relay = MockRelay::builder(profile(toml)).tls(Tls::self_signed(None).unwrap()).start().unwrap();
+        let mut silent = std::net::TcpStream::connect(relay.addr()).unwrap();
+        while relay.server().connections() < 1 {
+            std::thread::yield_now();
+        }
+        relay.shutdown(std::time::Duration::from_secs(3600));
+        assert!(matches!(std::io::Read::read(&mut silent, &mut [0; 10]), Ok(0) | Err(_)));
+    }
+}
+
 #[tokio::test]
 async fn certificate_files_are_served_and_wrong_ones_are_refused_by_name() {
     let made = rcgen::generate_simple_self_signed(["relay.test".to_owned()]).unwrap();

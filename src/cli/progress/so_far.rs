@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use relaybench::load::{Outcome, Sample};
-use relaybench::pricing::Price;
+use relaybench::pricing::Prices;
 use relaybench::stats::Histogram;
 
 /// Latency and errors of the stage that goes on, and what the run has spent.
@@ -12,6 +12,7 @@ use relaybench::stats::Histogram;
 pub(super) struct SoFar {
     /// What the samples name no model for was asked of this one.
     model: Arc<str>,
+    prices: Prices,
     latency: Histogram,
     errors: BTreeMap<String, u64>,
     /// At list price; none once a model without a known price was asked.
@@ -19,8 +20,8 @@ pub(super) struct SoFar {
 }
 
 impl SoFar {
-    pub(super) fn new(model: &str) -> Self {
-        Self { model: model.into(), latency: Histogram::default(), errors: BTreeMap::new(), spent_usd: Some(0.0) }
+    pub(super) fn new(model: &str, prices: Prices) -> Self {
+        Self { model: model.into(), prices, latency: Histogram::default(), errors: BTreeMap::new(), spent_usd: Some(0.0) }
     }
 
     pub(super) fn begin_stage(&mut self) {
@@ -35,7 +36,7 @@ impl SoFar {
             Outcome::Unsent { .. } => return,
         }
         let tokens = (sample.prompt_tokens.unwrap_or(0), sample.completion_tokens.unwrap_or(0));
-        let price = Price::of(sample.model.as_ref().unwrap_or(&self.model));
+        let price = self.prices.of(sample.model.as_ref().unwrap_or(&self.model));
         self.spent_usd = self.spent_usd.zip(price).map(|(spent, price)| spent + price.cost_usd(tokens.0, tokens.1));
     }
 
@@ -74,12 +75,12 @@ mod tests {
 
     #[test]
     fn the_line_tells_latency_spending_and_errors_by_kind_as_far_as_they_are_known() {
-        let mut so_far = SoFar::new("gpt-4.1");
+        let mut so_far = SoFar::new("gpt-4.1", Prices::built_in().clone());
         assert_eq!(so_far.line(3).trim(), "3 in flight · $0.0000 spent");
         so_far.add(&ended(Outcome::Failed { error: "reset".to_owned() }, None));
         (0..20).for_each(|_| so_far.add(&ended(Outcome::Succeeded, None)));
         so_far.add(&Sample::unsent(0, 0, Unsent::CostCap));
-        let price = Price::of("gpt-4.1").unwrap().cost_usd(1_000_000, 0);
+        let price = Prices::built_in().of("gpt-4.1").unwrap().cost_usd(1_000_000, 0);
         assert_eq!(so_far.line(0).trim(), format!("0 in flight · p50 400 ms · ${:.4} spent · reset 1", 21.0 * price));
         so_far.begin_stage();
         so_far.add(&ended(Outcome::Succeeded, Some("no-such-model")));

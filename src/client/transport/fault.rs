@@ -69,6 +69,7 @@ fn message(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Dns => "the host's name was not found",
         ErrorKind::Connect => "the connection could not be opened",
+        ErrorKind::OpenFiles => "no more files may be open here, so that there is no connection",
         ErrorKind::Tls => "the TLS handshake failed",
         ErrorKind::ReadTimeout => "the server answered no ping",
         ErrorKind::Reset => "the connection was reset",
@@ -151,7 +152,11 @@ fn kind_of_one(error: &(dyn StdError + 'static), stage: Stage) -> Option<ErrorKi
             () => None,
         };
     }
-    match error.downcast_ref::<io::Error>()?.kind() {
+    let error = error.downcast_ref::<io::Error>()?;
+    if stage == Stage::Connect && error.raw_os_error().is_some_and(is_for_want_of_files) {
+        return Some(ErrorKind::OpenFiles);
+    }
+    match error.kind() {
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe
             if stage != Stage::Connect =>
         {
@@ -161,6 +166,11 @@ fn kind_of_one(error: &(dyn StdError + 'static), stage: Stage) -> Option<ErrorKi
         io::ErrorKind::InvalidInput if stage == Stage::Body => Some(ErrorKind::Malformed),
         _ => None,
     }
+}
+
+/// `EMFILE` or `ENFILE`, and `WSAEMFILE`: std has no kind for them.
+fn is_for_want_of_files(code: i32) -> bool {
+    if cfg!(windows) { code == 10024 } else { matches!(code, 23 | 24) }
 }
 
 #[cfg(test)]
@@ -180,6 +190,15 @@ mod tests {
         ] {
             assert_eq!(kind_of(&error, stage), expected, "{error:?} {stage:?}");
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_connection_for_which_there_is_no_file_is_no_failure_of_the_server() {
+        let full = || io::Error::from_raw_os_error(24);
+        assert_eq!(kind_of(&full(), Stage::Connect), ErrorKind::OpenFiles);
+        assert_eq!(kind_of(&io::Error::other(full()), Stage::Connect), ErrorKind::OpenFiles);
+        assert_eq!(kind_of(&full(), Stage::Head), ErrorKind::Closed);
     }
 
     #[test]

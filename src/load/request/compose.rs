@@ -7,6 +7,7 @@ use crate::client::{self, ChatRequest, Client, Message, PreparedRequest};
 use crate::load::draw::{Key, Purpose};
 use crate::load::kind::Load;
 use crate::load::trace::TraceArrival;
+use crate::pricing::Price;
 
 /// What was said so far, by role.
 pub(in crate::load) type Conversation = Vec<(String, String)>;
@@ -55,6 +56,11 @@ impl Composer {
     /// The model that a request asks.
     pub(in crate::load) fn model(&self, index: u64) -> &Arc<str> {
         self.spec.models.of(self.key, index)
+    }
+
+    /// What that model costs.
+    pub(in crate::load) fn price(&self, index: u64) -> Option<Price> {
+        self.spec.prices.of(self.model(index))
     }
 
     /// Whether requests ask several models.

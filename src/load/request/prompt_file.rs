@@ -156,6 +156,12 @@ fn json_line(line: &str) -> Result<Entry, String> {
         return Err(format!("\"{field}\" is set for all by [request]; remove it here"));
     }
     let (max_tokens, temperature) = (take(&mut fields, "max_tokens")?, take(&mut fields, "temperature")?);
+    if max_tokens == Some(0) {
+        return Err("max_tokens: 0 asks for no answer; write at least 1".to_owned());
+    }
+    if let Some(temperature) = temperature.filter(|temperature| !(0.0..=2.0).contains(temperature)) {
+        return Err(format!("temperature: {temperature} is beyond what relays take; write 0 to 2"));
+    }
     match (prompt, messages) {
         (Some(Value::String(prompt)), None) => Ok(Entry { max_tokens, temperature, fields, ..Entry::of(&prompt) }),
         (None, Some(messages)) => {
@@ -187,7 +193,7 @@ fn share_gpt(text: &str) -> Result<Vec<Entry>, (usize, String)> {
         #[serde(default, alias = "messages")]
         conversations: Vec<Message>,
     }
-    let shared: Vec<Shared> = serde_json::from_str(text)
+    let shared: Vec<Shared> = serde_json::from_str(text.trim_start_matches('\u{feff}'))
         .map_err(|error| (error.line(), format!("{error}; ShareGPT is an array of {{conversations: [{{from, value}}]}}")))?;
     let entries = shared.into_iter().map(|shared| {
         let (users, others): (Vec<_>, Vec<_>) =
@@ -227,6 +233,7 @@ mod tests {
         let text = r#"[{"id": "a", "conversations": [{"from": "human", "value": "One"}, {"from": "gpt", "value": "1"},
             {"from": "human", "value": "Two"}]}, {"conversations": [{"from": "gpt", "value": "alone"}]},
             {"conversations": [{"role": "user", "content": "Three"}]}]"#;
+        let text = &format!("\u{feff}{text}");
         let turns: Vec<_> = entries("x.json", text).into_iter().map(|entry| entry.turns).collect();
         assert_eq!(turns, [vec!["One".to_owned(), "Two".to_owned()], vec!["Three".to_owned()]]);
     }
@@ -236,6 +243,8 @@ mod tests {
         let refusal = |name: &str, text| PromptFile::parse(name.into(), text).unwrap_err().to_string();
         assert!(refusal("x.jsonl", "{\"prompt\": \"Hi\"}\n\n{\"prompt\": 3}\n").starts_with("x.jsonl:3: a line is an object"));
         assert!(refusal("x.jsonl", "{\"prompt\": \"Hi\", \"stream\": true}").contains("\"stream\" is set for all"));
+        assert!(refusal("x.jsonl", "{\"prompt\": \"Hi\", \"max_tokens\": 0}").contains("x.jsonl:1: max_tokens: 0"));
+        assert!(refusal("x.jsonl", "{\"prompt\": \"Hi\", \"temperature\": 9}").contains("temperature: 9 is beyond"));
         assert!(refusal("x.json", "[\n{]").starts_with("x.json:2: "));
         assert_eq!(refusal("x.txt", "\n\n"), "x.txt: there is no prompt in it");
     }

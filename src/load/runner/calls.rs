@@ -8,13 +8,11 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use relaybench_clock::{Instant, Sleep, now, sleep_until};
+use tokio::task::yield_now;
 
 use super::upcoming::Due;
-use super::{Answer, Outcome, Sample, Schedule, Stop, Unsent};
+use super::{Answer, INTERRUPTED, Outcome, Sample, Schedule, Stop, Unsent};
 use crate::load::schedule::Arrival;
-
-/// How a request fails that was still in flight when the run was told not to wait any longer.
-const INTERRUPTED: &str = "interrupted";
 
 /// The requests of a stage that are in flight.
 pub(super) struct Calls<'a> {
@@ -23,6 +21,8 @@ pub(super) struct Calls<'a> {
     start: Instant,
     in_flight: FuturesUnordered<Call>,
     alarm: Option<Sleep>,
+    /// Sends since the loop waited for anything.
+    sent_in_a_row: u32,
     no_longer_sending: BoxFuture<'a, ()>,
     no_longer_waiting: BoxFuture<'a, ()>,
 }
@@ -48,6 +48,7 @@ impl<'a> Calls<'a> {
             start,
             in_flight: FuturesUnordered::new(),
             alarm: None,
+            sent_in_a_row: 0,
             no_longer_sending: Box::pin(stop.no_longer_sending()),
             no_longer_waiting: Box::pin(stop.no_longer_waiting()),
         }
@@ -61,14 +62,30 @@ impl<'a> Calls<'a> {
         self.in_flight.len()
     }
 
-    /// Sends a request: its future does so when it is polled, which is next.
-    pub(super) fn send(&self, due: Due) {
+    /// Sends a request, and gives the end of another if there is one: a loop that is behind its schedule takes in as many answers as it
+    /// sends requests, and what is still to be sent waits in the schedule and not in memory.
+    pub(super) async fn send(&mut self, due: Due) -> Event {
+        /// The connections have their turns on this thread too.
+        const BURST: u32 = 16;
+        self.sent_in_a_row += 1;
+        if self.sent_in_a_row.is_multiple_of(BURST) {
+            yield_now().await;
+        }
         let Due { arrival, held, call } = due;
         self.in_flight.push(Call { arrival, held, sent: now(), answer: call });
+        // It is sent when it is polled.
+        poll_fn(|cx| {
+            Poll::Ready(match self.in_flight.poll_next_unpin(cx) {
+                Poll::Ready(Some((arrival, answer))) => Event::Ended(arrival, answer),
+                Poll::Ready(None) | Poll::Pending => Event::Due,
+            })
+        })
+        .await
     }
 
     /// Waits for whatever comes first; `wake` counts from the start.
     pub(super) async fn next_event(&mut self, wake: Option<Duration>, is_sending: bool) -> Event {
+        self.sent_in_a_row = 0;
         self.set_alarm(wake.and_then(|wake| self.start.checked_add(wake)));
         poll_fn(|cx| self.poll_event(cx, is_sending)).await
     }

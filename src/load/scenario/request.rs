@@ -33,6 +33,7 @@ impl RawRequest {
         let default = RequestSpec::default();
         Ok(RequestSpec {
             models: self.models()?.unwrap_or(default.models),
+            prices: default.prices,
             prompt: self.prompt(origin)?.unwrap_or(default.prompt),
             max_tokens: match &self.max_tokens {
                 Some(written) => match written.get_ref().valid(Unit::Tokens, origin)? {

@@ -131,7 +131,10 @@ pub(super) fn read(path: &Path, options: &TraceOptions) -> Result<(TraceFormat, 
     }
     replay.check_span().map_err(|message| at_line(lines.number(), message))?;
     if replay.arrivals.is_empty() {
-        return Err(nothing(format!("none of its {} requests read lies in the part that from and for cut out", replay.read)));
+        return Err(nothing(match replay.read {
+            0 => "there is no request in it".to_owned(),
+            read => format!("none of its {read} requests read lies in the part that from and for cut out"),
+        }));
     }
     replay.arrivals.shrink_to_fit();
     Ok((layout.format, replay.arrivals))
@@ -159,7 +162,7 @@ impl Layout {
         };
         let format = match options.format {
             Some(format) => format,
-            None if first.trim_start().starts_with('{') => TraceFormat::Mooncake,
+            None if first.trim_start_matches(['\u{feff}', ' ', '\t']).starts_with('{') => TraceFormat::Mooncake,
             None if columns(azure::NAMES).is_ok() => TraceFormat::Azure,
             None if columns(burstgpt::NAMES).is_ok() => TraceFormat::Burstgpt,
             None => {
@@ -188,7 +191,7 @@ impl Layout {
 
     fn written(&mut self, line: &str) -> Result<Written, String> {
         match self.format {
-            TraceFormat::Mooncake => mooncake::written(line, self.unit),
+            TraceFormat::Mooncake => mooncake::written(line.trim_start_matches('\u{feff}'), self.unit),
             TraceFormat::Azure => {
                 self.fields.split(line);
                 azure::written(&self.fields, self.columns)
@@ -249,10 +252,12 @@ impl<'a> Replay<'a> {
         if !self.options.check_span || read < ENOUGH || (1.0 / 60.0..=1000.0).contains(&rate) {
             return Ok(());
         }
+        let found = if rate >= 1.0 { format!("{rate:.0} a second") } else { format!("one in {:.1} s", rate.recip()) };
         let wrong = if rate > 1000.0 { "finer" } else { "coarser" };
         Err(format!(
-            "{read} requests within {span_s} s are {rate:.3} a second: the unit of the times is {wrong} than theirs, it seems; name it \
-             with unit = \"ns\", \"us\", \"ms\" or \"s\", or write check_span = false"
+            "{read} requests within {span_s} s are {found}: the unit of the times is {wrong} than theirs, it seems; name it \
+             beside the trace's file in a scenario (docs/load.md), with unit = \"ns\", \"us\", \"ms\" or \"s\", or write \
+             check_span = false there"
         ))
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::ErrorDetails;
-use crate::load::{Outcome, RunHeader, Sample, Window, request_id};
+use crate::load::{INTERRUPTED, Outcome, RunHeader, Sample, Window, request_id};
 use crate::report::details::time_per_token;
 
 #[derive(Debug, Serialize)]
@@ -54,7 +54,7 @@ pub fn record(header: &RunHeader, sample: &Sample) -> Option<String> {
             request_ack_ns: None,
             request_end_ns: nanoseconds(ended),
             benchmark_phase: if sample.window == Some(Window::Ramp) { "warmup" } else { "profiling" },
-            was_cancelled: false,
+            was_cancelled: error.as_ref().is_some_and(|error| error.r#type == INTERRUPTED),
         },
         metrics: if error.is_none() { metrics(sample) } else { BTreeMap::new() },
         error,

@@ -20,7 +20,8 @@ const SCHEMA_VERSION: &str = "1.0";
 pub fn summary(report: &Report, details: &Details, place: usize) -> Option<String> {
     let (stage, details) = (report.stages.get(place)?, details.stages().get(place)?);
     let seconds = details.duration.as_secs_f64();
-    let tokens_a_second = (seconds > 0.0).then(|| stage.usage.completion_tokens as f64 / seconds);
+    let tokens_each = (details.latency.count > 0).then(|| details.steady_tokens as f64 / details.latency.count as f64);
+    let tokens_a_second = stage.throughput_rps.zip(tokens_each).map(|(requests, tokens)| requests * tokens);
     let file = json!({
         "schema_version": SCHEMA_VERSION,
         "request_throughput": scalar("requests/sec", stage.throughput_rps),
@@ -29,11 +30,11 @@ pub fn summary(report: &Report, details: &Details, place: usize) -> Option<Strin
         "inter_token_latency": distribution(&details.time_per_token),
         "output_token_throughput": scalar("tokens/sec", tokens_a_second),
         "request_count": scalar("requests", Some(details.latency.count as f64)),
-        "error_request_count": scalar("requests", Some(details.steady_failed as f64)),
+        "error_request_count": scalar("requests", Some(details.steady_errors.values().sum::<u64>() as f64)),
         "goodput": scalar("requests/sec", stage.goodput_rps),
         "benchmark_duration": scalar("sec", Some(seconds)),
         "was_cancelled": details.interrupted,
-        "error_summary": error_summary(&stage.errors),
+        "error_summary": error_summary(&details.steady_errors),
         "input_config": input_config(&report.run, stage),
     });
     Some(format!("{file:#}\n"))

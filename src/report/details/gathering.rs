@@ -17,7 +17,8 @@ pub(super) struct Gathering {
     time_to_first_token: Histogram,
     inter_token: Histogram,
     time_per_token: Histogram,
-    steady_failed: u64,
+    steady_errors: BTreeMap<String, u64>,
+    steady_tokens: u64,
     attempts: BTreeMap<u32, u64>,
     intervals: Intervals,
 }
@@ -35,9 +36,11 @@ impl Gathering {
                     self.steady(sample, latency);
                 }
             }
-            (Outcome::Failed { .. }, _) => {
+            (Outcome::Failed { error }, _) => {
                 self.intervals.failed(ended);
-                self.steady_failed += u64::from(is_steady);
+                if is_steady {
+                    *self.steady_errors.entry(error.clone()).or_default() += 1;
+                }
             }
             _ => {}
         }
@@ -46,6 +49,7 @@ impl Gathering {
     fn steady(&mut self, sample: &Sample, latency: Duration) {
         self.latency.record(latency);
         let tokens = sample.completion_tokens.unwrap_or(0);
+        self.steady_tokens += tokens;
         sample.gaps_ns.iter().for_each(|gap_ns| self.inter_token.record(Duration::from_nanos(*gap_ns)));
         let Some(ttft) = sample.time_to_first_token() else { return };
         self.time_to_first_token.record(ttft);
@@ -72,7 +76,8 @@ impl Gathering {
             time_to_first_token: Distribution::of(&self.time_to_first_token),
             inter_token: Distribution::of(&self.inter_token),
             time_per_token: Distribution::of(&self.time_per_token),
-            steady_failed: self.steady_failed,
+            steady_errors: self.steady_errors,
+            steady_tokens: self.steady_tokens,
             attempts: self.attempts,
             interval: self.intervals.width(),
             intervals: self.intervals.close(self.duration),

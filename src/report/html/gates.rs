@@ -60,9 +60,9 @@ pub(super) fn repeats(report: &Report) -> Markup {
                                     @for figure in repeat.shown() {
                                         td.number {
                                             @match figure {
-                                                Some(Shown { mean, interval }) => {
+                                                Some(Shown { mean, reach }) => {
                                                     (mean)
-                                                    @if let Some([low, high]) = interval { br; small { (low) " to " (high) } }
+                                                    @if let Some(reach) = reach { br; small { "± " (reach) } }
                                                 }
                                                 None => (NOTHING),
                                             }
@@ -73,7 +73,7 @@ pub(super) fn repeats(report: &Report) -> Markup {
                         }
                     }
                 }
-                p.note { "The mean of the repeats' figures, and where it lies with 95 % confidence." }
+                p.note { "The mean of the repeats' figures, and how far off it may be with 95 % confidence." }
             }
         }
     }

@@ -30,6 +30,7 @@ fn header(stages: &[&str]) -> RunHeader {
             version: "0".to_owned(),
         },
         model: "gpt-4.1".to_owned(),
+        prices: None,
         stages: stages.collect(),
     }
 }
@@ -65,6 +66,7 @@ fn end(stage: u32, scheduled: u64) -> Record {
         interrupted: false,
         in_flight_ns: 0,
         ledger: None,
+        ledger_forgotten: 0,
         harness_error: None,
         cpu: None,
     })

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Accumulator, StageReport, ThroughputOver, Usage};
+use crate::client::ErrorKind;
 use crate::load::{StageEnd, Unsent};
-use crate::pricing::Price;
 use crate::report::slo::ObjectiveReport;
 use crate::report::verdict::{Checks, Evidence, judge};
 use crate::stats::{Histogram, LittlesLaw, Summary};
@@ -66,9 +66,10 @@ impl Accumulator {
 
     /// None, where a model that was asked has no known price.
     fn cost_usd(&self) -> Option<f64> {
-        let cost =
-            |(model, usage): (&Arc<str>, &Usage)| Some(Price::of(model)?.cost_usd(usage.prompt_tokens, usage.completion_tokens));
-        if self.usage.is_empty() { Price::of(&self.model).map(|_| 0.0) } else { self.usage.iter().map(cost).sum() }
+        let cost = |(model, usage): (&Arc<str>, &Usage)| {
+            Some(self.prices.of(model)?.cost_usd(usage.prompt_tokens, usage.completion_tokens))
+        };
+        if self.usage.is_empty() { self.prices.of(&self.model).map(|_| 0.0) } else { self.usage.iter().map(cost).sum() }
     }
 
     fn littles_law(&self) -> Option<LittlesLaw> {
@@ -120,6 +121,8 @@ impl Accumulator {
             littles_law: self.littles_law(),
             scheduled: end.scheduled,
             samples: self.requests.scheduled,
+            sent: self.requests.sent,
+            without_files: self.errors.get(ErrorKind::OpenFiles.as_str()).copied().unwrap_or(0),
             attempts: self.attempts,
             ledger: end.ledger,
             clipped: histograms.chain(end.harness_error.as_ref()).map(Histogram::clipped).sum(),

@@ -25,7 +25,7 @@ fn header(load: Load) -> StageHeader {
 /// A closed loop of two whose every request takes a second: the first two are the ramp.
 fn closed_loop(requests: u64) -> (Accumulator, StageEnd) {
     let load = Load::Closed { concurrency: NonZeroUsize::new(2).unwrap() };
-    let mut stage = Accumulator::new(header(load), "gpt-4.1");
+    let mut stage = Accumulator::new(header(load), "gpt-4.1", Prices::built_in().clone());
     for index in 0..requests {
         let start = SECOND * (index / 2) as u32;
         stage.add(&sent(index, if index < 2 { Window::Ramp } else { Window::Steady }, start, start + SECOND));
@@ -37,6 +37,7 @@ fn closed_loop(requests: u64) -> (Accumulator, StageEnd) {
         interrupted: false,
         in_flight_ns: requests * 1_000_000_000,
         ledger: Some(LedgerBalance { matched: requests, missing: 0, unknown: 0 }),
+        ledger_forgotten: 0,
         harness_error: None,
         cpu: None,
     };
@@ -67,7 +68,7 @@ fn each_reason_against_a_stage_is_named_with_its_figure() {
     reason(|_, end| end.interrupted = true, "interrupted");
     reason(|_, end| end.ledger.as_mut().unwrap().missing = 3, "3 missing in the ledger");
     reason(|_, end| end.ledger.as_mut().unwrap().unknown = 4, "4 unknown to the client");
-    reason(|_, end| end.in_flight_ns += end.in_flight_ns / 40, "Little's law: 2.0 in flight by count, 2.0 by");
+    reason(|_, end| end.in_flight_ns += end.in_flight_ns / 40, "Little's law: 2.0500 in flight by count, 2.0000 by");
     reason(|stage, _| stage.service.record(SECOND * 3601), "1 values are longer");
     reason(|stage, _| stage.requests.succeeded = 0, "none of 20 requests succeeded");
 }

@@ -25,12 +25,19 @@ impl Accumulator {
             let needed = samples_needed(*quantile);
             warnings.push(format!("{name} and beyond need {needed} succeeded steady requests, there are {samples}"));
         }
+        if let Some(forgotten) = self.end.as_ref().map(|end| end.ledger_forgotten).filter(|forgotten| *forgotten > 0) {
+            warnings.push(format!(
+                "the mock relay had forgotten {forgotten} attempts before they were read, so that its ledger was not balanced: start it \
+                 with --ledger-keep {}",
+                self.attempts
+            ));
+        }
         if self.header.steady && self.steady_latency.trend().is_none() {
             warnings.push(
                 "whether latency is steady cannot be told: the steady window is too short; make the stage longer".to_owned(),
             );
         }
-        if throughput_over == ThroughputOver::Stage && self.requests.sent > 0 {
+        if throughput_over == ThroughputOver::Stage && self.latency.mean().is_some_and(|mean| !mean.is_zero()) {
             warnings.push("throughput is over the whole stage: the steady window is shorter than five mean latencies".to_owned());
         }
         for (reason, count) in self.unsent.iter().filter(|(reason, _)| **reason != Unsent::Interrupted) {

@@ -71,7 +71,8 @@ impl Played {
 
     /// Asserts that every scheduled request is a sample, and every one that was sent an attempt in the ledger.
     pub(crate) fn assert_accounted_for(&self) {
-        let samples: BTreeSet<_> = self.samples().map(|sample| (sample.stage, sample.index)).collect();
+        let indices = |sample: &Sample| sample.index..sample.index + sample.count;
+        let samples: BTreeSet<_> = self.samples().flat_map(|sample| indices(sample).map(|index| (sample.stage, index))).collect();
         let (mut scheduled, mut attempts) = (0, 0);
         for stage in &self.report.stages {
             assert_eq!(stage.requests.scheduled, stage.requests.sent + stage.requests.unsent);

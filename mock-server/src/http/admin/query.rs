@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `model`, `status`, `request_id`, `ending`, `connection` | those that have exactly this |
 //! | `fault`, `outcome` | those that a fault of this name was planned for, and those of which this came |
+//! | `refused_by` | those that the limit of this name refused |
 //! | `since` | those with this sequence or a later one |
 //! | `cursor` | those after the page whose `next` this is |
 //! | `limit` | at most so many, 1 to 10000; default 100 |
@@ -20,8 +21,8 @@ use crate::ledger::{Query, kept_id};
 /// Of a ledger of 100,000 entries this is a tenth, and some 5 MB of JSON.
 const MOST: usize = 10_000;
 
-const KEYS: [&str; 10] =
-    ["model", "status", "request_id", "ending", "connection", "fault", "outcome", "since", "cursor", "limit"];
+const KEYS: [&str; 11] =
+    ["model", "status", "request_id", "ending", "connection", "fault", "outcome", "refused_by", "since", "cursor", "limit"];
 
 pub(super) fn parse(query: &str) -> Result<Query, String> {
     let mut parsed = Query { limit: 100, ..Query::default() };
@@ -43,6 +44,7 @@ pub(super) fn parse(query: &str) -> Result<Query, String> {
             "ending" => parsed.ending = Some(named(key, &value, "an ending such as served or caller_left")?),
             "fault" => parsed.fault = Some(named(key, &value, "a fault's name such as reset")?),
             "outcome" => parsed.outcome = Some(named(key, &value, "an outcome such as played or not_reached")?),
+            "refused_by" => parsed.refused_by = Some(named(key, &value, "a limit's name such as tokens_per_minute")?),
             _ => return Err(format!("unknown key \"{key}\", {}", nearest(key, KEYS.into_iter()))),
         }
     }
@@ -72,11 +74,12 @@ mod tests {
     use super::*;
     use crate::ledger::{Ending, FaultOutcome};
     use crate::profile::FaultName;
+    use crate::relay::limits::LimitName;
 
     #[test]
     fn every_key_is_read() {
         let query = "model=gpt-4.1&status=429&request_id=a%20b+c&ending=caller_left&connection=3&since=7&cursor=9&limit=10000\
-                     &fault=error-in-200&outcome=needs_stream";
+                     &fault=error-in-200&outcome=needs_stream&refused_by=input_tokens_per_minute";
         let expected = Query {
             model: Some("gpt-4.1".to_owned()),
             status: Some(429),
@@ -85,6 +88,7 @@ mod tests {
             connection: Some(3),
             fault: Some(FaultName::ErrorIn200),
             outcome: Some(FaultOutcome::NeedsStream),
+            refused_by: Some(LimitName::InputTokensPerMinute),
             since: Some(7),
             cursor: 9,
             limit: 10_000,
@@ -102,6 +106,7 @@ mod tests {
             ("ending=gone", "ending: \"gone\" is wrong; write an ending such as served or caller_left"),
             ("fault=resett", "fault: \"resett\" is wrong; write a fault's name such as reset"),
             ("outcome=x", "outcome: \"x\" is wrong; write an outcome such as played or not_reached"),
+            ("refused_by=tpm", "refused_by: \"tpm\" is wrong; write a limit's name such as tokens_per_minute"),
             ("model=%ff", "\"%ff\" is not UTF-8"),
         ] {
             assert_eq!(parse(query).unwrap_err(), expected);

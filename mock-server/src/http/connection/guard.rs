@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Caller;
 use super::ahead::Ahead;
+use super::frames::Frames;
 use super::head_end::HeadEnds;
 use super::watch::{Phase, Stage};
 use crate::server::Shared;
@@ -34,6 +35,8 @@ pub(super) struct Guarded<IO> {
     is_waited_for: bool,
     reading: Option<Wait>,
     ends: HeadEnds,
+    /// Of HTTP/2; in a box, since it is rarer.
+    frames: Option<Box<Frames>>,
     /// The clock of bytes that the caller does not take.
     writing: Option<Pin<Box<Sleep>>>,
 }
@@ -57,6 +60,7 @@ impl<IO> Guarded<IO> {
             is_waited_for: false,
             reading: None,
             ends: HeadEnds::default(),
+            frames: None,
             writing: None,
         }
     }
@@ -71,11 +75,22 @@ impl<IO> Guarded<IO> {
         self.again = bytes.into();
     }
 
+    /// From here on it speaks HTTP/2, and its frames begin after so many bytes.
+    pub(super) fn speaks_http2(&mut self, frames_after: usize) {
+        self.frames = Some(Box::new(Frames::after(frames_after)));
+    }
+
+    /// What the caller is at.
+    fn stage(&self) -> Stage {
+        let open_head = self.frames.as_ref().and_then(|frames| frames.open_head());
+        open_head.map_or_else(|| self.caller.watch.stage(), Stage::head_of_stream)
+    }
+
     /// How long the caller may take for what it owes.
     fn patience(&self, phase: Phase) -> Option<Duration> {
         let limits = &self.server.common.limits;
         match phase {
-            Phase::Head => limits.head_timeout,
+            Phase::Head | Phase::HeadOfStream => limits.head_timeout,
             Phase::Body => limits.body_timeout,
             _ if self.caller.watch.is_idle() => self.caller.closes_idle_after,
             _ => None,
@@ -84,7 +99,7 @@ impl<IO> Guarded<IO> {
 
     /// Ready when the caller has been waited for too long, with what it owed.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<Phase> {
-        let stage = self.caller.watch.stage();
+        let stage = self.stage();
         if self.reading.as_ref().is_some_and(|wait| wait.stage != stage) {
             self.reading = None;
         }
@@ -148,8 +163,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<IO> {
         Ahead::hand_on(&mut self.ahead, buffer);
         if buffer.filled().len() > before || Pin::new(&mut self.io).poll_read(cx, buffer)?.is_ready() {
             if buffer.filled().len() > before {
-                let Self { caller, ends, .. } = &mut *self;
-                caller.watch.received(&buffer.filled()[before..], ends);
+                let Self { caller, ends, frames, .. } = &mut *self;
+                match frames {
+                    Some(frames) => frames.received(&buffer.filled()[before..]),
+                    None => caller.watch.received(&buffer.filled()[before..], ends),
+                }
             }
             return Poll::Ready(Ok(()));
         }

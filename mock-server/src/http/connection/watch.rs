@@ -35,6 +35,8 @@ pub(super) enum Phase {
     AnswerAndMore,
     /// Many requests at once: HTTP/2.
     Streams,
+    /// The rest of a head among them. Whoever follows the frames knows of it.
+    HeadOfStream,
 }
 
 /// How far a caller has come: the same phase of another request is another stage.
@@ -42,6 +44,13 @@ pub(super) enum Phase {
 pub(super) struct Stage {
     pub(super) phase: Phase,
     requests: u32,
+}
+
+impl Stage {
+    /// Waiting for the rest of the head with this number of a connection of many.
+    pub(super) fn head_of_stream(number: u32) -> Self {
+        Self { phase: Phase::HeadOfStream, requests: number }
+    }
 }
 
 /// The phase of a connection, and how many of its requests are being answered.

@@ -1,18 +1,18 @@
 //! What becomes of an answer: a pure function of its pieces and the fault.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
-use memchr::memmem;
-
-use super::Piece;
+use super::edit::{Edit, Edited, Names, begin_of_json, begin_of_last_event};
+use super::piece::{Piece, Pieces};
 use crate::ledger::FaultOutcome;
 use crate::profile::{FaultKind, Place};
 use crate::wire::write_string;
 
 /// An answer as it would have been.
 pub(super) struct Answer<'a> {
-    pub(super) pieces: Vec<Piece>,
+    pub(super) pieces: Pieces,
     pub(super) is_stream: bool,
     /// What was asked, and what answers instead of it.
     pub(super) model: &'a str,
@@ -20,15 +20,34 @@ pub(super) struct Answer<'a> {
 }
 
 /// What is sent instead.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Alteration {
     pub(super) head: Head,
     pub(super) framing: Framing,
-    pub(super) pieces: Vec<Piece>,
+    pub(super) pieces: Edited,
     pub(super) pace: Option<NonZeroU32>,
     pub(super) ending: Ending,
-    /// With which piece the fault begins; behind the last: with the ending.
-    pub(super) struck: usize,
+    pub(super) begins: Begins,
+}
+
+/// When the fault begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Begins {
+    AtOnce,
+    /// With the first piece that says so.
+    Within,
+    WithTheEnding,
+}
+
+impl Begins {
+    /// Whether it has begun when this piece is sent.
+    pub(super) fn with(self, piece: &Piece) -> bool {
+        match self {
+            Self::AtOnce => true,
+            Self::Within => piece.is_struck,
+            Self::WithTheEnding => false,
+        }
+    }
 }
 
 /// How the head is sent.
@@ -68,171 +87,113 @@ pub(super) enum Ending {
 
 /// What becomes of an answer, or why nothing does.
 pub(super) fn alter(kind: FaultKind, answer: Answer<'_>) -> Result<Alteration, FaultOutcome> {
-    let Answer { pieces, is_stream, .. } = &answer;
-    let length = pieces.iter().map(|piece| piece.bytes.len() as u64).sum();
-    let plain = Alteration {
-        head: Head::AtOnce,
-        framing: if *is_stream { Framing::Chunked } else { Framing::Length(length) },
-        pieces: Vec::new(),
-        pace: None,
-        ending: Ending::Complete,
-        struck: 0,
+    let Answer { pieces, is_stream, model, other_model } = answer;
+    let changed = |edit| {
+        let pieces = Edited::new(pieces.clone(), edit);
+        // That of a stream is not told.
+        let framing = if is_stream { Framing::Chunked } else { Framing::Length(length(pieces.clone())) };
+        Alteration { head: Head::AtOnce, framing, pieces, pace: None, ending: Ending::Complete, begins: Begins::AtOnce }
     };
-    let needs = |stream: bool| match stream == *is_stream {
+    let plain = || changed(Edit::None);
+    let cut = |place, ending| {
+        let at = place_in(&pieces, is_stream, place)?;
+        let begins = if at == 0 { Begins::AtOnce } else { Begins::WithTheEnding };
+        Ok(Alteration { framing: plain().framing, ending, begins, ..changed(Edit::UpTo(at)) })
+    };
+    let needs = |stream: bool| match stream == is_stream {
         true => Ok(()),
         false if stream => Err(FaultOutcome::NeedsStream),
         false => Err(FaultOutcome::NeedsWhole),
     };
     match kind {
         FaultKind::Status(_) | FaultKind::TooMany(_) | FaultKind::Html(_) | FaultKind::Hang => Err(FaultOutcome::NotReached),
-        FaultKind::SlowHeaders(time) => {
-            Ok(Alteration { head: Head::Slowly(time), pieces: answer.pieces, ending: Ending::Close, ..plain })
-        }
-        FaultKind::Stall(place) => Ok(cut(answer, place)?.ending(Ending::Hold, plain)),
-        FaultKind::Drip(rate) => Ok(Alteration { pieces: answer.pieces, pace: Some(rate), ..plain }),
-        FaultKind::Truncate(place) => Ok(cut(answer, place)?.ending(Ending::BreakOff, plain)),
-        FaultKind::Reset => Ok(Alteration { head: Head::Never, ending: Ending::Reset, ..plain }),
-        FaultKind::ResetMidBody(place) => Ok(cut(answer, place)?.ending(Ending::Reset, plain)),
-        FaultKind::ShortLength if length < 2 => Err(FaultOutcome::NothingThere),
-        FaultKind::ShortLength => {
-            Ok(Alteration { framing: Framing::Length(length / 2), pieces: answer.pieces, ending: Ending::Close, ..plain })
-        }
+        FaultKind::SlowHeaders(time) => Ok(Alteration { head: Head::Slowly(time), ending: Ending::Close, ..plain() }),
+        FaultKind::Stall(place) => cut(place, Ending::Hold),
+        FaultKind::Drip(rate) => Ok(Alteration { pace: Some(rate), ..plain() }),
+        FaultKind::Truncate(place) => cut(place, Ending::BreakOff),
+        FaultKind::Reset => Ok(Alteration { head: Head::Never, ending: Ending::Reset, ..changed(Edit::UpTo(0)) }),
+        FaultKind::ResetMidBody(place) => cut(place, Ending::Reset),
+        FaultKind::ShortLength => match length(pieces.clone()) {
+            ..2 => Err(FaultOutcome::NothingThere),
+            length => Ok(Alteration { framing: Framing::Length(length / 2), ending: Ending::Close, ..plain() }),
+        },
         FaultKind::LongLength => {
-            let framing = Framing::Length(2 * length.max(1));
-            Ok(Alteration { framing, struck: pieces.len(), pieces: answer.pieces, ending: Ending::BreakOff, ..plain })
+            let framing = Framing::Length(2 * length(pieces.clone()).max(1));
+            Ok(Alteration { framing, begins: Begins::WithTheEnding, ending: Ending::BreakOff, ..plain() })
         }
         FaultKind::MalformedJson => {
             needs(false)?;
-            let Cut { before, .. } = cut(answer, Place::HALF)?;
-            let framing = Framing::Length(before.iter().map(|piece| piece.bytes.len() as u64).sum());
-            Ok(Alteration { framing, pieces: before, ..plain })
+            Ok(changed(Edit::UpTo(place_in(&pieces, is_stream, Place::HALF)?)))
         }
         FaultKind::MalformedChunk => {
             needs(true)?;
-            let (pieces, struck) = with_broken_chunk(answer.pieces)?;
-            Ok(Alteration { pieces, struck, ..plain })
+            let middle = pieces.clone().filter(|piece| piece.is_chunk).count() / 2;
+            let piece = pieces.clone().nth(middle).filter(|piece| piece.is_chunk).ok_or(FaultOutcome::NothingThere)?;
+            begin_of_json(&piece.bytes).ok_or(FaultOutcome::NothingThere)?;
+            Ok(Alteration { begins: Begins::Within, ..changed(Edit::Broken(middle)) })
         }
         FaultKind::BadChunkSize => {
-            let Cut { before, after } = cut(answer, Place::HALF)?;
-            let (struck, framing) = (before.len(), Framing::ChunkedUpToFault);
-            let pieces = before.into_iter().chain(after).collect();
-            Ok(Alteration { framing, pieces, struck, ending: Ending::BreakOff, ..plain })
+            let struck = Edit::StruckBehind(place_in(&pieces, is_stream, Place::HALF)?);
+            let (framing, ending) = (Framing::ChunkedUpToFault, Ending::BreakOff);
+            Ok(Alteration { framing, ending, begins: Begins::Within, ..changed(struck) })
         }
         FaultKind::ErrorEvent => {
             needs(true)?;
             // It is the last of the pieces already.
-            Ok(Alteration { struck: pieces.len().saturating_sub(1), pieces: answer.pieces, ..plain })
+            Ok(Alteration { begins: Begins::Within, ..plain() })
         }
         FaultKind::NoDone => {
             needs(true)?;
-            let pieces = without_last_event(answer.pieces)?;
-            Ok(Alteration { struck: pieces.len().saturating_sub(1), pieces, ..plain })
+            let last = pieces.clone().last().filter(|piece| !piece.is_chunk).ok_or(FaultOutcome::NothingThere)?;
+            begin_of_last_event(&last.bytes).ok_or(FaultOutcome::NothingThere)?;
+            Ok(Alteration { begins: Begins::Within, ..changed(Edit::NoLastEvent) })
         }
         FaultKind::NeverClose => {
-            let (framing, struck) = (Framing::Chunked, pieces.len());
-            Ok(Alteration { framing, struck, pieces: answer.pieces, ending: Ending::Hold, ..plain })
+            let (framing, begins) = (Framing::Chunked, Begins::WithTheEnding);
+            Ok(Alteration { framing, begins, ending: Ending::Hold, ..plain() })
         }
-        FaultKind::Close => Ok(Alteration { struck: pieces.len(), pieces: answer.pieces, ending: Ending::Close, ..plain }),
-        FaultKind::ErrorIn200 => Ok(Alteration { framing: Framing::Length(length), pieces: answer.pieces, ..plain }),
+        FaultKind::Close => Ok(Alteration { begins: Begins::WithTheEnding, ending: Ending::Close, ..plain() }),
+        FaultKind::ErrorIn200 => Ok(Alteration { framing: Framing::Length(length(pieces.clone())), ..plain() }),
         FaultKind::WrongModel => {
-            let pieces = renamed(answer)?;
-            let framing = match plain.framing {
-                Framing::Length(_) => Framing::Length(pieces.iter().map(|piece| piece.bytes.len() as u64).sum()),
-                framing => framing,
-            };
-            Ok(Alteration { pieces, framing, ..plain })
+            let names = Names { right: named(model), wrong: named(other_model) };
+            match pieces.clone().any(|piece| names.are_in(&piece.bytes)) {
+                true => Ok(changed(Edit::Renamed(names))),
+                false => Err(FaultOutcome::NothingThere),
+            }
         }
     }
 }
 
-/// An answer in two parts.
-struct Cut {
-    before: Vec<Piece>,
-    after: Vec<Piece>,
+/// Of all pieces together.
+fn length(pieces: impl Iterator<Item = Piece>) -> u64 {
+    pieces.map(|piece| piece.bytes.len() as u64).sum()
 }
 
-impl Cut {
-    /// The first part, and what comes instead of the second.
-    fn ending(self, ending: Ending, plain: Alteration) -> Alteration {
-        Alteration { struck: self.before.len(), pieces: self.before, ending, ..plain }
-    }
-}
-
-/// Cuts an answer at a place within it.
-fn cut(answer: Answer<'_>, place: Place) -> Result<Cut, FaultOutcome> {
-    let length: u64 = answer.pieces.iter().map(|piece| piece.bytes.len() as u64).sum();
-    let at = match place {
-        Place::Byte(bytes) => u64::from(bytes),
-        Place::Share(percent) => length * u64::from(percent) / 100,
-        Place::Chunk(chunks) if answer.is_stream => {
-            let chunks = chunks as usize;
-            if answer.pieces.iter().filter(|piece| piece.is_chunk).count() < chunks {
-                return Err(FaultOutcome::NothingThere);
+/// How many bytes come before a place within the body.
+fn place_in(pieces: &Pieces, is_stream: bool, place: Place) -> Result<u64, FaultOutcome> {
+    let whole = || length(pieces.clone());
+    let (at, length) = match place {
+        Place::Byte(bytes) => (u64::from(bytes), whole()),
+        Place::Share(percent) => {
+            let length = whole();
+            (length * u64::from(percent) / 100, length)
+        }
+        Place::Chunk(chunks) if is_stream => {
+            let (mut rest, mut at) = (pieces.clone(), 0);
+            for _ in 0..chunks {
+                let chunk = rest.next().filter(|piece| piece.is_chunk).ok_or(FaultOutcome::NothingThere)?;
+                at += chunk.bytes.len() as u64;
             }
-            answer.pieces.iter().take(chunks).map(|piece| piece.bytes.len() as u64).sum()
+            (at, at + rest.next().map_or(0, |piece| piece.bytes.len() as u64))
         }
         Place::Chunk(_) => return Err(FaultOutcome::NeedsStream),
     };
-    if at >= length {
-        return Err(FaultOutcome::NothingThere);
-    }
-    let (mut before, mut after, mut left) = (Vec::new(), Vec::new(), at as usize);
-    for mut piece in answer.pieces {
-        if left == 0 {
-            after.push(piece);
-            continue;
-        }
-        let rest = piece.bytes.split_off(left.min(piece.bytes.len()));
-        left -= piece.bytes.len();
-        if !rest.is_empty() {
-            after.push(Piece { bytes: rest, ..piece });
-        }
-        before.push(piece);
-    }
-    Ok(Cut { before, after })
+    if at < length { Ok(at) } else { Err(FaultOutcome::NothingThere) }
 }
 
-/// The JSON of the last event of the chunk in the middle breaks off at its half.
-fn with_broken_chunk(mut pieces: Vec<Piece>) -> Result<(Vec<Piece>, usize), FaultOutcome> {
-    let chunks = pieces.iter().filter(|piece| piece.is_chunk).count();
-    let middle = chunks / 2;
-    let piece = pieces.get_mut(middle).filter(|piece| piece.is_chunk).ok_or(FaultOutcome::NothingThere)?;
-    let json = memmem::rfind(&piece.bytes, b"data: {").ok_or(FaultOutcome::NothingThere)? + b"data: ".len();
-    let end = piece.bytes.len().saturating_sub(b"\n\n".len());
-    piece.bytes.truncate(json + end.saturating_sub(json) / 2);
-    piece.bytes.extend_from_slice(b"\n\n");
-    Ok((pieces, middle))
-}
-
-/// The mark of a stream's end is its last event, in every dialect.
-fn without_last_event(mut pieces: Vec<Piece>) -> Result<Vec<Piece>, FaultOutcome> {
-    let last = pieces.last_mut().filter(|piece| !piece.is_chunk).ok_or(FaultOutcome::NothingThere)?;
-    let events = last.bytes.strip_suffix(b"\n\n").ok_or(FaultOutcome::NothingThere)?;
-    let begin = memmem::rfind(events, b"\n\n").map_or(0, |end| end + b"\n\n".len());
-    last.bytes.truncate(begin);
-    Ok(pieces)
-}
-
-/// Every object that names its model names the other one. What is said cannot be taken for a name: its quotes are escaped.
-fn renamed(answer: Answer<'_>) -> Result<Vec<Piece>, FaultOutcome> {
-    let named = |model| {
-        let mut named = b"\"model\":".to_vec();
-        write_string(model, &mut named);
-        named
-    };
-    let (right, wrong) = (named(answer.model), named(answer.other_model));
-    let mut is_named = false;
-    let renamed = answer.pieces.into_iter().map(|piece| {
-        let (mut bytes, mut copied) = (Vec::with_capacity(piece.bytes.len() + 64), 0);
-        for place in memmem::find_iter(&piece.bytes, &right) {
-            bytes.extend_from_slice(&piece.bytes[copied..place]);
-            bytes.extend_from_slice(&wrong);
-            copied = place + right.len();
-            is_named = true;
-        }
-        bytes.extend_from_slice(&piece.bytes[copied..]);
-        Piece { bytes, ..piece }
-    });
-    let renamed = renamed.collect();
-    if is_named { Ok(renamed) } else { Err(FaultOutcome::NothingThere) }
+/// As objects name their model.
+fn named(model: &str) -> Arc<[u8]> {
+    let mut named = b"\"model\":".to_vec();
+    write_string(model, &mut named);
+    named.into()
 }

@@ -9,7 +9,8 @@ use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use relaybench_clock::{Sleep, now, sleep, sleep_until};
 
-use super::alter::{Alteration, Ending, Framing};
+use super::alter::{Alteration, Begins, Ending, Framing};
+use super::edit::Edited;
 use super::piece::Piece;
 use crate::http::Cut;
 use crate::http::attempt::{Attempt, LONGEST_HANG, Part};
@@ -22,9 +23,10 @@ pub(in crate::http) struct Altered {
     attempt: Box<Attempt>,
     /// When the pieces are due; none where all of them are.
     production: Option<Production>,
-    pieces: Vec<Piece>,
-    next: usize,
-    struck: usize,
+    /// The next piece, and those behind it.
+    piece: Option<Piece>,
+    pieces: Edited,
+    begins: Begins,
     length: Option<u64>,
     drip: Option<Drip>,
     /// How long the end is held back.
@@ -43,7 +45,7 @@ struct Drip {
 }
 
 impl Altered {
-    pub(super) fn new(attempt: Box<Attempt>, production: Option<Production>, alteration: Alteration) -> Self {
+    pub(super) fn new(attempt: Box<Attempt>, production: Option<Production>, mut alteration: Alteration) -> Self {
         let length = match alteration.framing {
             Framing::Length(length) => Some(length),
             Framing::Chunked | Framing::ChunkedUpToFault => None,
@@ -53,9 +55,9 @@ impl Altered {
         Self {
             attempt,
             production,
+            piece: alteration.pieces.next(),
             pieces: alteration.pieces,
-            next: 0,
-            struck: alteration.struck,
+            begins: alteration.begins,
             length,
             drip,
             hold: None,
@@ -68,7 +70,7 @@ impl Altered {
     }
 
     pub(in crate::http) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        while let Some(piece) = self.pieces.get(self.next) {
+        while let Some(piece) = &self.piece {
             if let Some(production) = &mut self.production {
                 ready!(production.poll_token(piece.token, &mut self.attempt, cx));
             }
@@ -79,11 +81,11 @@ impl Altered {
             if piece.is_chunk {
                 self.attempt.sent(piece.token);
             }
-            if self.next >= self.struck {
+            if self.begins.with(piece) {
                 self.attempt.fault_ended(FaultOutcome::Played);
             }
             if self.drip.as_mut().is_none_or(|drip| drip.has_sent(piece.bytes.len())) {
-                self.next += 1;
+                self.piece = self.pieces.next();
             }
             if !bytes.is_empty() {
                 if self.is_over() {
@@ -107,7 +109,7 @@ impl Altered {
     }
 
     pub(in crate::http) fn is_over(&self) -> bool {
-        self.next >= self.pieces.len() && !self.holds
+        self.piece.is_none() && !self.holds
     }
 
     pub(in crate::http) fn size_hint(&self) -> SizeHint {

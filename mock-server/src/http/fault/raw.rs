@@ -7,13 +7,14 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use hyper::Method;
 use hyper::header::{CONNECTION, DATE, HeaderMap, HeaderValue};
 use hyper::http::{request, response};
 use relaybench_clock::{is_virtual, now, sleep_until, wall_now};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use super::abort::abort;
-use super::alter::{Alteration, Ending, Framing, Head};
+use super::alter::{Alteration, Begins, Ending, Framing, Head};
 use super::delivery::undelivered;
 use super::piece::Piece;
 use crate::http::attempt::{Attempt, LONGEST_HANG, Part};
@@ -114,29 +115,30 @@ impl Raw {
     }
 
     async fn write(&mut self, out: &mut (impl AsyncWrite + Unpin)) -> io::Result<()> {
-        let strikes_at_once = self.alteration.struck == 0 && self.alteration.head != Head::Never;
+        let strikes_at_once = self.alteration.begins == Begins::AtOnce && self.alteration.head != Head::Never;
         if strikes_at_once && self.alteration.ending != Ending::Reset {
             self.attempt.fault_ended(FaultOutcome::Played);
         }
         self.write_head(out).await?;
         let Self { attempt, production, alteration, .. } = self;
-        let Alteration { framing, pieces, ending, struck, .. } = alteration;
-        for (number, piece) in pieces.iter().enumerate() {
+        let Alteration { framing, pieces, ending, begins, .. } = alteration;
+        let mut pieces = pieces.peekable();
+        while let Some(piece) = pieces.next() {
             if let Some(production) = production {
                 poll_fn(|cx| production.poll_token(piece.token, attempt, cx)).await;
             }
-            if number >= *struck {
+            if begins.with(&piece) {
                 attempt.fault_ended(FaultOutcome::Played);
             }
             if piece.is_chunk {
                 attempt.sent(piece.token);
             }
-            let is_last = number + 1 == pieces.len() && *ending == Ending::Close;
+            let is_last = pieces.peek().is_none() && *ending == Ending::Close;
             if is_last {
                 attempt.settle();
             }
             attempt.written(if is_last { Part::Last } else { Part::Early });
-            out.write_all(&framed(*framing, piece, number >= *struck)).await?;
+            out.write_all(&framed(*framing, &piece)).await?;
             out.flush().await?;
         }
         if *framing == Framing::Chunked && *ending == Ending::Close {
@@ -173,11 +175,11 @@ fn poll_left(reader: &mut (impl AsyncRead + Unpin), cx: &mut Context<'_>) -> Pol
     }
 }
 
-fn framed(framing: Framing, piece: &Piece, is_struck: bool) -> Vec<u8> {
+fn framed(framing: Framing, piece: &Piece) -> Vec<u8> {
     let size = match framing {
         Framing::Length(_) => return piece.bytes.clone(),
         _ if piece.bytes.is_empty() => return Vec::new(),
-        Framing::ChunkedUpToFault if is_struck => NO_SIZE.to_vec(),
+        Framing::ChunkedUpToFault if piece.is_struck => NO_SIZE.to_vec(),
         Framing::Chunked | Framing::ChunkedUpToFault => format!("{:X}\r\n", piece.bytes.len()).into_bytes(),
     };
     [&size, &*piece.bytes, b"\r\n"].concat()
@@ -192,6 +194,8 @@ fn head(alteration: &Alteration, response: response::Parts, request: &request::P
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     match alteration.framing {
+        // A HEAD is told the length of what is not sent.
+        Framing::Length(_) if request.method == Method::HEAD => None,
         Framing::Length(length) => headers.insert("content-length", length.into()),
         _ => headers.insert("transfer-encoding", HeaderValue::from_static("chunked")),
     };

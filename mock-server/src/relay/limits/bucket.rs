@@ -61,16 +61,16 @@ impl Bucket {
         self.missing += self.shares(amount);
     }
 
-    pub(super) fn reserve(&mut self, charge: Charge) {
-        self.take(charge.tokens);
+    pub(super) fn reserve(&mut self, charge: Charge, amount: u64) {
+        self.take(amount);
         self.open.push(Open { id: charge.id, least: u128::MAX });
     }
 
-    pub(super) fn settle(&mut self, charge: Charge, tokens: u64) {
+    pub(super) fn settle(&mut self, charge: Charge, back: u64) {
         let Ok(place) = self.open.binary_search_by_key(&charge.id, |open| open.id) else { return };
         self.observe();
         let least = self.open.remove(place).least;
-        let back = least.min(self.shares(charge.tokens - tokens));
+        let back = least.min(self.shares(back));
         self.missing -= back;
         // The others see a bucket from which that was never taken: earlier ones from when it was, later ones from their beginning.
         let (earlier, later) = self.open.split_at_mut(place);

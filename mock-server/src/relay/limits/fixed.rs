@@ -41,10 +41,10 @@ impl Fixed {
         self.used += amount;
     }
 
-    pub(super) fn settle(&mut self, charge: Charge, tokens: u64) {
+    pub(super) fn settle(&mut self, charge: Charge, back: u64) {
         // What was used in a window before is no longer counted.
         if charge.at >= self.since {
-            self.used -= charge.tokens - tokens;
+            self.used -= back;
         }
     }
 }

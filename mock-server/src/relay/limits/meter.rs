@@ -86,21 +86,22 @@ impl Meter {
         }
     }
 
-    /// Uses up the tokens of a charge, some of which may come back.
-    pub(super) fn reserve(&mut self, charge: Charge) {
+    /// Uses up so much, some of which may come back.
+    pub(super) fn reserve(&mut self, charge: Charge, amount: u64) {
         match &mut self.rule {
-            Rule::Bucket(bucket) => bucket.reserve(charge),
-            Rule::Fixed(fixed) => fixed.take(charge.tokens),
-            Rule::Sliding(sliding) => sliding.take(charge, charge.tokens),
+            Rule::Bucket(bucket) => bucket.reserve(charge, amount),
+            Rule::Fixed(fixed) => fixed.take(amount),
+            Rule::Sliding(sliding) => sliding.take(charge, amount),
         }
     }
 
-    /// From now on it is as if the charge had been these tokens from the beginning, which are at most those that it was.
-    pub(super) fn settle(&mut self, charge: Charge, tokens: u64) {
+    /// From now on it is as if the charge had been `used` from the beginning, which is at most what was `reserved`.
+    pub(super) fn settle(&mut self, charge: Charge, reserved: u64, used: u64) {
+        let back = reserved - used;
         match &mut self.rule {
-            Rule::Bucket(bucket) => bucket.settle(charge, tokens),
-            Rule::Fixed(fixed) => fixed.settle(charge, tokens),
-            Rule::Sliding(sliding) => sliding.settle(charge, tokens),
+            Rule::Bucket(bucket) => bucket.settle(charge, back),
+            Rule::Fixed(fixed) => fixed.settle(charge, back),
+            Rule::Sliding(sliding) => sliding.settle(charge, back),
         }
     }
 }

@@ -66,11 +66,11 @@ impl Sliding {
         self.used += amount;
     }
 
-    pub(super) fn settle(&mut self, charge: Charge, tokens: u64) {
+    pub(super) fn settle(&mut self, charge: Charge, back: u64) {
         // One that is not found was made more than a period ago.
         if let Ok(place) = self.charges.binary_search_by_key(&charge.id, |kept| kept.id) {
-            self.charges[place].amount = tokens;
-            self.used -= charge.tokens - tokens;
+            self.charges[place].amount -= back;
+            self.used -= back;
         }
     }
 

@@ -21,12 +21,13 @@ struct Step {
 enum What {
     Ask {
         who: Who,
-        tokens: u64,
+        cost: Cost,
     },
-    /// One of those that are open ends, and has used a part (of 16) of its tokens. Whoever leaves or fails may have used none.
+    /// One of those that are open ends, and has used a part (of 16) of its tokens of either kind. Whoever leaves or fails may have
+    /// used none.
     End {
         which: prop::sample::Index,
-        used: u64,
+        used: (u64, u64),
     },
 }
 
@@ -58,17 +59,28 @@ fn step() -> impl Strategy<Value = Step> {
     let who = (0..3_usize, 0..2_usize).prop_map(|(key, model)| Who { key, model });
     // Mostly one and the same, so that limits are reached.
     let who = prop_oneof![3 => Just(Who { key: 0, model: 0 }), 1 => who];
-    let ask = (who, prop_oneof![0..40_u64, 0..400_u64]).prop_map(|(who, tokens)| What::Ask { who, tokens });
-    let end = (any::<prop::sample::Index>(), 0..=16_u64).prop_map(|(which, used)| What::End { which, used });
+    let ask = (who, cost()).prop_map(|(who, cost)| What::Ask { who, cost });
+    let end = (any::<prop::sample::Index>(), (0..=16_u64, 0..=16_u64)).prop_map(|(which, used)| What::End { which, used });
     (gap(), prop_oneof![2 => ask, 1 => end]).prop_map(|(gap, what)| Step { gap, what })
+}
+
+fn cost() -> impl Strategy<Value = Cost> {
+    let few = || prop_oneof![0..20_u64, 0..200_u64];
+    (few(), few()).prop_map(|(input, output)| Cost { input, output })
+}
+
+/// So many sixteenths of a cost.
+fn part(cost: Cost, (input, output): (u64, u64)) -> Cost {
+    Cost { input: cost.input * input / 16, output: cost.output * output / 16 }
 }
 
 fn caps() -> impl Strategy<Value = Caps> {
     let few = || prop::option::of(1..6_u64);
     let tokens = || prop::option::of(1..400_u64);
     let concurrency = prop::option::weighted(0.3, 1..4_u32);
-    let rates = (few(), prop::option::of(1..20_u64), tokens(), prop::option::of(1..2_000_u64));
-    (rates, concurrency).prop_map(|((a, b, c, d), concurrency)| Caps { rates: [a, b, c, d], concurrency })
+    let one_kind = || prop::option::weighted(0.3, 1..300_u64);
+    let rates = (few(), prop::option::of(1..20_u64), tokens(), prop::option::of(1..2_000_u64), one_kind(), one_kind());
+    (rates, concurrency).prop_map(|((a, b, c, d, e, f), concurrency)| Caps { rates: [a, b, c, d, e, f], concurrency })
 }
 
 fn window() -> impl Strategy<Value = LimitWindow> {
@@ -96,7 +108,7 @@ prop_compose! {
 struct Admitted {
     who: Who,
     at: Duration,
-    tokens: u64,
+    cost: Cost,
     reservation: Option<Reservation>,
 }
 
@@ -107,16 +119,16 @@ fn play(limiter: &mut Limiter, steps: Vec<Step>) -> Vec<Admitted> {
     for Step { gap, what } in steps {
         now += gap;
         match what {
-            What::Ask { who, tokens } => {
-                if let Ok(reservation) = limiter.admit(who.caller(), who.model, tokens, now) {
-                    admitted.push(Admitted { who, at: now, tokens, reservation: Some(reservation) });
+            What::Ask { who, cost } => {
+                if let Ok(reservation) = limiter.admit(who.caller(), who.model, cost, now) {
+                    admitted.push(Admitted { who, at: now, cost, reservation: Some(reservation) });
                 }
             }
             What::End { which, used } => {
                 let mut open: Vec<_> = admitted.iter_mut().filter(|admitted| admitted.reservation.is_some()).collect();
                 if let Some(ending) = (!open.is_empty()).then(|| open.swap_remove(which.index(open.len()))) {
-                    ending.tokens = ending.tokens * used / 16;
-                    limiter.settle(ending.reservation.take().unwrap(), ending.tokens, now);
+                    ending.cost = part(ending.cost, used);
+                    limiter.settle(ending.reservation.take().unwrap(), ending.cost, now);
                 }
             }
         }
@@ -128,7 +140,7 @@ fn play(limiter: &mut Limiter, steps: Vec<Step>) -> Vec<Admitted> {
 fn used(admitted: &[Admitted], limits: &Limits, who: Who, resource: Resource, within: impl Fn(Duration) -> bool) -> u64 {
     let scope = |who: Who| limits.scope(who.caller(), who.model);
     let theirs = admitted.iter().filter(|admitted| scope(admitted.who) == scope(who) && within(admitted.at));
-    theirs.map(|admitted| if resource == Resource::Requests { 1 } else { admitted.tokens }).sum()
+    theirs.map(|admitted| admitted.cost.of(resource)).sum()
 }
 
 proptest! {
@@ -146,8 +158,8 @@ proptest! {
         for Step { gap, what } in steps {
             now += gap;
             match what {
-                What::Ask { who, tokens } => {
-                    match (limiter.admit(who.caller(), who.model, tokens, now), reference.admit(who, tokens, now)) {
+                What::Ask { who, cost } => {
+                    match (limiter.admit(who.caller(), who.model, cost, now), reference.admit(who, cost, now)) {
                         (Ok(reservation), Ok(charge)) => open.push((reservation, charge)),
                         (actual, expected) => prop_assert_eq!(actual.err(), expected.err()),
                     }
@@ -156,7 +168,7 @@ proptest! {
                 }
                 What::End { which, used } if !open.is_empty() => {
                     let (reservation, charge) = open.swap_remove(which.index(open.len()));
-                    let (who, used) = (charge.who, charge.tokens * used / 16);
+                    let (who, used) = (charge.who, part(charge.cost, used));
                     limiter.settle(reservation, used, now);
                     reference.settle(charge, used);
                     let standings = limiter.standings(who.caller(), who.model, now);
@@ -171,18 +183,18 @@ proptest! {
     fn whoever_waits_as_long_as_told_is_admitted_and_not_a_nanosecond_earlier(
         limits in limits(),
         steps in prop::collection::vec(step(), 1..40),
-        (who, tokens) in (0..3_usize, 0..2_usize, 0..400_u64).prop_map(|(key, model, tokens)| (Who { key, model }, tokens)),
+        (who, cost) in (0..3_usize, 0..2_usize, cost()).prop_map(|(key, model, cost)| (Who { key, model }, cost)),
     ) {
         let mut limiter = Limiter::of(limits);
         let last = steps.iter().map(|step| step.gap).sum();
         play(&mut limiter, steps);
-        if let Err(LimitReached::Rate { wait, .. }) = limiter.admit(who.caller(), who.model, tokens, last) {
+        if let Err(LimitReached::Rate { wait, .. }) = limiter.admit(who.caller(), who.model, cost, last) {
             prop_assert!(!wait.is_zero());
-            let early = limiter.admit(who.caller(), who.model, tokens, last + wait - Duration::from_nanos(1));
+            let early = limiter.admit(who.caller(), who.model, cost, last + wait - Duration::from_nanos(1));
             let is_told_again =
                 matches!(early, Err(LimitReached::Rate { wait, .. }) if wait == Duration::from_nanos(1));
             prop_assert!(is_told_again, "{:?}", early);
-            let retry = limiter.admit(who.caller(), who.model, tokens, last + wait);
+            let retry = limiter.admit(who.caller(), who.model, cost, last + wait);
             prop_assert!(matches!(retry, Ok(_) | Err(LimitReached::Concurrency { .. })), "{:?}", retry);
         }
     }
@@ -232,9 +244,9 @@ proptest! {
         let mut reservations: Vec<(usize, Reservation)> = Vec::new();
         for Step { what, .. } in steps {
             match what {
-                What::Ask { who, tokens } => {
+                What::Ask { who, cost } => {
                     let account = 2 * who.key + who.model;
-                    match limiter.admit(who.caller(), who.model, tokens, Duration::ZERO) {
+                    match limiter.admit(who.caller(), who.model, cost, Duration::ZERO) {
                         Ok(reservation) => {
                             open[account] += 1;
                             reservations.push((account, reservation));
@@ -248,7 +260,7 @@ proptest! {
                 }
                 What::End { which, .. } if !reservations.is_empty() => {
                     let (account, reservation) = reservations.swap_remove(which.index(reservations.len()));
-                    limiter.settle(reservation, 0, Duration::ZERO);
+                    limiter.settle(reservation, Cost::default(), Duration::ZERO);
                     open[account] -= 1;
                 }
                 What::End { .. } => {}
@@ -262,12 +274,17 @@ fn unshared(window: LimitWindow, all: Caps) -> Limits {
     Limits { window, per_key: true, per_model: true, assumed_completion_tokens: 0, all, models, keys }
 }
 
+fn caps_of(limits: &[((Resource, Period), u64)]) -> Caps {
+    let limit = |rate| limits.iter().find(|(limited, _)| *limited == rate).map(|(_, limit)| *limit);
+    Caps { rates: RATES.map(limit), concurrency: None }
+}
+
 #[test]
 fn the_figures_are_those_of_openais_own_example() {
-    let caps = Caps { rates: [None, None, Some(30_000), None], concurrency: None };
+    let caps = caps_of(&[((Resource::Tokens, Period::Minute), 30_000)]);
     let mut limiter = Limiter::of(unshared(LimitWindow::Bucket, caps));
     let (caller, now) = (Caller::new("sk-a", None), Duration::from_secs(5));
-    let _ = limiter.admit(caller, 0, 29_937, now).unwrap();
+    let _ = limiter.admit(caller, 0, Cost { input: 13, output: 29_924 }, now).unwrap();
     let expected = LimitReached::Rate {
         resource: Resource::Tokens,
         period: Period::Minute,
@@ -276,20 +293,22 @@ fn the_figures_are_those_of_openais_own_example() {
         requested: 385,
         wait: Duration::from_millis(644),
     };
-    assert_eq!(limiter.admit(caller, 0, 385, now).unwrap_err(), expected);
+    assert_eq!(limiter.admit(caller, 0, Cost { input: 13, output: 372 }, now).unwrap_err(), expected);
 }
 
 #[test]
 fn callers_who_used_nothing_that_is_still_missing_take_no_memory() {
-    let caps = Caps { rates: [Some(10), None, Some(10_000), None], concurrency: Some(3) };
+    let caps = caps_of(&[((Resource::Requests, Period::Minute), 10), ((Resource::Tokens, Period::Minute), 10_000)]);
+    let caps = Caps { concurrency: Some(3), ..caps };
     for window in [LimitWindow::Bucket, LimitWindow::Fixed, LimitWindow::Sliding] {
         let mut limiter = Limiter::of(unshared(window, caps));
         let mut most = 0;
         for number in 0..20_000 {
             // A request is missing for 6 s, or until the window has passed: there are never more than 120 such callers.
             let now = Duration::from_millis(500 * number);
-            let reservation = limiter.admit(Caller::new(&format!("sk-{number}"), None), 0, 500, now).unwrap();
-            limiter.settle(reservation, 0, now);
+            let reservation =
+                limiter.admit(Caller::new(&format!("sk-{number}"), None), 0, Cost { input: 500, output: 0 }, now).unwrap();
+            limiter.settle(reservation, Cost::default(), now);
             most = most.max(limiter.accounts());
         }
         assert!(most <= 2 * 121 + 1, "{window:?}: {most}");
@@ -298,11 +317,11 @@ fn callers_who_used_nothing_that_is_still_missing_take_no_memory() {
 
 #[test]
 fn beyond_ten_thousand_accounts_newcomers_share_one_until_others_are_as_good_as_new() {
-    let caps = Caps { rates: [None, Some(10), None, None], concurrency: None };
+    let caps = caps_of(&[((Resource::Requests, Period::Day), 10)]);
     let mut limiter = Limiter::of(unshared(LimitWindow::Fixed, caps));
     let mut ask = |number: u32, place, now| {
-        let admitted = limiter.admit(Caller::new(&format!("sk-{number}"), place), 0, 0, now);
-        let is_admitted = admitted.map(|reservation| limiter.settle(reservation, 0, now)).is_ok();
+        let admitted = limiter.admit(Caller::new(&format!("sk-{number}"), place), 0, Cost::default(), now);
+        let is_admitted = admitted.map(|reservation| limiter.settle(reservation, Cost::default(), now)).is_ok();
         (is_admitted, limiter.accounts())
     };
     let early = Duration::from_secs(5);

@@ -6,7 +6,7 @@ use crate::relay::{Finish, Invalid, Refusal};
 use crate::wire::answer::{Answer, Usage};
 use crate::wire::content::Choices;
 use crate::wire::endpoint::{Ask, Manner};
-use crate::wire::fields::{Fields, empty_array, texts, wrong_type};
+use crate::wire::fields::{Fields, Range, empty_array, texts, wrong_type};
 use crate::wire::prompt::{Prompt, Turn};
 use crate::wire::{write_number, write_string};
 
@@ -31,6 +31,9 @@ pub(in crate::wire) fn ask(body: &[u8]) -> Result<Ask<'_>, Refusal> {
         }
         Some(other) => return Err(wrong_type("messages", "an array of objects", other).into()),
     }
+    if let Some(invalid) = RANGES.iter().find_map(|range| invalid(*range, fields.value(range.param)?)) {
+        return Err(invalid.into());
+    }
     Ok(Ask {
         model: model.into(),
         stream: fields.flag("stream")?,
@@ -39,6 +42,27 @@ pub(in crate::wire) fn ask(body: &[u8]) -> Result<Ask<'_>, Refusal> {
         prompt: Prompt::Said(turns),
         manner: Manner::Messages,
     })
+}
+
+/// The numbers that have bounds.
+const RANGES: [Range; 3] = [
+    Range { param: "temperature", least: 0.0, most: 1.0 },
+    Range { param: "top_p", least: 0.0, most: 1.0 },
+    Range { param: "top_k", least: 0.0, most: f64::INFINITY },
+];
+
+/// What is wrong with a number, in Anthropic's words.
+fn invalid(range: Range, value: &Value) -> Option<Invalid> {
+    let Range { param, least, most } = range;
+    let (code, wrong) = match value.as_f64() {
+        Some(number) if range.holds(number) => return None,
+        Some(number) if number < least => {
+            ("decimal_below_min_value", format!("Input should be greater than or equal to {least}"))
+        }
+        Some(_) => ("decimal_above_max_value", format!("Input should be less than or equal to {most}")),
+        None => ("invalid_type", "Input should be a valid number".to_owned()),
+    };
+    Some(Invalid { param: Some(param.to_owned()), code, message: format!("{param}: {wrong}") })
 }
 
 fn turn(place: &str, message: &Value) -> Result<Turn, Invalid> {

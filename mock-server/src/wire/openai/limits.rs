@@ -63,7 +63,7 @@ pub(crate) fn words(reached: LimitReached, model: &str) -> Words {
 pub(super) fn kind(resource: Resource) -> &'static str {
     match resource {
         Resource::Requests => "requests",
-        Resource::Tokens => "tokens",
+        Resource::Tokens | Resource::InputTokens | Resource::OutputTokens => "tokens",
     }
 }
 
@@ -73,6 +73,10 @@ pub(super) fn per_period(resource: Resource, period: Period) -> &'static str {
         (Resource::Requests, Period::Day) => "requests per day (RPD)",
         (Resource::Tokens, Period::Minute) => "tokens per min (TPM)",
         (Resource::Tokens, Period::Day) => "tokens per day (TPD)",
+        (Resource::InputTokens, Period::Minute) => "input tokens per min (ITPM)",
+        (Resource::InputTokens, Period::Day) => "input tokens per day (ITPD)",
+        (Resource::OutputTokens, Period::Minute) => "output tokens per min (OTPM)",
+        (Resource::OutputTokens, Period::Day) => "output tokens per day (OTPD)",
     }
 }
 

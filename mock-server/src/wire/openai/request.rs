@@ -13,7 +13,7 @@ use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use super::stream::UsageChunk;
 use crate::relay::Refusal;
 use crate::wire::endpoint::{Ask, Manner};
-use crate::wire::fields::{HOTTEST, MOST_CHOICES};
+use crate::wire::fields::{MOST_CHOICES, RANGES};
 use crate::wire::prompt::Prompt;
 
 /// What matters of a request. Keys that are not named here are accepted, whatever they hold.
@@ -35,10 +35,16 @@ struct ChatRequest<'a> {
     n: Option<Choices>,
     #[serde(default)]
     #[expect(dead_code, reason = "read to be checked")]
-    temperature: Option<Temperature>,
+    temperature: Option<InRange<0>>,
     #[serde(default)]
     #[expect(dead_code, reason = "read to be checked")]
-    top_p: Option<f64>,
+    top_p: Option<InRange<1>>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "read to be checked")]
+    presence_penalty: Option<InRange<2>>,
+    #[serde(default)]
+    #[expect(dead_code, reason = "read to be checked")]
+    frequency_penalty: Option<InRange<3>>,
 }
 
 #[derive(Clone, Copy, Debug, serde::Deserialize)]
@@ -92,15 +98,15 @@ impl<'de> Deserialize<'de> for Tokens {
     }
 }
 
-/// A number from 0 to [`HOTTEST`].
+/// A number within the bounds of one of [`RANGES`].
 #[derive(Clone, Copy, Debug)]
-struct Temperature;
+struct InRange<const WHICH: usize>;
 
-impl<'de> Deserialize<'de> for Temperature {
+impl<'de, const WHICH: usize> Deserialize<'de> for InRange<WHICH> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match f64::deserialize(deserializer)? {
-            temperature if (0.0..=HOTTEST).contains(&temperature) => Ok(Self),
-            _ => Err(de::Error::custom("a temperature that there is")),
+            number if RANGES[WHICH].holds(number) => Ok(Self),
+            _ => Err(de::Error::custom("a number within its bounds")),
         }
     }
 }
@@ -262,6 +268,27 @@ mod tests {
     fn the_lower_limit_holds() {
         let body = r#"{"model":"m","messages":[{"role":"user","content":""}],"max_tokens":500,"max_completion_tokens":20}"#;
         assert_eq!(parse(body).max_tokens(), Some(20));
+    }
+
+    #[test]
+    fn each_number_has_its_own_bounds_and_both_ends_are_within() {
+        for range in RANGES {
+            let body = |value: f64| {
+                let param = range.param;
+                format!(r#"{{"model":"m","messages":[{{"role":"user","content":""}}],"{param}":{value}}}"#)
+            };
+            for (value, is_good) in
+                [(range.least, true), (range.most, true), (range.least - 0.1, false), (range.most + 0.1, false)]
+            {
+                match ChatRequest::parse(body(value).as_bytes()) {
+                    Ok(_) => assert!(is_good, "{} {value}", range.param),
+                    Err(Refusal::Invalid(invalid)) => {
+                        assert_eq!((is_good, invalid.param.as_deref()), (false, Some(range.param)), "{value}");
+                    }
+                    Err(other) => panic!("{other:?}"),
+                }
+            }
+        }
     }
 
     #[test]

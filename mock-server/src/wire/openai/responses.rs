@@ -11,7 +11,7 @@ use crate::relay::{Finish, Invalid, Refusal};
 use crate::wire::answer::{Answer, Usage};
 use crate::wire::content::Choices;
 use crate::wire::endpoint::{Ask, Manner};
-use crate::wire::fields::{Fields, texts, wrong_type};
+use crate::wire::fields::{Fields, RANGES, texts, wrong_type};
 use crate::wire::prompt::{Prompt, Turn};
 use crate::wire::write_string;
 
@@ -31,6 +31,8 @@ pub(in crate::wire) fn ask(body: &[u8]) -> Result<Ask<'_>, Refusal> {
         }
         Some(other) => return Err(wrong_type("input", "a string or an array of items", other).into()),
     }
+    // There are no penalties here.
+    fields.within(&RANGES[..2])?;
     Ok(Ask {
         model: fields.model()?.into(),
         stream: fields.flag("stream")?,

@@ -7,7 +7,7 @@ use crate::wire::answer::{Answer, Usage};
 use crate::wire::content::Choices;
 use crate::wire::endpoint::{Ask, Manner};
 use crate::wire::events::without_brace;
-use crate::wire::fields::{Fields, passages};
+use crate::wire::fields::{Fields, RANGES, passages};
 use crate::wire::prompt::Prompt;
 use crate::wire::reply::Reply;
 
@@ -28,6 +28,7 @@ pub(in crate::wire) fn ask(body: &[u8]) -> Result<Ask<'_>, Refusal> {
     if choices > MOST_CHOICES {
         return Err(Invalid::above_maximum("prompt", &format!("texts for at most {MOST_CHOICES} choices"), choices).into());
     }
+    fields.within(&RANGES)?;
     let usage = if fields.wants_usage()? { UsageChunk::Included } else { UsageChunk::Omitted };
     Ok(Ask {
         model: fields.model()?.into(),

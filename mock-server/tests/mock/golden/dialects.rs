@@ -4,7 +4,7 @@ use super::{PLAIN, SHORT_STREAM, chat_with, injecting, matches_golden_of};
 use crate::support::{KEY, chat, chat_body, request};
 
 /// Those besides OpenAI's, which has files of its own.
-const DIALECTS: [&str; 7] = ["azure", "anthropic", "groq", "cloudflare", "openrouter", "litellm", "one-api"];
+const DIALECTS: [&str; 8] = ["azure", "anthropic", "groq", "cloudflare", "openrouter", "litellm", "one-api", "vllm"];
 
 /// All that a profile may inject and some dialect has words for.
 const STATUSES: [u16; 15] = [400, 401, 402, 403, 404, 408, 413, 418, 429, 498, 500, 502, 503, 504, 529];
@@ -67,6 +67,17 @@ fn limits_are_told_as_recorded_in_every_dialect() {
         let few_tokens = "[limits]\ntokens_per_minute = 60\nassumed_completion_tokens = 100\n";
         matches_golden_of(dialect, "limit-too-large", &in_dialect(dialect, few_tokens), chat("", ""));
     }
+}
+
+#[test]
+fn what_azure_leaves_out_is_as_recorded() {
+    let gaps = "azure = { vague_resets = 1.0, missing_retry_after = 1.0 }\nlimits = { requests_per_minute = 600 }\n";
+    // The draws of these attempts are -1 and 0.
+    for (name, id) in [("headers-vague-minus-one", "c"), ("headers-vague-zero", "a")] {
+        matches_golden_of("azure", name, &in_dialect("azure", gaps), chat(&format!("x-client-request-id: {id}\r\n"), ""));
+    }
+    let burst = format!("{gaps}[[burst]]\nevery = \"20s\"\nfor = \"2s\"\nretry_after = \"1234567us\"\n");
+    matches_golden_of("azure", "429-without-retry-after", &in_dialect("azure", &burst), chat("", ""));
 }
 
 #[test]

@@ -26,6 +26,9 @@ fn messages_are_as_recorded() {
     let none = request("POST", "/v1/messages", "", "{}");
     matches_golden_of("anthropic", "message-401", "", none);
     let unlimited = post("/v1/messages", r#"{"model":"gpt-4.1","messages":[{"role":"user","content":"hi"}]}"#);
+    for (name, extra) in [("too-hot", r#","temperature":1.5"#), ("top-p", r#","top_p":"all""#), ("top-k", r#","top_k":-1"#)] {
+        matches_golden_of("anthropic", &format!("message-400-{name}"), "", message(extra));
+    }
     matches_golden_of("anthropic", "message-400", "dialect = \"groq\"", unlimited);
 }
 
@@ -41,6 +44,10 @@ fn texts_are_as_recorded() {
         PLAIN.replace("value = 14", "value = 99").as_str(),
         text(r#"{"model":"gpt-4.1","prompt":[1,2,3]}"#),
     );
+    let failing = |extra: &str| text(&format!(r#"{{"model":"gpt-4.1","prompt":"Once"{extra}}}"#));
+    matches_golden("text-400-too-hot", SHORT, failing(r#","temperature":2.1"#));
+    matches_golden("text-400-penalty", SHORT, failing(r#","frequency_penalty":-3"#));
+    matches_golden("text-400-choices", SHORT, failing(r#","n":0"#));
     matches_golden("text-400", SHORT, text(r#"{"model":"gpt-4.1"}"#));
 }
 
@@ -57,6 +64,8 @@ fn responses_are_as_recorded() {
     matches_golden("response", SHORT, response(""));
     matches_golden("response-stream", SHORT, response(r#","stream":true"#));
     matches_golden("response-stream-cut", SHORT, response(r#","stream":true,"max_output_tokens":2"#));
+    matches_golden("response-400-too-hot", SHORT, response(r#","temperature":-0.5"#));
+    matches_golden("response-400-top-p", SHORT, response(r#","top_p":1.5"#));
     matches_golden("response-400", SHORT, post("/v1/responses", r#"{"model":"gpt-4.1","input":[4]}"#));
 }
 

@@ -148,6 +148,70 @@ fn a_body_over_http2_has_as_long_and_the_connection_goes_on() {
     });
 }
 
+/// The preface and a SETTINGS frame that sets nothing.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// GET /healthz, in the words of HPACK.
+const HEALTH: &[u8] = b"\x82\x86\x04\x08/healthz\x01\x01a";
+
+/// A frame of a head on a stream, with the flags END_STREAM (1) and END_HEADERS (4).
+fn head_frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    [&[0, 0, payload.len() as u8, kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+#[test]
+fn a_head_over_http2_that_does_not_end_has_half_a_minute_as_well() {
+    run_virtual(async {
+        let server = guarded("");
+        let whole = head_frame(1, 5, 1, &[0x82; 200]);
+        for (beginning, dribbled) in [
+            // A head of which more was announced, and one within a frame whose rest does not come, or comes slowly.
+            (head_frame(1, 1, 1, HEALTH), false),
+            (whole[..20].to_vec(), false),
+            (whole[..20].to_vec(), true),
+        ] {
+            let mut connection = connect(&server);
+            connection.write_all(PREFACE).await.unwrap();
+            sleep(HOUR).await;
+            let start = now();
+            connection.write_all(&beginning).await.unwrap();
+            let (mut reader, mut writer) = tokio::io::split(connection);
+            let dribble = tokio::spawn(async move {
+                while dribbled && writer.write_all(&[0x82]).await.is_ok() {
+                    sleep(ms(1_000)).await;
+                }
+            });
+            let mut read = Vec::new();
+            let _ = reader.read_to_end(&mut read).await;
+            assert_eq!(now() - start, ms(30_000), "{beginning:?}");
+            assert!(!read.windows(4).any(|bytes| bytes == b"HTTP"), "{read:?}");
+            drop(reader);
+            dribble.await.unwrap();
+        }
+        assert_eq!(server.connections(), 0);
+    });
+}
+
+#[test]
+fn each_head_over_http2_has_a_time_of_its_own() {
+    run_virtual(async {
+        let server = guarded("");
+        let mut connection = connect(&server);
+        connection.write_all(PREFACE).await.unwrap();
+        for stream in [1, 3, 5] {
+            let (first, rest) = HEALTH.split_at(5);
+            connection.write_all(&head_frame(1, 1, stream, first)).await.unwrap();
+            sleep(ms(29_000)).await;
+            connection.write_all(&head_frame(9, 4, stream, rest)).await.unwrap();
+            let mut read = Vec::new();
+            while !read.ends_with(b"ok\n") {
+                assert!(connection.read_buf(&mut read).await.unwrap() > 0);
+            }
+            sleep(HOUR).await;
+        }
+    });
+}
+
 /// A body that never comes.
 struct NeverEnding;
 

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::Who;
 use crate::profile::{LimitWindow, Limits};
-use crate::relay::limits::{LimitReached, RATES, Resource, Standing};
+use crate::relay::limits::{Cost, LimitReached, RATES, Resource, Standing};
 
 /// Something that was used, or may yet be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Charge {
     pub(super) who: Who,
-    pub(super) tokens: u64,
+    pub(super) cost: Cost,
     number: usize,
     at: Duration,
     is_open: bool,
@@ -26,11 +26,11 @@ impl Reference {
         Self { limits, charges: Vec::new() }
     }
 
-    pub(super) fn admit(&mut self, who: Who, tokens: u64, now: Duration) -> Result<Charge, LimitReached> {
+    pub(super) fn admit(&mut self, who: Who, cost: Cost, now: Duration) -> Result<Charge, LimitReached> {
         let mut longest: Option<LimitReached> = None;
         let mut longest_wait = Duration::ZERO;
         for (limit, (resource, period)) in self.rates(who) {
-            let requested = if resource == Resource::Requests { 1 } else { tokens };
+            let requested = cost.of(resource);
             if requested > limit {
                 return Err(LimitReached::TooLarge { resource, period, limit, requested });
             }
@@ -51,13 +51,13 @@ impl Reference {
         if let Some(limit) = caps.concurrency.filter(|limit| open >= *limit as usize) {
             return Err(LimitReached::Concurrency { limit });
         }
-        let charge = Charge { who, tokens, number: self.charges.len(), at: now, is_open: true };
+        let charge = Charge { who, cost, number: self.charges.len(), at: now, is_open: true };
         self.charges.push(charge);
         Ok(charge)
     }
 
-    pub(super) fn settle(&mut self, charge: Charge, tokens: u64) {
-        self.charges[charge.number] = Charge { tokens, is_open: false, ..charge };
+    pub(super) fn settle(&mut self, charge: Charge, cost: Cost) {
+        self.charges[charge.number] = Charge { cost, is_open: false, ..charge };
     }
 
     pub(super) fn standings(&self, who: Who, now: Duration) -> Vec<Standing> {
@@ -84,8 +84,7 @@ impl Reference {
     }
 
     fn charges(&self, who: Who, resource: Resource) -> Vec<(Duration, u64)> {
-        let amount = |charge: &Charge| if resource == Resource::Requests { 1 } else { charge.tokens };
-        self.of(who).map(|charge| (charge.at, amount(charge))).collect()
+        self.of(who).map(|charge| (charge.at, charge.cost.of(resource))).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::relay::{Invalid, Refusal};
-use crate::wire::fields::{empty_array, invalid_choices, invalid_count, invalid_temperature, kind, wrong_type};
+use crate::wire::fields::{RANGES, empty_array, invalid_choices, invalid_count, kind, wrong_type};
 
 /// The refusal of a body that the fast path could not read because of `error`.
 pub(super) fn refusal(body: &[u8], error: &serde_json::Error) -> Refusal {
@@ -41,9 +41,7 @@ fn of_request(request: &Map<String, Value>) -> Option<Invalid> {
     };
     let limit = |key: &str| request.get(key).and_then(|value| invalid_count(key, value));
     optional("stream", "a boolean", Value::is_boolean)
-        .or_else(|| optional("temperature", "a number", Value::is_number))
-        .or_else(|| request.get("temperature").and_then(invalid_temperature))
-        .or_else(|| optional("top_p", "a number", Value::is_number))
+        .or_else(|| RANGES.iter().find_map(|range| request.get(range.param).and_then(|value| range.invalid(value))))
         .or_else(|| optional("stream_options", "an object", Value::is_object))
         .or_else(|| limit("max_tokens"))
         .or_else(|| limit("max_completion_tokens"))
@@ -116,6 +114,9 @@ mod tests {
             (format!("{{\"model\":\"m\",{MESSAGES},\"temperature\":\"hot\"}}"), "temperature"),
             (format!("{{\"model\":\"m\",{MESSAGES},\"temperature\":2.1}}"), "temperature"),
             (format!("{{\"model\":\"m\",{MESSAGES},\"temperature\":-1}}"), "temperature"),
+            (format!("{{\"model\":\"m\",{MESSAGES},\"top_p\":1.1}}"), "top_p"),
+            (format!("{{\"model\":\"m\",{MESSAGES},\"presence_penalty\":-2.1}}"), "presence_penalty"),
+            (format!("{{\"model\":\"m\",{MESSAGES},\"frequency_penalty\":3}}"), "frequency_penalty"),
             (format!("{{\"model\":\"m\",{MESSAGES},\"temperature\":2,\"max_tokens\":0}}"), "max_tokens"),
             (format!("{{\"model\":\"m\",{MESSAGES},\"max_tokens\":-5}}"), "max_tokens"),
             (format!("{{\"model\":\"m\",{MESSAGES},\"max_completion_tokens\":1.5}}"), "max_completion_tokens"),

@@ -1,0 +1,64 @@
+//! What a profile says of itself to those who compare.
+
+use super::{Limits, Profile};
+use crate::wire::dialect::Dialect;
+
+/// How much a profile lets each ask for; none: as much as they like. Single keys and models may have other figures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LimitFigures {
+    /// Attempts a minute.
+    pub requests_per_minute: Option<u64>,
+    /// Attempts a day.
+    pub requests_per_day: Option<u64>,
+    /// Tokens of prompts and completions, a minute.
+    pub tokens_per_minute: Option<u64>,
+    /// Tokens of prompts and completions, a day.
+    pub tokens_per_day: Option<u64>,
+    /// Attempts at once.
+    pub concurrency: Option<u32>,
+}
+
+impl Profile {
+    /// How much each may ask for.
+    pub fn limit_figures(&self) -> LimitFigures {
+        self.limits.as_ref().map(figures).unwrap_or_default()
+    }
+
+    /// Whose errors and headers are spoken, as profiles write it.
+    pub fn dialect(&self) -> &'static str {
+        let named = Dialect::NAMED.iter().find(|(_, dialect)| *dialect == self.dialect);
+        named.map_or("openai", |(name, _)| name)
+    }
+
+    /// The dialects there are, as profiles write them.
+    pub fn dialects() -> impl Iterator<Item = &'static str> + Clone {
+        Dialect::NAMED.iter().map(|(name, _)| *name)
+    }
+}
+
+fn figures(limits: &Limits) -> LimitFigures {
+    // In the order of `RATES`.
+    let [requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day, ..] = limits.all.rates;
+    LimitFigures { requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day, concurrency: limits.all.concurrency }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_profile_tells_its_limits_and_its_dialect() {
+        let limits = "dialect = \"groq\"\n[limits]\nrequests_per_minute = 1\nrequests_per_day = 2\ntokens_per_minute = 3\n\
+                      tokens_per_day = 4\nconcurrency = 5\n";
+        let profile: Profile = limits.parse().unwrap();
+        let told = LimitFigures {
+            requests_per_minute: Some(1),
+            requests_per_day: Some(2),
+            tokens_per_minute: Some(3),
+            tokens_per_day: Some(4),
+            concurrency: Some(5),
+        };
+        assert_eq!((profile.limit_figures(), profile.dialect()), (told, "groq"));
+        assert_eq!(Profile::load("steady").unwrap().limit_figures(), LimitFigures::default());
+    }
+}

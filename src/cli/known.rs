@@ -1,0 +1,50 @@
+//! What is known of providers and models: what is compiled in, and what files of one's own say.
+
+use clap::Args;
+use relaybench::client::Catalog;
+use relaybench::pricing::Prices;
+use relaybench::provider::Providers;
+
+const PROVIDERS_FILE: &str = "RELAYBENCH_PROVIDERS_FILE";
+const MODELS_FILE: &str = "RELAYBENCH_MODELS_FILE";
+
+#[derive(Debug, Args)]
+pub(crate) struct KnownArgs {
+    /// A TOML file that changes providers (their prices, say) or adds others; it wins over what is built in
+    /// [env: RELAYBENCH_PROVIDERS_FILE]
+    #[arg(long, value_name = "FILE")]
+    providers: Option<String>,
+    /// A TOML file of models that are added to the catalog, or take a model's place in it [env: RELAYBENCH_MODELS_FILE]
+    #[arg(long, value_name = "FILE")]
+    models: Option<String>,
+}
+
+/// Providers and models.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) providers: Providers,
+    pub(crate) catalog: Catalog,
+}
+
+impl KnownArgs {
+    pub(crate) fn load(&self) -> anyhow::Result<Known> {
+        let named = |flag: &Option<String>, variable: &str| {
+            let set = || std::env::var(variable).ok().filter(|path| !path.trim().is_empty());
+            flag.clone().or_else(set)
+        };
+        let mut known = Known { providers: Providers::built_in(), catalog: Catalog::default() };
+        if let Some(path) = named(&self.models, MODELS_FILE) {
+            known.catalog.extend_from(Catalog::from_file(&path)?);
+        }
+        if let Some(path) = named(&self.providers, PROVIDERS_FILE) {
+            known.providers.extend_from_file(&path)?;
+        }
+        Ok(known)
+    }
+}
+
+impl Known {
+    pub(crate) fn prices(&self) -> Prices {
+        Prices::of_all(&self.providers, &self.catalog)
+    }
+}

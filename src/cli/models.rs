@@ -1,0 +1,81 @@
+//! `relaybench models`: the catalog by which model names are checked.
+
+use clap::{Args, ValueEnum};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use relaybench::client::{Catalog, KnownModel};
+use serde_json::json;
+
+use super::known::KnownArgs;
+use super::run::print_text;
+
+/// List the models that names are checked against: vendor, context window, list price, aliases
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ModelsArgs {
+    #[command(flatten)]
+    known: KnownArgs,
+    /// What is printed; toml is a file for --models
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Toml,
+}
+
+const EXAMPLES: &str = "\
+Exit codes: 0 done · 1 could not read a file · 2 wrong command line
+
+Examples:
+  relaybench models
+  relaybench models --format toml > models.toml        to be changed, and given to --models
+  relaybench models --models models.toml               the catalog with a file of your own
+  relaybench run --model gpt-4.l                       a misspelt name is answered with the nearest";
+
+/// The widest table that a terminal of 100 columns shows whole.
+const WIDTH: u16 = 100;
+
+pub(super) fn run(args: &ModelsArgs) -> anyhow::Result<u8> {
+    let catalog = args.known.load()?.catalog;
+    let text = match args.format {
+        Format::Table => table(&catalog),
+        Format::Json => {
+            let models: Vec<&KnownModel> = catalog.models().collect();
+            format!("{:#}\n", json!({ "schema": "relaybench.models/1", "models": models }))
+        }
+        Format::Toml => catalog.to_toml(),
+    };
+    print_text(&text)?;
+    Ok(super::DONE)
+}
+
+fn table(catalog: &Catalog) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+    table.set_header(["model", "vendor", "context", "$/MTok in", "cached", "out", "as of", "aliases"]);
+    for model in catalog.models() {
+        let quote = model.list_price.as_ref();
+        let price = |of: fn(&relaybench::pricing::Price) -> Option<f64>| {
+            quote.and_then(|quote| of(&quote.price)).map(|usd| usd.to_string()).unwrap_or_default()
+        };
+        table.add_row([
+            model.name.clone(),
+            model.vendor.clone().unwrap_or_default(),
+            model.context_window.map(|tokens| tokens.to_string()).unwrap_or_default(),
+            price(|price| Some(price.input_usd_per_mtok)),
+            price(|price| price.cached_input_usd_per_mtok),
+            price(|price| Some(price.output_usd_per_mtok)),
+            quote.map(|quote| quote.date.clone()).unwrap_or_default(),
+            model.aliases.join("\n"),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(2).take(4) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    let sources =
+        "Prices are the vendors' own lists, in US dollars for a million tokens; --format json has each with its source.";
+    format!("{table}\n{sources}\n")
+}

@@ -1,0 +1,286 @@
+//! Who sells models: where, at which prices, within which limits, and what was published of it.
+//!
+//! The providers of the tutorial's comparison are compiled in, from a file each. A file of one's own changes them or adds others;
+//! `docs/providers.md` has the format.
+//!
+//! ```
+//! use relaybench::provider::Providers;
+//!
+//! let mut providers = Providers::built_in();
+//! providers.extend_from_toml(
+//!     r#"
+//!     [[provider]]
+//!     name = "openai"
+//!     [[provider.model]]
+//!     name = "gpt-4.1"
+//!     price = { input_usd_per_mtok = 2.0, output_usd_per_mtok = 8.0, source = "the invoice", date = "2025-11" }
+//!     "#,
+//!     "providers.toml",
+//! )?;
+//! let quote = providers.named("openai")?.model("gpt-4.1").and_then(|model| model.quote.as_ref());
+//! assert_eq!(quote.map(|quote| quote.price.output_usd_per_mtok), Some(8.0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod base_url;
+mod model;
+mod raw;
+mod scenario;
+pub mod table;
+
+use std::fmt;
+
+use relaybench_mock::config::{self, ConfigError, LoadError, is_path};
+use relaybench_mock::{LimitFigures, Profile};
+use serde::Serialize;
+
+use crate::client::Catalog;
+use crate::pricing::Quote;
+use crate::report::figures::count;
+pub use model::{Asked, Offer};
+use raw::{RawFile, RawProvider};
+pub use scenario::StandIn;
+
+/// One provider.
+#[derive(Clone, Debug, Serialize)]
+pub struct Provider {
+    /// What commands call it.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// Where its live API is, like `https://host/v1`. `${NAME}` stands for an environment variable.
+    pub base_url: String,
+    /// The environment variable that its key is in.
+    pub key_variable: String,
+    /// Whose errors and headers it speaks.
+    pub dialect: String,
+    /// The mock profile that stands for it, by name or file.
+    #[serde(rename = "profile")]
+    pub profile_name: String,
+    /// That profile.
+    #[serde(skip)]
+    pub profile: Profile,
+    /// What is asked where it does not serve the model that was wanted.
+    pub default_model: String,
+    /// What was published of it.
+    pub published: Option<Published>,
+    /// What its mock limits each caller to, and who says so.
+    pub limits: Option<Limits>,
+    /// What it serves, or is said to charge for.
+    pub models: Vec<Offer>,
+}
+
+/// What somebody published of a provider; none of it was measured here.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Published {
+    /// Who published it, and where.
+    pub source: String,
+    /// When.
+    pub date: String,
+    /// Mean latency.
+    pub mean_ms: Option<f64>,
+    /// Requests completed in a second.
+    pub throughput_rps: Option<f64>,
+    /// In words: how much may be asked.
+    pub limit: Option<String>,
+    /// In words: how it is paid.
+    pub payment: Option<String>,
+    /// In words: which models there are.
+    pub models: Option<String>,
+    /// In words: what is free.
+    pub credit: Option<String>,
+    /// In words: what it suits.
+    pub fit: Option<String>,
+}
+
+/// The limits of a provider's mock, with their source.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Limits {
+    /// Who documented them.
+    pub source: String,
+    /// When.
+    pub date: String,
+    /// The figures: those of the mock profile.
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
+/// [`LimitFigures`] as reports write them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Figures {
+    /// Attempts a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_per_minute: Option<u64>,
+    /// Attempts a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_per_day: Option<u64>,
+    /// Tokens of prompts and completions, a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens_per_minute: Option<u64>,
+    /// Tokens of prompts and completions, a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens_per_day: Option<u64>,
+    /// Attempts at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+}
+
+impl From<LimitFigures> for Figures {
+    fn from(figures: LimitFigures) -> Self {
+        let LimitFigures { requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day, concurrency } = figures;
+        Self { requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day, concurrency }
+    }
+}
+
+/// Each limit with its unit, like `12,000 tokens a minute`.
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limits = [
+            (self.requests_per_minute, "requests a minute"),
+            (self.requests_per_day, "requests a day"),
+            (self.tokens_per_minute, "tokens a minute"),
+            (self.tokens_per_day, "tokens a day"),
+            (self.concurrency.map(u64::from), "at once"),
+        ];
+        let limits = limits.iter().filter_map(|(figure, unit)| figure.map(|figure| format!("{} {unit}", count(figure))));
+        f.write_str(&limits.collect::<Vec<_>>().join(", "))
+    }
+}
+
+impl Provider {
+    /// Reads a provider from TOML, with all of its keys at the top of the file. `origin` is the file's name in errors.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong, with its line.
+    pub fn parse(text: &str, origin: &str) -> Result<Self, ConfigError> {
+        config::parse_valid(text, origin, |raw: RawProvider| raw.valid(None, origin))
+    }
+
+    /// What it offers under a model's name, its own or the catalog's.
+    pub fn model(&self, name: &str) -> Option<&Offer> {
+        self.models.iter().find(|offer| offer.is_called(name))
+    }
+
+    /// What it takes for a model that it serves, or is said to take for one that it does not: its own price, else the vendor's list
+    /// price. None, where neither is known, or where nothing of the model is known here.
+    pub fn quote<'a>(&'a self, model: &str, catalog: &'a Catalog) -> Option<&'a Quote> {
+        let offer = self.model(model)?;
+        offer.quote.as_ref().or_else(|| catalog.model(&offer.name)?.list_price.as_ref())
+    }
+
+    /// The same with the vendors' list prices where it names none of its own.
+    #[must_use]
+    pub fn priced(&self, catalog: &Catalog) -> Self {
+        let mut priced = self.clone();
+        for offer in &mut priced.models {
+            offer.quote = self.quote(&offer.name, catalog).cloned();
+        }
+        priced
+    }
+
+    /// What is asked of it where a model is wanted: that one, under its own name, or else the default.
+    pub fn asked_for(&self, model: &str) -> Asked<'_> {
+        match self.model(model).filter(|offer| offer.is_served) {
+            Some(offer) => Asked { offer, is_wanted: true },
+            None => Asked { offer: self.default_offer(), is_wanted: false },
+        }
+    }
+
+    /// Its base URL with what the environment has for the variables in it.
+    ///
+    /// # Errors
+    ///
+    /// The name of the first variable that is not set.
+    pub fn base_url_with(&self, variable: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+        base_url::filled(&self.base_url, variable)
+    }
+
+    fn default_offer(&self) -> &Offer {
+        self.model(&self.default_model).expect("the default is checked to be among the models")
+    }
+}
+
+/// Providers by name, in the order in which they are compared.
+#[derive(Clone, Debug)]
+pub struct Providers(Vec<Provider>);
+
+/// The providers compiled in: name and text.
+const BUILT_IN: [(&str, &str); 4] = [
+    ("holysheep", include_str!("../fixtures/providers/holysheep.toml")),
+    ("openai", include_str!("../fixtures/providers/openai.toml")),
+    ("cloudflare", include_str!("../fixtures/providers/cloudflare.toml")),
+    ("groq", include_str!("../fixtures/providers/groq.toml")),
+];
+
+impl Providers {
+    /// Those of the tutorial's comparison, in its order.
+    pub fn built_in() -> Self {
+        let provider = |(name, text): &(&str, &str)| {
+            Provider::parse(text, &format!("{name}.toml")).expect("a test reads every file that is compiled in")
+        };
+        Self(BUILT_IN.iter().map(provider).collect())
+    }
+
+    /// The names of the providers that are compiled in.
+    pub fn built_in_names() -> impl ExactSizeIterator<Item = &'static str> + Clone {
+        BUILT_IN.iter().map(|(name, _)| *name)
+    }
+
+    /// Adds the providers of a TOML file, each a `[[provider]]`. One that has a known one's name changes of it what it says.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong, with its line. Nothing was changed then.
+    pub fn extend_from_toml(&mut self, text: &str, origin: &str) -> Result<(), ConfigError> {
+        self.0 = config::parse_valid(text, origin, |raw: RawFile| raw.valid(&self.0, origin))?;
+        Ok(())
+    }
+
+    /// As [`extend_from_toml`](Self::extend_from_toml), from the file at a path.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read, and when it is wrong.
+    pub fn extend_from_file(&mut self, path: &str) -> Result<(), LoadError> {
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|source| LoadError::Unreadable { what: "providers", path: path.to_owned(), source })?;
+        Ok(self.extend_from_toml(&text, path)?)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> std::slice::Iter<'_, Provider> {
+        self.0.iter()
+    }
+
+    /// The provider of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownProvider`], with the nearest name.
+    pub fn named(&self, name: &str) -> Result<&Provider, UnknownProvider> {
+        self.iter().find(|provider| provider.name == name).ok_or_else(|| UnknownProvider {
+            name: name.to_owned(),
+            hint: config::nearest(name, self.iter().map(|provider| provider.name.as_str())),
+        })
+    }
+}
+
+/// There is no provider of this name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownProvider {
+    name: String,
+    hint: String,
+}
+
+impl fmt::Display for UnknownProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = if is_path(&self.name) { "; a file of providers is named by --providers" } else { "" };
+        write!(f, "there is no provider \"{}\", {}{file}", self.name, self.hint)
+    }
+}
+
+impl std::error::Error for UnknownProvider {}
+
+#[cfg(test)]
+mod tests;

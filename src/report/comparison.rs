@@ -1,0 +1,178 @@
+//! What came of one scenario at several providers, beside what was published of each.
+
+mod markdown;
+mod notes;
+mod table;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::csv;
+use super::stage::{RequestCounts, StageReport};
+use super::summary::{Report, Verdict};
+use crate::provider::{Limits, Provider, Published, StandIn};
+
+/// What comparison.json holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// [`Comparison::SCHEMA`].
+    pub schema: &'static str,
+    /// What was run everywhere.
+    pub run: ComparedRun,
+    /// Whether all numbers may be quoted: each run's own verdict, and that each was played.
+    pub verdict: Verdict,
+    /// The providers, in the order in which they were asked for.
+    pub providers: Vec<Compared>,
+}
+
+/// What all runs of a comparison have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ComparedRun {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The client's policy.
+    pub policy: String,
+    /// The scenario's seed.
+    pub seed: u64,
+    /// Whether it ran in virtual time.
+    pub r#virtual: bool,
+    /// The version of relaybench that ran it.
+    pub version: String,
+}
+
+/// One provider.
+#[derive(Clone, Debug, Serialize)]
+pub struct Compared {
+    /// What commands call it, and the directory of its own report.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// `mock`, or the base URL.
+    pub target: String,
+    /// The mock's profile; null for a live target.
+    pub profile: Option<String>,
+    /// What was asked.
+    pub models: Vec<String>,
+    /// What was published of it.
+    pub published: Option<Published>,
+    /// What its mock limits each caller to; null for a live target and where nothing is limited.
+    pub limits: Option<Limits>,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+    /// What was measured, a row for each load level.
+    pub stages: Vec<ComparedStage>,
+    /// Its whole report.
+    #[serde(skip)]
+    pub report: Report,
+}
+
+/// The figures of a load level that are compared; report.json has all.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ComparedStage {
+    /// Unique in the run.
+    pub name: String,
+    /// Logical requests by how they ended.
+    pub requests: RequestCounts,
+    /// HTTP exchanges that left the client.
+    pub attempts: u64,
+    /// Of succeeded steady requests.
+    pub mean_ms: Option<f64>,
+    /// Of the same.
+    pub p95_ms: Option<f64>,
+    /// Succeeded requests a second.
+    pub throughput_rps: Option<f64>,
+    /// Succeeded / sent, 0 to 1.
+    pub success_rate: Option<f64>,
+    /// Failed requests by kind.
+    pub errors: BTreeMap<String, u64>,
+    /// What it cost at the provider's price; null when that is not known.
+    pub cost_usd: Option<f64>,
+}
+
+impl Comparison {
+    /// The schema of comparison.json.
+    pub const SCHEMA: &str = "relaybench.comparison/1";
+
+    /// Compares runs of one scenario. `missing` names providers that were not played, for the verdict. None without any run.
+    pub fn new(providers: Vec<Compared>, missing: &[&str]) -> Option<Self> {
+        let run = &providers.first()?.report.run;
+        let run = ComparedRun {
+            scenario: run.scenario.clone(),
+            policy: run.policy.clone(),
+            seed: run.seed,
+            r#virtual: run.r#virtual,
+            version: run.version.clone(),
+        };
+        let own = |compared: &Compared| {
+            let reasons = compared.report.verdict.reasons.iter();
+            reasons.map(|reason| format!("{}: {reason}", compared.name)).collect::<Vec<_>>()
+        };
+        let missing = missing.iter().map(|name| format!("{name}: not played, since the command was ended before"));
+        let reasons: Vec<String> = providers.iter().flat_map(own).chain(missing).collect();
+        Some(Self { schema: Self::SCHEMA, run, verdict: Verdict { valid: reasons.is_empty(), reasons }, providers })
+    }
+
+    /// The comparison as it is written to comparison.json, with a newline at its end.
+    pub fn to_json(&self) -> String {
+        let mut json = serde_json::to_string_pretty(self).expect("a comparison has only string keys and finite numbers");
+        json.push('\n');
+        json
+    }
+
+    /// A row for each provider and load level, with the columns of a report's CSV behind the provider's name.
+    pub fn to_csv(&self) -> String {
+        let header = format!("provider,{}", csv::header());
+        let rows = self
+            .providers
+            .iter()
+            .flat_map(|compared| csv::rows(&compared.report).map(|row| format!("{},{row}", compared.name)).collect::<Vec<_>>());
+        std::iter::once(header).chain(rows).collect()
+    }
+
+    /// As a person reads it in a terminal: no line is longer than 100 columns.
+    pub fn to_table(&self) -> String {
+        table::table(self)
+    }
+
+    /// As GitHub's Markdown.
+    pub fn to_markdown(&self) -> String {
+        markdown::markdown(self)
+    }
+}
+
+impl Compared {
+    /// A provider and what came of its run.
+    pub fn new(provider: &Provider, stand_ins: &[StandIn], models: Vec<String>, report: Report) -> Self {
+        let limits = provider.limits.clone().filter(|_| report.run.profile.is_some());
+        let notes = notes::notes(provider, limits.as_ref(), stand_ins, &report);
+        Self {
+            name: provider.name.clone(),
+            title: provider.title.clone(),
+            target: report.run.target.clone(),
+            profile: report.run.profile.clone(),
+            models,
+            published: provider.published.clone(),
+            limits,
+            notes,
+            stages: report.stages.iter().map(ComparedStage::of).collect(),
+            report,
+        }
+    }
+}
+
+impl ComparedStage {
+    fn of(stage: &StageReport) -> Self {
+        Self {
+            name: stage.name.clone(),
+            requests: stage.requests,
+            attempts: stage.attempts,
+            mean_ms: stage.latency_ms.mean,
+            p95_ms: stage.latency_ms.p95,
+            throughput_rps: stage.throughput_rps,
+            success_rate: stage.success_rate,
+            errors: stage.errors.clone(),
+            cost_usd: stage.cost_usd,
+        }
+    }
+}
