@@ -10,6 +10,7 @@ use hyper::{HeaderMap, Response, StatusCode};
 
 use super::attempt::Attempt;
 use super::body::AnswerBody;
+use super::headers::Headers;
 use crate::draw::{self, Draws};
 use crate::ledger::FaultOutcome;
 use crate::relay::Refusal;
@@ -48,17 +49,17 @@ fn with_headers(body: AnswerBody, dialect: Dialect, mut headers: HeaderMap) -> R
 }
 
 /// The list of models, or the model of this name, or why the caller may not see it.
-pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts, id: Option<&str>) -> Response<AnswerBody> {
+pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts, headers: &Headers<'_>, id: Option<&str>) -> Response<AnswerBody> {
     let draws = attempt.draws(&[]);
     let identity = Identity::new(draws);
     let profile = Arc::clone(&attempt.term().profile);
     // What is wrong with them is said to those who may call.
-    let _ = attempt.overrides(&head.headers, &[]);
-    let authorized = attempt.authorize(&head.headers);
+    let _ = attempt.overrides(headers, &[]);
+    let authorized = attempt.authorize(headers);
     if let Some(id) = id {
         attempt.concerns(id);
     }
-    let allowed = authorized.and_then(|()| attempt.decide_alone(&head.headers, draws));
+    let allowed = authorized.and_then(|()| attempt.decide_alone(headers, draws));
     let body = allowed.and_then(|()| match id {
         None => Ok(profile.dialect.models(&profile)),
         Some(id) => match profile.model(id) {

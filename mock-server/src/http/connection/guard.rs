@@ -13,7 +13,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::Caller;
 use super::head_end::HeadEnds;
 use super::watch::{Phase, Stage};
-use crate::server::Shared;
 
 /// What a caller reads whose request did not come in time.
 const TOO_LATE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
@@ -21,7 +20,6 @@ const TOO_LATE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\nc
 /// A connection under guard. Timers run only while something is missing, so that a request that comes in one piece sets none.
 pub(super) struct Guarded<IO> {
     io: IO,
-    server: Arc<Shared>,
     caller: Arc<Caller>,
     /// What is to be read once more.
     again: Box<[u8]>,
@@ -40,8 +38,8 @@ struct Wait {
 }
 
 impl<IO> Guarded<IO> {
-    pub(super) fn new(io: IO, server: Arc<Shared>, caller: Arc<Caller>) -> Self {
-        Self { io, server, caller, again: Box::default(), reading: None, ends: HeadEnds::default(), writing: None }
+    pub(super) fn new(io: IO, caller: Arc<Caller>) -> Self {
+        Self { io, caller, again: Box::default(), reading: None, ends: HeadEnds::default(), writing: None }
     }
 
     /// What is guarded.
@@ -56,7 +54,7 @@ impl<IO> Guarded<IO> {
 
     /// How long the caller may take for what it owes.
     fn patience(&self, phase: Phase) -> Option<Duration> {
-        let limits = &self.server.common.limits;
+        let limits = &self.caller.server.common.limits;
         match phase {
             Phase::Head => limits.head_timeout,
             Phase::Body => limits.body_timeout,
@@ -89,7 +87,7 @@ impl<IO> Guarded<IO> {
 
     /// Whether bytes that are not taken have been held for too long.
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let Some(timeout) = self.server.common.limits.write_timeout else { return Poll::Pending };
+        let Some(timeout) = self.caller.server.common.limits.write_timeout else { return Poll::Pending };
         let clock = self.writing.get_or_insert_with(|| Box::pin(sleep(timeout)));
         clock.as_mut().poll(cx).map(|()| io::ErrorKind::TimedOut.into())
     }
