@@ -6,6 +6,7 @@ mod body;
 pub(crate) mod connection;
 mod fault;
 mod generation;
+mod headers;
 mod limited;
 pub(crate) mod listen;
 mod overrides;
@@ -15,21 +16,20 @@ mod response;
 mod route;
 
 use std::fmt;
-use std::sync::Arc;
 
 use hyper::header::CONTENT_TYPE;
 use hyper::http::HeaderValue;
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response};
+use hyper::{Method, Response};
 
 use self::attempt::{Attempt, LONGEST_HANG, Part};
 use self::body::AnswerBody;
 pub(crate) use self::connection::Protocol;
 use self::connection::{Caller, RequestBody};
 use self::fault::Played;
+use self::headers::Headers;
 use self::route::{Route, route};
 use crate::profile::FaultKind;
-use crate::server::Shared;
 
 /// Ends the connection without an answer.
 #[derive(Debug)]
@@ -43,13 +43,12 @@ impl fmt::Display for Cut {
 
 impl std::error::Error for Cut {}
 
-async fn answer(server: Arc<Shared>, caller: &Caller, request: Request<RequestBody>) -> Result<Played, Cut> {
-    let (head, body) = request.into_parts();
-    let response = respond(server, caller, &head, body).await?;
+async fn answer(caller: &Caller, head: &Parts, body: RequestBody) -> Result<Played, Cut> {
+    let response = respond(caller, head, body).await?;
     if head.method == Method::HEAD {
-        return Ok(look(response, &head, caller));
+        return Ok(look(response, head, caller));
     }
-    Ok(fault::befall(response, &head, caller.can_reset))
+    Ok(fault::befall(response, head, caller.can_reset))
 }
 
 /// The answer to a HEAD.
@@ -64,29 +63,29 @@ fn look(response: Response<AnswerBody>, head: &Parts, caller: &Caller) -> Played
     played
 }
 
-async fn respond(server: Arc<Shared>, caller: &Caller, head: &Parts, body: RequestBody) -> Result<Response<AnswerBody>, Cut> {
-    let connection = caller.connection;
+async fn respond(caller: &Caller, head: &Parts, body: RequestBody) -> Result<Response<AnswerBody>, Cut> {
     if admin::is_about(head.uri.path()) {
         // In a box of its own, since it is rare.
-        return Box::pin(admin::answer(server.handle(), caller, head, body)).await;
+        return Box::pin(admin::answer(caller.server.handle(), caller, head, body)).await;
     }
-    let term = server.term();
+    let term = caller.server.term();
     let arrived = term.elapsed();
     let of_profile = term.profile.dialect;
-    let attempt = |term, dialect| Attempt::new(term, dialect, connection, arrived, &head.headers);
+    let headers = Headers::read(&head.headers);
+    let attempt = |term, dialect| Attempt::new(term, dialect, caller.connection, arrived, &headers);
     match route(&head.method, head.uri.path()) {
         Ok(Route::Generation(generation)) => {
             let attempt = attempt(term, generation.endpoint.dialect(of_profile));
-            generation::answer(attempt, generation, head, body).await
+            generation::answer(attempt, generation, head, &headers, body).await
         }
-        Ok(Route::Models) => held_back(response::models(attempt(term, of_profile), head, None)).await,
-        Ok(Route::Model(id)) => held_back(response::models(attempt(term, of_profile), head, Some(&id))).await,
+        Ok(Route::Models) => held_back(response::models(attempt(term, of_profile), head, &headers, None)).await,
+        Ok(Route::Model(id)) => held_back(response::models(attempt(term, of_profile), head, &headers, Some(&id))).await,
         Ok(Route::Health) => {
             let mut healthy = Response::new(AnswerBody::unrecorded(b"ok\n".to_vec()));
             healthy.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
             Ok(healthy)
         }
-        Err(refusal) => Ok(response::unrouted(attempt(term, of_profile), refusal, head)),
+        Err(refusal) => Ok(response::unrouted(attempt(term, of_profile), refusal, head, &headers)),
     }
 }
 

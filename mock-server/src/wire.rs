@@ -22,6 +22,7 @@ pub(crate) mod reply;
 mod script;
 mod vllm;
 
+use hyper::http::HeaderValue;
 use serde::Serialize;
 
 /// `{"error":…}`, which most dialects have in common.
@@ -32,6 +33,11 @@ struct Enveloped<T> {
 
 pub(crate) fn write_string(text: &str, out: &mut Vec<u8>) {
     serde_json::to_writer(out, text).expect("a vector takes whatever is written, and a string is always JSON");
+}
+
+/// A whole number as the value of a header. As made by `http` itself it would take two allocations.
+fn header_number(number: u64) -> HeaderValue {
+    HeaderValue::from_str(itoa::Buffer::new().format(number)).expect("digits")
 }
 
 fn write_number(number: u64, out: &mut Vec<u8>) {

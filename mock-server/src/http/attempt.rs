@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hyper::HeaderMap;
-use hyper::header::HeaderName;
-
+use super::headers::Headers;
 use super::limited::{Limited, Need, Service};
 use super::overrides::Overrides;
 use crate::draw::{self, Draws};
@@ -22,9 +20,6 @@ use crate::wire::dialect::{Dialect, Gaps, KeepAlive};
 use crate::wire::endpoint::Asked;
 use crate::wire::identity::Identity;
 use crate::wire::openai::error::masked;
-
-const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
-const RETRY_COUNT: HeaderName = HeaderName::from_static("x-stainless-retry-count");
 
 /// A caller who stays longer with an answer that is held back is cut off: in virtual time somebody must move the clock.
 pub(super) const LONGEST_HANG: Duration = Duration::from_secs(3600);
@@ -64,14 +59,12 @@ struct Befallen {
 }
 
 impl Attempt {
-    pub(crate) fn new(term: Arc<Term>, dialect: Dialect, connection: u32, arrived: Duration, headers: &HeaderMap) -> Box<Self> {
-        let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-        let retry_count = text(&RETRY_COUNT).and_then(|count| count.trim().parse().ok());
+    pub(crate) fn new(term: Arc<Term>, dialect: Dialect, connection: u32, arrived: Duration, headers: &Headers<'_>) -> Box<Self> {
         let entry = Entry {
             sequence: term.common.ledger.next_sequence(),
             connection,
-            request_id: text(&CLIENT_REQUEST_ID).map(kept_id),
-            attempt: retry_count.unwrap_or(0),
+            request_id: headers.request_id.map(kept_id),
+            attempt: headers.retry_count.unwrap_or(0),
             arrived_ns: nanoseconds(term.since_server_start(arrived)),
             ..Entry::default()
         };
@@ -82,9 +75,9 @@ impl Attempt {
             entry,
             is_hang: false,
             is_waiting: false,
-            counts_tries: retry_count.is_some(),
+            counts_tries: headers.retry_count.is_some(),
             gaps: Gaps::default(),
-            id_hash: text(&CLIENT_REQUEST_ID).map(|id| draw::hash(id.as_bytes())),
+            id_hash: headers.request_id.map(|id| draw::hash(id.as_bytes())),
             ticket: None,
             limited: None,
             fault: None,
@@ -118,8 +111,8 @@ impl Attempt {
     }
 
     /// Who may call: the holder of a key that the profile accepts.
-    pub(crate) fn authorize(&mut self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let key = key(headers).ok_or(Refusal::KeyMissing)?;
+    pub(crate) fn authorize(&mut self, headers: &Headers<'_>) -> Result<(), Refusal> {
+        let key = headers.key.ok_or(Refusal::KeyMissing)?;
         let place = match &self.term.profile.keys {
             Keys::Any => None,
             Keys::Only(keys) => {
@@ -240,7 +233,7 @@ impl Attempt {
     }
 
     /// What its request asks for. A fault among it is planned from here on, whatever refuses the attempt before its time.
-    pub(super) fn overrides(&mut self, headers: &HeaderMap, body: &[u8]) -> Result<Overrides, Refusal> {
+    pub(super) fn overrides(&mut self, headers: &Headers<'_>, body: &[u8]) -> Result<Overrides, Refusal> {
         let overrides = Overrides::read(headers, body)?;
         self.is_planned(overrides.fault);
         Ok(overrides)
@@ -252,10 +245,10 @@ impl Attempt {
 
     /// What befalls it where nothing is made, so that the relay's capacity and its bursts do not matter. `model` is that which it is
     /// about; empty where that is none.
-    pub(super) fn decide_alone(&mut self, headers: &HeaderMap, model: &str, draws: Draws) -> Result<(), Refusal> {
+    pub(super) fn decide_alone(&mut self, headers: &Headers<'_>, model: &str, draws: Draws) -> Result<(), Refusal> {
         let overrides = Overrides::read(headers, &[])?;
         let order = overrides.fault.map(Outcome::Fault).or_else(|| self.term.common.next_order());
-        let request = Request { key: key(headers).unwrap_or_default(), model, order, ..Request::default() };
+        let request = Request { key: headers.key.unwrap_or_default(), model, order, ..Request::default() };
         let fault = fault(&self.term.profile, &request, draws, self.arrived(), &self.term.tally);
         if fault.is_some() || overrides != Overrides::default() {
             self.is_befallen(fault, overrides, draws);
@@ -416,15 +409,6 @@ impl Attempt {
             self.entry.end_written_ns = Some(nanoseconds(now));
         }
     }
-}
-
-/// The caller's key: a bearer token, or what Anthropic's clients and Azure's send instead.
-pub(super) fn key(headers: &HeaderMap) -> Option<&str> {
-    const KEYS: [HeaderName; 2] = [HeaderName::from_static("x-api-key"), HeaderName::from_static("api-key")];
-    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let bearer = text(&hyper::header::AUTHORIZATION).and_then(|value| value.split_once(' '));
-    let bearer = bearer.and_then(|(scheme, token)| scheme.eq_ignore_ascii_case("bearer").then_some(token));
-    bearer.or_else(|| KEYS.iter().find_map(text)).map(str::trim).filter(|key| !key.is_empty())
 }
 
 /// Whether more of an answer follows.

@@ -1,10 +1,10 @@
 //! The bodies of answers: whole, or a stream whose chunks are made as they fall due.
 
+use std::io::Cursor;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::Cut;
@@ -20,11 +20,14 @@ use crate::wire::reply::Reply;
 /// Chunks that are due together go out together, up to about this many bytes.
 const FRAME_BYTES: usize = 16 * 1024;
 
+/// What is handed to hyper at a time. `Bytes` would take an allocation more, to be shared, which these never are.
+pub(super) type Chunk = Cursor<Vec<u8>>;
+
 /// The body of an answer. It holds the attempt until it has been written.
 #[derive(Debug)]
 pub(crate) enum AnswerBody {
     Whole {
-        bytes: Bytes,
+        bytes: Vec<u8>,
         attempt: Option<Box<Attempt>>,
     },
     Stream(Box<Streamed>),
@@ -34,17 +37,17 @@ pub(crate) enum AnswerBody {
 
 impl AnswerBody {
     pub(super) fn whole(attempt: Box<Attempt>, bytes: Vec<u8>) -> Self {
-        Self::Whole { bytes: bytes.into(), attempt: Some(attempt) }
+        Self::Whole { bytes, attempt: Some(attempt) }
     }
 
     /// For answers to what is no attempt.
     pub(super) fn unrecorded(bytes: Vec<u8>) -> Self {
-        Self::Whole { bytes: bytes.into(), attempt: None }
+        Self::Whole { bytes, attempt: None }
     }
 
     /// Nothing, where only the head is wanted.
     pub(super) fn left_out(self) -> Self {
-        Self::Whole { bytes: Bytes::new(), attempt: self.into_attempt().map(|(attempt, _)| attempt) }
+        Self::Whole { bytes: Vec::new(), attempt: self.into_attempt().map(|(attempt, _)| attempt) }
     }
 
     /// A stream whose first token is due, or one that has the patience to wait for it.
@@ -120,17 +123,17 @@ impl GiveUp for AnswerBody {
 }
 
 impl Body for AnswerBody {
-    type Data = Bytes;
+    type Data = Chunk;
     type Error = Cut;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, Cut>>> {
         match &mut *self {
             Self::Whole { bytes, .. } if bytes.is_empty() => Poll::Ready(None),
             Self::Whole { bytes, attempt } => {
                 if let Some(attempt) = attempt {
                     attempt.written(Part::Last);
                 }
-                Poll::Ready(Some(Ok(Frame::data(mem::take(bytes)))))
+                Poll::Ready(Some(Ok(Frame::data(Chunk::new(mem::take(bytes))))))
             }
             Self::Stream(stream) => stream.poll_chunk(cx).map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk)))),
             Self::Altered(altered) => altered.poll_frame(cx),
@@ -167,7 +170,7 @@ pub(crate) struct Streamed {
 }
 
 impl Streamed {
-    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Chunk>> {
         if self.is_over() {
             return Poll::Ready(None);
         }
@@ -200,18 +203,18 @@ impl Streamed {
             return Poll::Pending;
         }
         self.attempt.written(if self.is_over() { Part::Last } else { Part::Early });
-        Poll::Ready(Some(chunk.into()))
+        Poll::Ready(Some(Chunk::new(chunk)))
     }
 
     /// Ends with an error, and nothing else.
-    fn fail(&mut self, failure: &Reply) -> Bytes {
+    fn fail(&mut self, failure: &Reply) -> Chunk {
         let mut event = Vec::new();
         self.events.write_error(self.attempt.dialect(), failure, &mut event);
         self.events.abandon();
         self.attempt.settle();
         self.attempt.failed(200);
         self.attempt.written(Part::Last);
-        event.into()
+        Chunk::new(event)
     }
 
     /// Whether all is written: the end goes out with the last chunk.

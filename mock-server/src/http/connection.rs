@@ -53,6 +53,7 @@ pub(crate) enum Protocol {
 /// What all requests of a connection share.
 #[derive(Debug)]
 pub(super) struct Caller {
+    pub(super) server: Arc<Shared>,
     pub(super) connection: u32,
     pub(super) peer: Peer,
     /// How long it may be idle before it is closed without a word; none: for ever.
@@ -86,13 +87,14 @@ where
 {
     let Admitted { server, open, served, peer, closes_idle_after, .. } = admitted;
     let caller = Arc::new(Caller {
+        server: Arc::clone(server),
         connection: open.number(),
         peer: *peer,
         closes_idle_after: *closes_idle_after,
         watch: Watch::default(),
         can_reset: can_abort::<IO>(),
     });
-    let mut io = Guarded::new(io, Arc::clone(server), Arc::clone(&caller));
+    let mut io = Guarded::new(io, Arc::clone(&caller));
     // What is left of the preface.
     let frames_after = match protocol {
         Protocol::Http1 => None,
@@ -103,16 +105,16 @@ where
         caller.watch.speaks_http2();
         io.speaks_http2(frames_after);
         // In a box of its own, since it is larger, and rarer.
-        return Box::pin(serve_http2(Arc::clone(server), caller, io, served)).await.map_err(io::Error::other);
+        return Box::pin(serve_http2(caller, io, served)).await.map_err(io::Error::other);
     }
-    serve_http1(Arc::clone(server), caller, io, served).await.map_err(io::Error::other)
+    serve_http1(caller, io, served).await.map_err(io::Error::other)
 }
 
-async fn serve_http1<IO>(server: Arc<Shared>, caller: Arc<Caller>, io: Guarded<IO>, served: &Served) -> hyper::Result<()>
+async fn serve_http1<IO>(caller: Arc<Caller>, io: Guarded<IO>, served: &Served) -> hyper::Result<()>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let head_bytes = server.common.limits.head_bytes;
+    let head_bytes = caller.server.common.limits.head_bytes;
     let asking = Arc::clone(&caller);
     let mut connection = http1::Builder::new()
         .timer(HyperTimer)
@@ -121,7 +123,7 @@ where
         .max_header_size(head_bytes)
         // The day is not the same in two runs.
         .auto_date_header(!is_virtual())
-        .serve_connection(TokioIo::new(io), service_fn(move |request| answer_watched(&server, &caller, request)));
+        .serve_connection(TokioIo::new(io), service_fn(move |request| answer_watched(&caller, request)));
     let mut told = served.told();
     let mut is_ending = false;
     let ended = std::future::poll_fn(|cx| {
@@ -145,18 +147,18 @@ where
     ended
 }
 
-async fn serve_http2<IO>(server: Arc<Shared>, caller: Arc<Caller>, io: Guarded<IO>, served: &Served) -> hyper::Result<()>
+async fn serve_http2<IO>(caller: Arc<Caller>, io: Guarded<IO>, served: &Served) -> hyper::Result<()>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let head_bytes = u32::try_from(server.common.limits.head_bytes).unwrap_or(u32::MAX);
+    let head_bytes = u32::try_from(caller.server.common.limits.head_bytes).unwrap_or(u32::MAX);
     let mut connection = pin!(
         http2::Builder::new(TokioExecutor::new())
             .timer(HyperTimer)
             .max_concurrent_streams(MOST_STREAMS)
             .max_header_list_size(head_bytes)
             .auto_date_header(!is_virtual())
-            .serve_connection(TokioIo::new(io), service_fn(move |request| answer_watched(&server, &caller, request)))
+            .serve_connection(TokioIo::new(io), service_fn(move |request| answer_watched(&caller, request)))
     );
     let mut told = served.told();
     std::future::poll_fn(|cx| {
@@ -170,19 +172,18 @@ where
 
 /// In a box of its own, since hyper keeps room for it as long as the connection lives, and it is larger than all the rest.
 fn answer_watched(
-    server: &Arc<Shared>,
     caller: &Arc<Caller>,
     request: Request<Incoming>,
 ) -> Pin<Box<impl Future<Output = Result<Response<WatchedAnswer<AnswerBody>>, Unanswered>> + use<>>> {
     let open = OpenRequest::of(caller, &request);
-    let request = request.map(|body| RequestBody::new(body, caller, server.common.limits.body_timeout));
-    let (server, caller) = (Arc::clone(server), Arc::clone(caller));
+    let (head, body) = request.into_parts();
+    let body = RequestBody::new(body, caller);
     Box::pin(async move {
-        match answer(server, &caller, request).await? {
+        match answer(open.caller(), &head, body).await? {
             Played::OverHyper(response) => Ok(response.map(|body| open.with(body))),
             Played::ByHand(raw) => {
                 // It would be lost with hyper's buffer.
-                caller.watch.all_written().await;
+                open.caller().watch.all_written().await;
                 Err(Unanswered::by_hand(raw, open))
             }
         }

@@ -9,12 +9,13 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Response, Version};
+use hyper::{Response, Version};
 
 use super::Cut;
-use super::attempt::{Attempt, LONGEST_HANG, key};
+use super::attempt::{Attempt, LONGEST_HANG};
 use super::body::AnswerBody;
 use super::connection::RequestBody;
+use super::headers::Headers;
 use super::limited::Need;
 use super::patience::Patience;
 use super::production::Production;
@@ -38,17 +39,18 @@ pub(super) async fn answer(
     mut attempt: Box<Attempt>,
     generation: Generation<'_>,
     head: &Parts,
+    headers: &Headers<'_>,
     body: RequestBody,
 ) -> Result<Response<AnswerBody>, Cut> {
     // What is wrong with them is said to those who may call.
-    let _ = attempt.overrides(&head.headers, &[]);
-    if let Err(refusal) = attempt.authorize(&head.headers) {
+    let _ = attempt.overrides(headers, &[]);
+    if let Err(refusal) = attempt.authorize(headers) {
         let identity = Identity::new(attempt.draws(&[]));
         return Ok(response::refused(attempt, head, &identity, refusal));
     }
     let entered = match read(body, attempt.term().profile.body_limit).await {
         // The body is dropped here, so that whoever waits does not hold it.
-        Ok(body) => enter(&mut attempt, &generation, &head.headers, &body),
+        Ok(body) => enter(&mut attempt, &generation, headers, &body),
         Err(Unread::Refused(refusal)) => Err((Identity::new(attempt.draws(&[])), refusal)),
         Err(Unread::CallerLeft) => return Err(Cut),
         Err(Unread::TooSlow) => {
@@ -57,34 +59,30 @@ pub(super) async fn answer(
             return Err(Cut);
         }
     };
-    let Entered { asked, draws, plan, grant } = match entered {
-        Ok(entered) => entered,
+    let mut served = match entered {
+        Ok(Entered::Served(served)) => served,
+        Ok(Entered::Held(grant)) => return Err(hang(&mut attempt, grant).await),
         Err((identity, refusal)) => {
             attempt.may_answer().await;
             return Ok(response::refused(attempt, head, &identity, refusal));
         }
     };
-    let (outcome, timing) = match plan {
-        Plan::Hang => return Err(hang(&mut attempt, grant).await),
-        Plan::Overloaded { after } => (Outcome::Overloaded, Timing::Paced(Pace::even(after, 1))),
-        Plan::Completion { tokens, finish, timing } => (Outcome::Completion { tokens, finish }, timing),
-    };
-    let mut production = Production::new(timing, grant, &mut attempt);
     let created = relaybench_clock::wall_now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     // An answer begins with its last token, a stream and a failure with the first.
-    let awaited = match outcome {
+    let awaited = match served.outcome {
         Outcome::Completion { tokens, .. } if !attempt.is_stream() => tokens.max(1),
         Outcome::Completion { .. } | Outcome::Overloaded => 1,
     };
     let (took, patience) = match attempt.keep_alive() {
-        None => (production.token(awaited, &mut attempt).await.saturating_sub(attempt.arrived()), None),
+        None => (served.production.token(awaited, &mut attempt).await.saturating_sub(attempt.arrived()), None),
         // In a box of its own, since few need the room.
-        Some(keep_alive) => match Box::pin(within(keep_alive.every, &mut production, &mut attempt)).await {
+        Some(keep_alive) => match Box::pin(within(keep_alive.every, &mut served.production, &mut attempt)).await {
             Some(due) => (due.saturating_sub(attempt.arrived()), None),
             None => (keep_alive.every, Some(keep_alive)),
         },
     };
     let begun = Begun { created, took };
+    let Served { asked, draws, outcome, production } = *served;
     let identity = Identity::new(draws);
     Ok(match (outcome, patience) {
         (Outcome::Overloaded, None) => response::failed(attempt, head, &identity, Refusal::Overloaded, took),
@@ -125,18 +123,25 @@ enum Outcome {
 }
 
 /// An attempt that was read and not refused.
-struct Entered {
+enum Entered {
+    /// It waits for its answer: in a box, since much of it would be held twice by the future that waits.
+    Served(Box<Served>),
+    /// It waits in vain.
+    Held(Option<Grant>),
+}
+
+struct Served {
     asked: Asked,
     draws: Draws,
-    plan: Plan,
-    grant: Option<Grant>,
+    outcome: Outcome,
+    production: Production,
 }
 
 /// Reads the request, decides, and takes the attempt's place; or why it has none.
 fn enter(
     attempt: &mut Attempt,
     generation: &Generation<'_>,
-    headers: &HeaderMap,
+    headers: &Headers<'_>,
     body: &[u8],
 ) -> Result<Entered, (Identity, Refusal)> {
     let overrides = attempt.overrides(headers, body);
@@ -154,9 +159,15 @@ fn enter(
     let asked = asked.map_err(refused)?;
     let overrides = overrides.map_err(refused)?;
     attempt.admit(|term| Need::of(&asked, term, draws)).map_err(refused)?;
-    let request = Request { key: key(headers).unwrap_or_default(), model: &asked.model, ..asked.request };
+    let request = Request { key: headers.key.unwrap_or_default(), model: &asked.model, ..asked.request };
     let (plan, grant) = attempt.decide(request, overrides, draws).map_err(refused)?;
-    Ok(Entered { asked, draws, plan, grant })
+    let (outcome, timing) = match plan {
+        Plan::Hang => return Ok(Entered::Held(grant)),
+        Plan::Overloaded { after } => (Outcome::Overloaded, Timing::Paced(Pace::even(after, 1))),
+        Plan::Completion { tokens, finish, timing } => (Outcome::Completion { tokens, finish }, timing),
+    };
+    let production = Production::new(timing, grant, attempt);
+    Ok(Entered::Served(Box::new(Served { asked, draws, outcome, production })))
 }
 
 /// The answer, or its beginning, which is due unless there is patience.

@@ -1,21 +1,21 @@
 //! What a request asks of the relay for itself: in headers, or in the prompt for callers behind a gateway that strips them.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use hyper::HeaderMap;
-use hyper::header::HeaderName;
+use hyper::http::HeaderValue;
 use memchr::memmem;
 
+use super::headers::{FAULT, Headers, LATENCY};
 use crate::config::{Time, nearest};
 use crate::profile::{FaultKind, Latency, Profile};
 use crate::relay::{Invalid, Refusal, Told};
 
-const FAULT: HeaderName = HeaderName::from_static("x-mock-fault");
-const LATENCY: HeaderName = HeaderName::from_static("x-mock-latency");
-
 /// How a marker in the prompt begins. None of its characters is ever escaped in JSON, so that it can be looked for in the bytes.
 const MARKER: &[u8] = b"[[mock";
+/// Made once, since every body is searched.
+static MARKERS: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(MARKER));
 const EXAMPLE: &str = "[[mock fault=reset latency=250ms]]";
 
 /// What the request of an attempt asks for, whatever the profile says.
@@ -27,15 +27,18 @@ pub(crate) struct Overrides {
 
 impl Overrides {
     /// Reads `x-mock-fault` and `x-mock-latency`, and the last `[[mock fault=… latency=…]]` of the body; headers come first.
-    pub(crate) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
+    pub(crate) fn read(headers: &Headers<'_>, body: &[u8]) -> Result<Self, Refusal> {
         // Nearly every body has none, and looking forwards is what the processor does fastest.
-        let marked = match memmem::find(body, MARKER).and_then(|_| last_marker(body)) {
+        let marked = match MARKERS.find(body).and_then(|_| last_marker(body)) {
             Some(rest) => marked(rest)?,
             None => Self::default(),
         };
+        if let Some(name) = headers.repeated {
+            return Err(invalid(name, format!("{name} is sent twice; send it once.")));
+        }
         Ok(Self {
-            fault: header(headers, &FAULT)?.map(|text| fault(&text, FAULT.as_str())).transpose()?.or(marked.fault),
-            latency: header(headers, &LATENCY)?.map(|text| latency(&text, LATENCY.as_str())).transpose()?.or(marked.latency),
+            fault: headers.fault.map(|value| fault(&lossy(value), FAULT)).transpose()?.or(marked.fault),
+            latency: headers.latency.map(|value| latency(&lossy(value), LATENCY)).transpose()?.or(marked.latency),
         })
     }
 
@@ -45,19 +48,11 @@ impl Overrides {
             (None, _) => Ok(None),
             (Some(_), Latency::Batch) => {
                 let message = "The latency of this relay is whatever its batch makes it, and cannot be told; leave it out.";
-                Err(invalid(LATENCY.as_str(), message.to_owned()))
+                Err(invalid(LATENCY, message.to_owned()))
             }
             (Some(latency), _) => Ok(Some(if is_stream { Told::First(latency) } else { Told::Total(latency) })),
         }
     }
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<Cow<'a, str>>, Refusal> {
-    let Some(value) = headers.get(name) else { return Ok(None) };
-    if headers.get_all(name).iter().nth(1).is_some() {
-        return Err(invalid(name.as_str(), format!("{name} is sent twice; send it once.")));
-    }
-    Ok(Some(String::from_utf8_lossy(value.as_bytes())))
 }
 
 /// The last marker, from behind its beginning. What only begins like one, such as the name of a bird, is none.
@@ -98,6 +93,10 @@ fn fault(text: &str, param: &str) -> Result<FaultKind, Refusal> {
 
 fn latency(text: &str, param: &str) -> Result<Duration, Refusal> {
     Time::parse(text).map(Duration::from).map_err(|error| invalid(param, error))
+}
+
+fn lossy(value: &HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
 }
 
 fn invalid(param: &str, message: String) -> Refusal {

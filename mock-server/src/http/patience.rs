@@ -3,9 +3,9 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use relaybench_clock::{Sleep, now, sleep_until};
 
+use super::body::Chunk;
 use crate::wire::dialect::KeepAlive;
 use crate::wire::reply::Reply;
 
@@ -25,9 +25,9 @@ impl Patience {
     }
 
     /// Ready when a comment is due.
-    pub(super) fn poll_comment(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
+    pub(super) fn poll_comment(&mut self, cx: &mut Context<'_>) -> Poll<Chunk> {
         ready!(Pin::new(&mut self.next).poll(cx));
         self.next.reset(now() + self.keep_alive.every);
-        Poll::Ready(Bytes::from_static(self.keep_alive.comment))
+        Poll::Ready(Chunk::new(self.keep_alive.comment.to_vec()))
     }
 }

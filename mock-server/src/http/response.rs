@@ -11,6 +11,7 @@ use hyper::{HeaderMap, Response, StatusCode};
 
 use super::attempt::Attempt;
 use super::body::AnswerBody;
+use super::headers::Headers;
 use crate::ledger::FaultOutcome;
 use crate::relay::Refusal;
 use crate::wire::dialect::Dialect;
@@ -48,13 +49,13 @@ fn with_headers(mut body: AnswerBody, dialect: Dialect, mut headers: HeaderMap) 
 }
 
 /// The list of models, or the model of this name, or why the caller may not see it.
-pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts, id: Option<&str>) -> Response<AnswerBody> {
+pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts, headers: &Headers<'_>, id: Option<&str>) -> Response<AnswerBody> {
     let draws = attempt.draws(&[]);
     let identity = Identity::new(draws);
     let profile = Arc::clone(&attempt.term().profile);
     // What is wrong with them is said to those who may call.
-    let _ = attempt.overrides(&head.headers, &[]);
-    let authorized = attempt.authorize(&head.headers);
+    let _ = attempt.overrides(headers, &[]);
+    let authorized = attempt.authorize(headers);
     if let Some(id) = id {
         attempt.concerns(id);
     }
@@ -66,7 +67,7 @@ pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts, id: Option<&str>) 
         },
     });
     // Whoever is refused for its key or its model takes nothing from the queue.
-    match found.and_then(|body| attempt.decide_alone(&head.headers, id.unwrap_or_default(), draws).map(|()| body)) {
+    match found.and_then(|body| attempt.decide_alone(headers, id.unwrap_or_default(), draws).map(|()| body)) {
         Err(refusal) => refused(attempt, head, &identity, refusal),
         Ok(body) => {
             attempt.answered_at_once(200);
@@ -121,9 +122,9 @@ pub(super) fn without_body(mut response: Response<AnswerBody>) -> Response<Answe
 }
 
 /// An error in answer to what reached no route.
-pub(super) fn unrouted(mut attempt: Box<Attempt>, refusal: Refusal, head: &Parts) -> Response<AnswerBody> {
+pub(super) fn unrouted(mut attempt: Box<Attempt>, refusal: Refusal, head: &Parts, headers: &Headers<'_>) -> Response<AnswerBody> {
     // A fault that it asked for was planned all the same.
-    let _ = attempt.overrides(&head.headers, &[]);
+    let _ = attempt.overrides(headers, &[]);
     let identity = Identity::new(attempt.draws(head.uri.path().as_bytes()));
     refused(attempt, head, &identity, refusal)
 }

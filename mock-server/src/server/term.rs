@@ -22,6 +22,8 @@ pub(crate) struct Term {
     pub(crate) common: Arc<Common>,
     pub(crate) tally: Tally,
     start: Instant,
+    /// How long after the server's start that is.
+    since_server_start: Duration,
     floor: Mutex<Floor>,
     /// None where nothing is limited.
     limiter: Option<Mutex<Limiter>>,
@@ -41,12 +43,14 @@ struct Floor {
 impl Term {
     pub(super) fn start(profile: Profile, common: Arc<Common>) -> Arc<Self> {
         let floor = Floor { relay: Relay::new(&profile), wakers: Vec::new(), driven_until: None };
+        let start = relaybench_clock::now();
         Arc::new(Self {
             tally: Tally::new(&profile),
             limiter: Limiter::new(&profile).map(Mutex::new),
             profile: Arc::new(profile),
+            start,
+            since_server_start: start - common.start,
             common,
-            start: relaybench_clock::now(),
             floor: Mutex::new(floor),
             sooner: Notify::new(),
         })
@@ -64,7 +68,7 @@ impl Term {
 
     /// The same time, since the start of the server.
     pub(crate) fn since_server_start(&self, elapsed: Duration) -> Duration {
-        self.start - self.common.start + elapsed
+        self.since_server_start + elapsed
     }
 
     pub(crate) fn arrive(self: &Arc<Self>, demand: Demand, arrived: Duration) -> Result<Arrival, Refusal> {

@@ -20,10 +20,10 @@ impl Identity {
 
     /// The request's name: a prefix and 24 letters and digits.
     pub(super) fn request_letters(&self, prefix: &str) -> String {
-        let mut id = String::with_capacity(prefix.len() + 24);
-        id.push_str(prefix);
-        id.extend(self.request.into_iter().flat_map(letters).map(char::from));
-        id
+        let mut id = Vec::with_capacity(prefix.len() + 24);
+        id.extend_from_slice(prefix.as_bytes());
+        self.request.into_iter().for_each(|number| id.extend_from_slice(&letters(number)));
+        String::from_utf8(id).expect("letters and digits")
     }
 
     /// The request's name as a UUID of version 4.

@@ -6,14 +6,14 @@ use hyper::HeaderMap;
 use hyper::http::HeaderValue;
 use serde::Serialize;
 
-use super::Enveloped;
 use super::openai::error::WireError;
 use super::reply::{Reply, Subject};
+use super::{Enveloped, header_number};
 use crate::relay::Refusal;
 
 pub(super) fn write_headers(request_id: HeaderValue, took: Duration, headers: &mut HeaderMap) {
     headers.insert("x-litellm-call-id", request_id);
-    headers.insert("x-litellm-response-duration-ms", (took.as_millis() as u64).into());
+    headers.insert("x-litellm-response-duration-ms", header_number(took.as_millis() as u64));
 }
 
 pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {

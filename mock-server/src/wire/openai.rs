@@ -18,7 +18,7 @@ use hyper::http::HeaderValue;
 
 use super::answer::{Answer, Usage};
 use super::identity::letters;
-use super::{write_number, write_string};
+use super::{header_number, write_number, write_string};
 use crate::draw;
 use crate::relay::Finish;
 
@@ -31,7 +31,7 @@ const VERSION: HeaderValue = HeaderValue::from_static("2020-10-01");
 
 pub(super) fn write_headers(request_id: HeaderValue, took: Duration, headers: &mut HeaderMap) {
     headers.insert(REQUEST_ID, request_id);
-    headers.insert(PROCESSING_MS, (took.as_millis() as u64).into());
+    headers.insert(PROCESSING_MS, header_number(took.as_millis() as u64));
     headers.insert(OPENAI_VERSION, VERSION);
 }
 

@@ -17,7 +17,6 @@ use super::ahead::Ahead;
 use super::frames::Frames;
 use super::head_end::HeadEnds;
 use super::watch::{Phase, Stage};
-use crate::server::Shared;
 
 /// What a caller reads whose request did not come in time.
 const TOO_LATE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
@@ -25,7 +24,6 @@ const TOO_LATE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\nc
 /// A connection under guard. Timers run only while something is missing, so that a request that comes in one piece sets none.
 pub(super) struct Guarded<IO> {
     io: IO,
-    server: Arc<Shared>,
     caller: Arc<Caller>,
     /// What is to be read once more.
     again: Box<[u8]>,
@@ -50,10 +48,9 @@ struct Wait {
 }
 
 impl<IO> Guarded<IO> {
-    pub(super) fn new(io: IO, server: Arc<Shared>, caller: Arc<Caller>) -> Self {
+    pub(super) fn new(io: IO, caller: Arc<Caller>) -> Self {
         Self {
             io,
-            server,
             caller,
             again: Box::default(),
             ahead: None,
@@ -88,7 +85,7 @@ impl<IO> Guarded<IO> {
 
     /// How long the caller may take for what it owes.
     fn patience(&self, phase: Phase) -> Option<Duration> {
-        let limits = &self.server.common.limits;
+        let limits = &self.caller.server.common.limits;
         match phase {
             Phase::Head | Phase::HeadOfStream => limits.head_timeout,
             Phase::Body => limits.body_timeout,
@@ -121,7 +118,7 @@ impl<IO> Guarded<IO> {
 
     /// Whether bytes that are not taken have been held for too long.
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
-        let Some(timeout) = self.server.common.limits.write_timeout else { return Poll::Pending };
+        let Some(timeout) = self.caller.server.common.limits.write_timeout else { return Poll::Pending };
         let clock = self.writing.get_or_insert_with(|| Box::pin(sleep(timeout)));
         clock.as_mut().poll(cx).map(|()| {
             self.caller.watch.gives_up();

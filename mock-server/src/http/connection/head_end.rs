@@ -1,8 +1,12 @@
 //! Where a request's head ends in what is read, and what came behind it already.
 
+use std::sync::LazyLock;
+
 use memchr::memmem;
 
 const END: &[u8; 4] = b"\r\n\r\n";
+/// Made once, since every head is searched.
+static ENDS: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(END));
 
 /// Looks for the ends of heads, also across reads.
 #[derive(Debug, Default)]
@@ -15,7 +19,7 @@ impl HeadEnds {
     /// What came behind the first head that ends within these bytes, without the line ends at its end, which belong to nothing
     /// (RFC 9112, section 2.2). None where no head ends.
     pub(super) fn behind(&mut self, bytes: &[u8]) -> Option<usize> {
-        let end = self.across(bytes).or_else(|| memmem::find(bytes, END).map(|place| place + END.len()));
+        let end = self.across(bytes).or_else(|| ENDS.find(bytes).map(|place| place + END.len()));
         for byte in &bytes[bytes.len().saturating_sub(self.before.len())..] {
             self.before.rotate_left(1);
             self.before[END.len() - 2] = *byte;

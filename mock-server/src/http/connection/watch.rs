@@ -9,7 +9,6 @@ use std::sync::atomic::{
 };
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::Request;
@@ -158,7 +157,7 @@ impl Watch {
         match (self.phase(), body_bytes) {
             (Phase::Streams, _) => {}
             (_, Some(bytes)) if behind > bytes => self.set(Phase::AnswerAndMore),
-            (_, Some(0)) => self.set(Phase::Answer),
+            (_, Some(bytes)) if behind == bytes => self.set(Phase::Answer),
             _ => self.set(Phase::Body),
         }
     }
@@ -192,6 +191,10 @@ impl OpenRequest {
         let body = request.body();
         caller.watch.asked(if body.is_end_stream() { Some(0) } else { body.size_hint().exact() });
         Self(Arc::clone(caller))
+    }
+
+    pub(super) fn caller(&self) -> &Caller {
+        &self.0
     }
 
     /// The body of its answer, with which it ends.
@@ -254,13 +257,14 @@ pub(in crate::http) struct RequestBody {
     body: Incoming,
     caller: Arc<Caller>,
     /// Of requests over HTTP/2: over HTTP/1.1 the guard of the connection knows whose bytes are missing.
-    deadline: Option<Sleep>,
+    deadline: Option<Box<Sleep>>,
 }
 
 impl RequestBody {
-    pub(super) fn new(body: Incoming, caller: &Arc<Caller>, timeout: Option<Duration>) -> Self {
-        let timeout = timeout.filter(|_| caller.watch.phase() == Phase::Streams && !body.is_end_stream());
-        Self { body, caller: Arc::clone(caller), deadline: timeout.map(relaybench_clock::sleep) }
+    pub(super) fn new(body: Incoming, caller: &Arc<Caller>) -> Self {
+        let timeout =
+            caller.server.common.limits.body_timeout.filter(|_| caller.watch.phase() == Phase::Streams && !body.is_end_stream());
+        Self { body, caller: Arc::clone(caller), deadline: timeout.map(|timeout| Box::new(relaybench_clock::sleep(timeout))) }
     }
 }
 
@@ -287,7 +291,7 @@ impl Body for RequestBody {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if polled.is_pending() {
             if let Some(deadline) = &mut self.deadline {
-                ready!(Pin::new(deadline).poll(cx));
+                ready!(Pin::new(&mut **deadline).poll(cx));
                 return Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into())));
             }
         } else if !matches!(polled, Poll::Ready(Some(Ok(_)))) || self.body.is_end_stream() {

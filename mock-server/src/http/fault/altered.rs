@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use relaybench_clock::{Sleep, now, sleep, sleep_until};
 
@@ -14,6 +13,7 @@ use super::edit::Edited;
 use super::piece::Piece;
 use crate::http::Cut;
 use crate::http::attempt::{Attempt, LONGEST_HANG, Part};
+use crate::http::body::Chunk;
 use crate::http::production::Production;
 use crate::ledger::FaultOutcome;
 
@@ -73,13 +73,13 @@ impl Altered {
         &self.attempt
     }
 
-    pub(in crate::http) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    pub(in crate::http) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, Cut>>> {
         while let Some(piece) = &self.piece {
             if let Some(production) = &mut self.production {
                 ready!(production.poll_token(piece.token, &mut self.attempt, cx));
             }
             let bytes = match &mut self.drip {
-                None => Bytes::copy_from_slice(&piece.bytes),
+                None => piece.bytes.clone(),
                 Some(drip) => ready!(drip.poll_next(&piece.bytes, cx)),
             };
             if piece.is_chunk {
@@ -96,13 +96,13 @@ impl Altered {
                     self.attempt.settle();
                 }
                 self.attempt.written(if self.is_over() { Part::Last } else { Part::Early });
-                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                return Poll::Ready(Some(Ok(Frame::data(Chunk::new(bytes)))));
             }
         }
         self.poll_end(cx)
     }
 
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, Cut>>> {
         if !self.holds {
             return Poll::Ready(None);
         }
@@ -125,7 +125,7 @@ impl Drip {
     /// Bytes are sent by the hundredth of a second, where there is more than one.
     const STEPS: usize = 100;
 
-    fn poll_next(&mut self, piece: &[u8], cx: &mut Context<'_>) -> Poll<Bytes> {
+    fn poll_next(&mut self, piece: &[u8], cx: &mut Context<'_>) -> Poll<Vec<u8>> {
         ready!(Pin::new(&mut self.may).poll(cx));
         let rest = &piece[self.sent..];
         let few = rest.len().min((self.rate.get() as usize / Self::STEPS).max(1));
@@ -134,7 +134,7 @@ impl Drip {
         // Counted from when they might have been sent, so that lateness does not add up.
         let next = (self.may.deadline() + takes).max(now());
         self.may.reset(next);
-        Poll::Ready(Bytes::copy_from_slice(&rest[..few]))
+        Poll::Ready(rest[..few].to_vec())
     }
 
     /// Whether all of a piece of this length is sent; then the next is begun.

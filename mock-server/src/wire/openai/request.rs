@@ -69,8 +69,13 @@ pub(in crate::wire) fn ask(body: &[u8]) -> Result<Ask<'_>, Refusal> {
 
 impl<'a> ChatRequest<'a> {
     fn parse(body: &'a [u8]) -> Result<Self, Refusal> {
+        // To check all of it at once is faster than string by string. A body may still be good that is no UTF-8 where nobody looks.
+        let parsed = match std::str::from_utf8(body) {
+            Ok(text) => serde_json::from_str(text),
+            Err(_) => serde_json::from_slice(body),
+        };
         // The fast path says whether a body is good, the slow one what is wrong with one that is not.
-        serde_json::from_slice(body).map_err(|error| diagnosis::refusal(body, &error))
+        parsed.map_err(|error| diagnosis::refusal(body, &error))
     }
 
     /// The lower of the two limits to the completion.
