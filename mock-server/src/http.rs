@@ -79,8 +79,15 @@ async fn respond(server: Arc<Shared>, caller: &Caller, head: &Parts, body: Reque
             let attempt = attempt(term, generation.endpoint.dialect(of_profile));
             generation::answer(attempt, generation, head, body).await
         }
-        Ok(Route::Models) => held_back(response::models(attempt(term, of_profile), head, None)).await,
-        Ok(Route::Model(id)) => held_back(response::models(attempt(term, of_profile), head, Some(&id))).await,
+        Ok(Route::Models) => {
+            // Nobody reads it, so that nobody waits for it either.
+            drop(body);
+            held_back(response::models(attempt(term, of_profile), head, None)).await
+        }
+        Ok(Route::Model(id)) => {
+            drop(body);
+            held_back(response::models(attempt(term, of_profile), head, Some(&id))).await
+        }
         Ok(Route::Health) => {
             let mut healthy = Response::new(AnswerBody::unrecorded(b"ok\n".to_vec()));
             healthy.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
