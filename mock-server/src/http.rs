@@ -78,8 +78,15 @@ async fn respond(caller: &Caller, head: &Parts, body: RequestBody) -> Result<Res
             let attempt = attempt(term, generation.endpoint.dialect(of_profile));
             generation::answer(attempt, generation, head, &headers, body).await
         }
-        Ok(Route::Models) => held_back(response::models(attempt(term, of_profile), head, &headers, None)).await,
-        Ok(Route::Model(id)) => held_back(response::models(attempt(term, of_profile), head, &headers, Some(&id))).await,
+        Ok(Route::Models) => {
+            // Nobody reads it, so that nobody waits for it either.
+            drop(body);
+            held_back(response::models(attempt(term, of_profile), head, &headers, None)).await
+        }
+        Ok(Route::Model(id)) => {
+            drop(body);
+            held_back(response::models(attempt(term, of_profile), head, &headers, Some(&id))).await
+        }
         Ok(Route::Health) => {
             let mut healthy = Response::new(AnswerBody::unrecorded(b"ok\n".to_vec()));
             healthy.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));

@@ -145,6 +145,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Guarded<IO> {
     fn watch_write<T>(&mut self, written: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
         self.caller.watch.wrote(written.is_pending());
         if written.is_pending() {
+            // Nobody comes by the look at the caller in this round.
+            self.is_waited_for = false;
             return self.poll_stall(cx).map(Err);
         }
         self.writing = None;
@@ -160,6 +162,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<IO> {
             self.again = self.again[taken..].into();
             return Poll::Ready(Ok(()));
         }
+        self.is_waited_for = false;
         let before = buffer.filled().len();
         Ahead::hand_on(&mut self.ahead, buffer);
         if buffer.filled().len() > before || Pin::new(&mut self.io).poll_read(cx, buffer)?.is_ready() {
@@ -198,7 +201,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Any> AsyncWrite for Guarded<IO> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Hyper comes by here after each look at what it reads.
-        if !mem::take(&mut self.is_waited_for) && self.caller.watch.is_asked() {
+        if !mem::take(&mut self.is_waited_for) && self.caller.watch.is_answer_owed() {
             let Self { io, ahead, .. } = &mut *self;
             if Ahead::poll_left(ahead, io, cx).is_ready() {
                 return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));

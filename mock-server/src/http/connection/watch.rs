@@ -88,9 +88,10 @@ impl Watch {
         }
     }
 
-    /// Whether a request of HTTP/1.1 is under way whose head was read.
-    pub(super) fn is_asked(&self) -> bool {
-        matches!(self.phase(), Phase::Body | Phase::Answer | Phase::AnswerAndMore)
+    /// Whether an answer over HTTP/1.1 is owed. As long as a body is read, hyper finds the end of the connection itself, behind all that
+    /// came before it.
+    pub(super) fn is_answer_owed(&self) -> bool {
+        matches!(self.phase(), Phase::Answer | Phase::AnswerAndMore)
     }
 
     /// Has a task woken when an answer ends.

@@ -67,6 +67,8 @@ fn whoever_leaves_is_noticed_whatever_it_waits_for_and_sent_behind() {
         {
             for leave in [Leave::Close, Leave::Reset, Leave::EndSending] {
                 let mut connection = server.connect().unwrap();
+                // The relay has looked in vain before.
+                sleep(ms(1)).await;
                 connection.write_all(request).await.unwrap();
                 // It does not get rid of all that it would send.
                 let sending = Box::pin(connection.write_all(&tail));

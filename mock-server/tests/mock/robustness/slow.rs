@@ -259,10 +259,25 @@ fn a_caller_that_takes_nothing_for_five_minutes_is_let_go_and_one_that_takes_a_l
                 sleep(Duration::from_secs(pause_s)).await;
             }
             assert_eq!(answer.ends_with(b"0\r\n\r\n"), is_served);
-            drop(near);
-            sleep(ms(10)).await;
-            let ending = if is_served { Ending::Served } else { Ending::GivenUp };
-            assert_eq!(server.ledger().drain().remove(0).ending, ending);
+        }
+        assert_eq!(server.connections(), 0);
+    });
+}
+
+#[test]
+fn the_attempt_of_a_caller_that_takes_nothing_of_its_answer_says_that_it_was_given_up() {
+    run_virtual(async {
+        let server = guarded(
+            "completion.tokens = { dist = \"fixed\", value = 2000 }\n[latency]\nfirst = { dist = \"fixed\", value = \"1s\" }\n\
+             gap = { dist = \"fixed\", value = \"1s\" }",
+        );
+        for fault in ["", "x-mock-fault: wrong-model\r\n", "x-mock-fault: truncate\r\n"] {
+            let (mut near, far) = duplex(64);
+            tokio::spawn(server.serve_connection(far));
+            near.write_all(&chat(fault, ",\"stream\":true")).await.unwrap();
+            sleep(ms(400_000)).await;
+            let entry = server.ledger().drain().remove(0);
+            assert_eq!((entry.ending, entry.status), (Ending::GivenUp, Some(200)), "{fault}");
         }
         assert_eq!(server.connections(), 0);
     });
