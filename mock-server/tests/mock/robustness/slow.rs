@@ -268,8 +268,8 @@ fn a_caller_that_takes_nothing_for_five_minutes_is_let_go_and_one_that_takes_a_l
 fn the_attempt_of_a_caller_that_takes_nothing_of_its_answer_says_that_it_was_given_up() {
     run_virtual(async {
         let server = guarded(
-            "completion.tokens = { dist = \"fixed\", value = 2000 }\n[latency]\nfirst = { dist = \"fixed\", value = \"1s\" }\n\
-             gap = { dist = \"fixed\", value = \"1s\" }",
+            "completion.tokens = { dist = \"fixed\", value = 2000 }\n[latency]\nfirst_token = { dist = \"fixed\", value = \"1s\" }\n\
+             inter_token = { dist = \"fixed\", value = \"1s\" }",
         );
         for fault in ["", "x-mock-fault: wrong-model\r\n", "x-mock-fault: truncate\r\n"] {
             let (mut near, far) = duplex(64);
