@@ -130,6 +130,8 @@ fn over_tcp(request: &[u8]) -> (Seen, Entry) {
             Err(error) => match error.kind() {
                 ErrorKind::ConnectionReset => break End::Reset,
                 ErrorKind::WouldBlock | ErrorKind::TimedOut => break End::Open,
+                // By a signal to the process.
+                ErrorKind::Interrupted => {}
                 kind => panic!("{kind}"),
             },
         }
