@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::csv;
-use super::stage::{RequestCounts, StageReport};
+use super::stage::{RequestCounts, StageReport, nothing_succeeded};
 use super::summary::{Report, Verdict};
+use crate::client::ErrorKind;
 use crate::provider::{Limits, Provider, Published, StandIn};
 
 /// What comparison.json holds.
@@ -20,7 +21,7 @@ pub struct Comparison {
     pub schema: &'static str,
     /// What was run everywhere.
     pub run: ComparedRun,
-    /// Whether all numbers may be quoted: each run's own verdict, and that each was played.
+    /// Whether all numbers may be quoted: those of each provider, and that each was played.
     pub verdict: Verdict,
     /// The providers, in the order in which they were asked for.
     pub providers: Vec<Compared>,
@@ -58,6 +59,8 @@ pub struct Compared {
     pub published: Option<Published>,
     /// What its mock limits each caller to; null for a live target and where nothing is limited.
     pub limits: Option<Limits>,
+    /// Whether its numbers may be quoted: as its own report says, but that a stage of which a limit refused all is a finding here.
+    pub verdict: Verdict,
     /// What a reader should know.
     pub notes: Vec<String>,
     /// What was measured, a row for each load level.
@@ -105,7 +108,7 @@ impl Comparison {
             version: run.version.clone(),
         };
         let own = |compared: &Compared| {
-            let reasons = compared.report.verdict.reasons.iter();
+            let reasons = compared.verdict.reasons.iter();
             reasons.map(|reason| format!("{}: {reason}", compared.name)).collect::<Vec<_>>()
         };
         let missing = missing.iter().map(|name| format!("{name}: not played, since the command was ended before"));
@@ -154,11 +157,32 @@ impl Compared {
             models,
             published: provider.published.clone(),
             limits,
+            verdict: verdict(&report),
             notes,
             stages: report.stages.iter().map(ComparedStage::of).collect(),
             report,
         }
     }
+}
+
+/// A run's verdict without the reason that a stage has nothing to measure, where a limit refused all of it.
+fn verdict(report: &Report) -> Verdict {
+    let refused = report.stages.iter().filter(|stage| is_refused(stage));
+    let expected: Vec<String> =
+        refused.map(|stage| format!("{}: {}", stage.name, nothing_succeeded(stage.requests.sent))).collect();
+    let reasons: Vec<String> = report.verdict.reasons.iter().filter(|reason| !expected.contains(reason)).cloned().collect();
+    Verdict { valid: reasons.is_empty(), reasons }
+}
+
+/// How many requests of a stage a limit refused in the end.
+fn refusals(stage: &StageReport) -> u64 {
+    let of_kind = |kind: ErrorKind| stage.errors.get(kind.as_str()).copied().unwrap_or(0);
+    of_kind(ErrorKind::RateLimited) + of_kind(ErrorKind::InsufficientQuota)
+}
+
+/// Whether a limit refused all of it.
+fn is_refused(stage: &StageReport) -> bool {
+    stage.requests.sent > 0 && refusals(stage) == stage.requests.sent
 }
 
 impl ComparedStage {

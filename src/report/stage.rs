@@ -19,6 +19,11 @@ use crate::stats::{Histogram, Stretches};
 
 pub use row::{RequestCounts, StageReport, ThroughputOver, Usage, WindowCounts};
 
+/// Why a stage without a success is invalid.
+pub(super) fn nothing_succeeded(sent: u64) -> String {
+    format!("none of {sent} requests succeeded, so that there is nothing to measure")
+}
+
 /// Collects the samples of one stage.
 #[derive(Debug)]
 pub(super) struct Accumulator {

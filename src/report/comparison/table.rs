@@ -79,7 +79,8 @@ pub(super) fn measured_cells(stage: &ComparedStage) -> Vec<String> {
 /// What to know of each, where the published figures are from, and the verdict.
 pub(super) fn notes(comparison: &Comparison) -> Vec<String> {
     let own = |compared: &Compared| {
-        let warnings = compared.report.warnings.iter().map(|warning| format!("warning: {warning}"));
+        let warnings = compared.report.warnings.len();
+        let warnings = (warnings > 0).then(|| format!("{warnings} warnings, which its own report has"));
         let notes = compared.notes.iter().cloned().chain(warnings);
         notes.map(|note| format!("{}: {note}", compared.name)).collect::<Vec<_>>()
     };

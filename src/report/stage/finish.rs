@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Accumulator, StageReport, ThroughputOver, Usage};
+use super::{Accumulator, StageReport, ThroughputOver, Usage, nothing_succeeded};
 use crate::client::ErrorKind;
 use crate::load::{StageEnd, Unsent};
 use crate::report::slo::ObjectiveReport;
@@ -103,7 +103,7 @@ impl Accumulator {
             reasons.push(format!("interrupted: {unsent} of {} scheduled requests were not sent", self.requests.scheduled));
         }
         if self.requests.sent > 0 && self.requests.succeeded == 0 {
-            reasons.push(format!("none of {} requests succeeded, so that there is nothing to measure", self.requests.sent));
+            reasons.push(nothing_succeeded(self.requests.sent));
         }
         (checks, reasons)
     }
