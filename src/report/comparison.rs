@@ -79,9 +79,11 @@ pub struct ComparedStage {
     pub requests: RequestCounts,
     /// HTTP exchanges that left the client.
     pub attempts: u64,
-    /// Of succeeded steady requests.
+    /// Of succeeded requests.
     pub mean_ms: Option<f64>,
-    /// Of the same.
+    /// Which of them the mean is of: the steady ones, or where a limit left none of these those of the ramp.
+    pub mean_over: MeanOver,
+    /// Of succeeded steady requests.
     pub p95_ms: Option<f64>,
     /// Succeeded requests a second.
     pub throughput_rps: Option<f64>,
@@ -91,6 +93,16 @@ pub struct ComparedStage {
     pub errors: BTreeMap<String, u64>,
     /// What it cost at the provider's price; null when that is not known.
     pub cost_usd: Option<f64>,
+}
+
+/// What a mean latency is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MeanOver {
+    /// The steady window.
+    Steady,
+    /// The ramp: the first request of each slot, before a limit refused what came after.
+    Ramp,
 }
 
 impl Comparison {
@@ -187,11 +199,14 @@ fn is_refused(stage: &StageReport) -> bool {
 
 impl ComparedStage {
     fn of(stage: &StageReport) -> Self {
+        let steady = stage.latency_ms.mean;
+        let ramp = stage.ramp_mean_ms.filter(|_| steady.is_none() && refusals(stage) > 0);
         Self {
             name: stage.name.clone(),
             requests: stage.requests,
             attempts: stage.attempts,
-            mean_ms: stage.latency_ms.mean,
+            mean_ms: steady.or(ramp),
+            mean_over: if ramp.is_some() { MeanOver::Ramp } else { MeanOver::Steady },
             p95_ms: stage.latency_ms.p95,
             throughput_rps: stage.throughput_rps,
             success_rate: stage.success_rate,

@@ -41,19 +41,15 @@ fn refused(limits: Option<&Limits>, stages: &[StageReport]) -> Option<String> {
     }
 }
 
-/// Levels of which a limit left nothing to measure.
+/// Levels of which a limit left little or nothing to measure.
 fn nothing_left(stages: &[StageReport]) -> Option<String> {
-    let names = |is: fn(&StageReport) -> bool| {
-        stages.iter().filter(|stage| is(stage)).map(|stage| stage.name.as_str()).collect::<Vec<_>>().join(", ")
-    };
-    let all = names(is_refused);
-    let are_limited = stages.iter().any(|stage| refusals(stage) > 0);
-    if !all.is_empty() {
-        return Some(format!("every request of {all} was refused; offer less than the limit, like --rate 1 --duration 5m"));
-    }
-    (are_limited && stages.iter().all(|stage| stage.latency_ms.mean.is_none())).then(|| {
-        "what was answered is too little to tell a latency; offer less than the limit, like --rate 1 --duration 5m".to_owned()
-    })
+    let all: Vec<&str> = stages.iter().filter(|stage| is_refused(stage)).map(|stage| stage.name.as_str()).collect();
+    let refused = if all.is_empty() { String::new() } else { format!("every request of {} was refused; ", all.join(", ")) };
+    let is_little = |stage: &StageReport| refusals(stage) > 0 && stage.latency_ms.mean.is_none();
+    stages
+        .iter()
+        .any(is_little)
+        .then(|| format!("{refused}for its latency offer less than the limit, like --rate 1 --duration 5m"))
 }
 
 /// A published throughput that the limit forbids.

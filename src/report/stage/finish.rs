@@ -39,6 +39,7 @@ impl Accumulator {
             duration_s: self.duration().as_secs_f64(),
             drain_s: self.duration().saturating_sub(self.last_send).as_secs_f64(),
             windows: self.windows,
+            ramp_mean_ms: self.ramp_mean_ms(),
             throughput_rps: rate(self.completions.before(self.last_send), requests.succeeded),
             throughput_over,
             goodput_rps: rate(self.good_completions.before(self.last_send), self.good_count)
@@ -70,6 +71,11 @@ impl Accumulator {
             Some(self.prices.of(model)?.cost_usd(usage.prompt_tokens, usage.completion_tokens))
         };
         if self.usage.is_empty() { self.prices.of(&self.model).map(|_| 0.0) } else { self.usage.iter().map(cost).sum() }
+    }
+
+    fn ramp_mean_ms(&self) -> Option<f64> {
+        let (count, sum) = self.ramp_succeeded;
+        (count > 0).then(|| sum.as_secs_f64() * 1e3 / f64::from(count))
     }
 
     fn littles_law(&self) -> Option<LittlesLaw> {
