@@ -37,8 +37,8 @@ impl Profile {
 }
 
 fn figures(limits: &Limits) -> LimitFigures {
-    // In the order of `RATES`.
-    let [requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day] = limits.all.rates;
+    // In the order of `RATES`; tokens of one kind alone are limited by none of those that are compared.
+    let [requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day, ..] = limits.all.rates;
     LimitFigures { requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day, concurrency: limits.all.concurrency }
 }
 
