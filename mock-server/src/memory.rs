@@ -18,6 +18,10 @@ pub struct Stream {
     io: DuplexStream,
     /// Whether either end reset it.
     is_reset: Arc<AtomicBool>,
+    /// Whether this end sends no more.
+    is_ended: Arc<AtomicBool>,
+    /// Whether the other does not.
+    is_ended_by_other: Arc<AtomicBool>,
 }
 
 /// The two ends of a connection that holds up to so many bytes in each direction.
@@ -42,7 +46,14 @@ pub struct Stream {
 pub fn pair(buffer_bytes: usize) -> (Stream, Stream) {
     let (near, far) = tokio::io::duplex(buffer_bytes);
     let is_reset = Arc::new(AtomicBool::new(false));
-    (Stream { io: near, is_reset: Arc::clone(&is_reset) }, Stream { io: far, is_reset })
+    let ended = [Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false))];
+    let stream = |io, end: usize| Stream {
+        io,
+        is_reset: Arc::clone(&is_reset),
+        is_ended: Arc::clone(&ended[end]),
+        is_ended_by_other: Arc::clone(&ended[1 - end]),
+    };
+    (stream(near, 0), stream(far, 1))
 }
 
 impl Stream {
@@ -56,8 +67,19 @@ impl Stream {
         self.is_reset.store(true, Release);
     }
 
+    /// Whether the other end has ended the connection, or its side of it. What it had written may still be read.
+    pub(crate) fn is_ended_by_other(&self) -> bool {
+        self.is_ended_by_other.load(Acquire)
+    }
+
     fn reset_or<T>(&self, otherwise: io::Result<T>) -> io::Result<T> {
         if self.is_reset.load(Acquire) { Err(io::ErrorKind::ConnectionReset.into()) } else { otherwise }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.is_ended.store(true, Release);
     }
 }
 
@@ -81,6 +103,7 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.is_ended.store(true, Release);
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 
@@ -111,6 +134,7 @@ mod tests {
             far.write_all(b"so far").await.unwrap();
             far.reset();
             let mut read = [0; 6];
+            assert!(near.is_ended_by_other());
             near.read_exact(&mut read).await.unwrap();
             assert_eq!(&read, b"so far");
             assert_eq!(near.read(&mut read).await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);

@@ -1,11 +1,15 @@
 //! One connection: which protocol its caller speaks, and serving it to its end.
 
+mod ahead;
 mod by_hand;
 mod frames;
 mod guard;
+mod hang_up;
 mod head_end;
 mod watch;
 
+#[cfg(feature = "tls")]
+pub(super) use self::hang_up::hung_up;
 pub(super) use self::watch::RequestBody;
 
 use std::future::Future;
@@ -59,7 +63,7 @@ pub(super) struct Caller {
 }
 
 /// Serves a connection until either side closes it.
-pub(crate) async fn serve<IO>(admitted: Admitted, io: IO, protocol: Protocol)
+pub(crate) async fn serve<IO>(admitted: Admitted, mut io: IO, protocol: Protocol)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -68,6 +72,7 @@ where
             biased;
             // Nobody was let in yet.
             () = admitted.served.told().wait() => return,
+            () = hang_up::hung_up(&mut io) => return,
             () = relaybench_clock::sleep(admitted.served_after) => {}
         }
     }

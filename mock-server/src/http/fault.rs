@@ -11,7 +11,7 @@ mod edit;
 mod piece;
 mod raw;
 
-pub(super) use self::abort::can_abort;
+pub(super) use self::abort::{can_abort, tcp};
 pub(super) use self::altered::Altered;
 pub(super) use self::piece::Pieces;
 pub(super) use self::raw::Raw;

@@ -185,12 +185,18 @@ fn bound(addr: SocketAddr) -> io::Result<TcpSocket> {
 
 /// Shakes hands, and serves whichever protocol was agreed on.
 #[cfg(feature = "tls")]
-async fn serve_tls(mut admitted: Admitted, tls: crate::Tls, stream: TcpStream) {
+async fn serve_tls(mut admitted: Admitted, tls: crate::Tls, mut stream: TcpStream) {
     let (told, timeout) = (admitted.served.told(), admitted.server.common.limits.head_timeout);
     // The handshake waits as well.
     let served_after = std::mem::take(&mut admitted.served_after);
     let shaking = async {
-        relaybench_clock::sleep(served_after).await;
+        if !served_after.is_zero() {
+            tokio::select! {
+                biased;
+                () = super::connection::hung_up(&mut stream) => return None,
+                () = relaybench_clock::sleep(served_after) => {}
+            }
+        }
         let handshake = tls.acceptor().accept(stream);
         match timeout {
             None => handshake.await.ok(),

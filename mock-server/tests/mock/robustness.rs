@@ -1,6 +1,7 @@
 //! Whatever callers send, the relay survives it and answers the next.
 
 mod garbage;
+mod leaving;
 mod slow;
 mod storm;
 

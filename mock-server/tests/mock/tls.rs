@@ -16,7 +16,12 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use crate::support::{chat, http2, profile, status};
 
 /// A connection of a client that trusts a certificate, to a name, with protocols to choose from.
-async fn dial(addr: SocketAddr, pem: &str, name: &'static str, protocols: &[&str]) -> std::io::Result<TlsStream<TcpStream>> {
+pub(crate) async fn dial(
+    addr: SocketAddr,
+    pem: &str,
+    name: &'static str,
+    protocols: &[&str],
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
     let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))

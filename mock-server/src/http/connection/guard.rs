@@ -1,7 +1,9 @@
-//! The guard of a connection's socket: it ends connections whose caller is too slow, or idle for as long as a fault lets it be.
+//! The guard of a connection's socket: it ends connections whose caller is too slow, or gone, or idle for as long as a fault lets it be.
 
+use std::any::Any;
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,6 +13,7 @@ use relaybench_clock::{Sleep, sleep};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Caller;
+use super::ahead::Ahead;
 use super::frames::Frames;
 use super::head_end::HeadEnds;
 use super::watch::{Phase, Stage};
@@ -26,6 +29,10 @@ pub(super) struct Guarded<IO> {
     caller: Arc<Caller>,
     /// What is to be read once more.
     again: Box<[u8]>,
+    /// What was read before it was asked for, while that is not asked for.
+    ahead: Option<Box<Ahead>>,
+    /// Whoever is served over it waits for what the caller sends, and so learns that it has gone.
+    is_waited_for: bool,
     reading: Option<Wait>,
     ends: HeadEnds,
     /// Of HTTP/2; in a box, since it is rarer.
@@ -44,7 +51,18 @@ struct Wait {
 
 impl<IO> Guarded<IO> {
     pub(super) fn new(io: IO, server: Arc<Shared>, caller: Arc<Caller>) -> Self {
-        Self { io, server, caller, again: Box::default(), reading: None, ends: HeadEnds::default(), frames: None, writing: None }
+        Self {
+            io,
+            server,
+            caller,
+            again: Box::default(),
+            ahead: None,
+            is_waited_for: false,
+            reading: None,
+            ends: HeadEnds::default(),
+            frames: None,
+            writing: None,
+        }
     }
 
     /// What is guarded.
@@ -142,7 +160,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<IO> {
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
-        if Pin::new(&mut self.io).poll_read(cx, buffer)?.is_ready() {
+        Ahead::hand_on(&mut self.ahead, buffer);
+        if buffer.filled().len() > before || Pin::new(&mut self.io).poll_read(cx, buffer)?.is_ready() {
             if buffer.filled().len() > before {
                 let Self { caller, ends, frames, .. } = &mut *self;
                 match frames {
@@ -152,6 +171,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<IO> {
             }
             return Poll::Ready(Ok(()));
         }
+        self.is_waited_for = true;
         match self.poll_patience(cx) {
             // Nothing read is the end of what the caller sends.
             Poll::Ready(owed) => Poll::Ready(self.end(owed, cx)),
@@ -160,7 +180,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<IO> {
     }
 }
 
-impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<IO> {
+impl<IO: AsyncRead + AsyncWrite + Unpin + Any> AsyncWrite for Guarded<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write(cx, bytes);
         self.watch_write(written, cx)
@@ -176,6 +196,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<IO> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Hyper comes by here after each look at what it reads.
+        if !mem::take(&mut self.is_waited_for) && self.caller.watch.is_asked() {
+            let Self { io, ahead, .. } = &mut *self;
+            if Ahead::poll_left(ahead, io, cx).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+            }
+        }
         let flushed = Pin::new(&mut self.io).poll_flush(cx);
         self.watch_write(flushed, cx)
     }

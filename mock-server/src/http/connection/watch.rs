@@ -87,6 +87,11 @@ impl Watch {
         }
     }
 
+    /// Whether a request of HTTP/1.1 is under way whose head was read.
+    pub(super) fn is_asked(&self) -> bool {
+        matches!(self.phase(), Phase::Body | Phase::Answer | Phase::AnswerAndMore)
+    }
+
     /// Has a task woken when an answer ends.
     pub(super) fn wake_when_answered(&self, waker: &Waker) {
         *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());

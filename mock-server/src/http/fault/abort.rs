@@ -31,7 +31,7 @@ pub(super) fn abort<IO: Any>(io: &mut IO) {
 }
 
 /// The socket of a connection over TCP, encrypted or not.
-pub(super) fn tcp<IO: Any>(io: &IO) -> Option<&TcpStream> {
+pub(in crate::http) fn tcp<IO: Any>(io: &IO) -> Option<&TcpStream> {
     // Whoever serves a connection need not know what kind it is, so that it is asked here.
     let io: &dyn Any = io;
     #[cfg(feature = "tls")]

@@ -16,7 +16,7 @@ impl Garbage {
         Self { random: Pcg64Mcg::seed_from_u64(seed), requests: requests() }
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(super) fn below(&mut self, bound: usize) -> usize {
         (self.random.next_u64() % bound as u64) as usize
     }
 
@@ -76,6 +76,12 @@ fn requests() -> Vec<Vec<u8>> {
         [keep_alive(chat("", "")), chat("x-stainless-retry-count: 1\r\n", ",\"stream\":true")].concat(),
         keep_alive(chat("x-mock-fault: truncate=50%\r\n", ",\"stream\":true,\"stream_options\":{\"include_usage\":true}")),
         chunked.into_bytes(),
+        // Those that wait until they leave, with something behind them.
+        [keep_alive(chat("x-mock-fault: hang\r\n", "")), chat("", "")].concat(),
+        [keep_alive(chat("x-mock-fault: stall=1c\r\n", ",\"stream\":true")), b"\r\n".to_vec()].concat(),
+        [keep_alive(chat("x-mock-latency: 50m\r\nx-mock-fault: truncate\r\n", "")), b"GET /v1".to_vec()].concat(),
+        [keep_alive(request("GET", "/v1/models", &format!("{KEY}x-mock-fault: hang\r\n"), "{}")), chat("", "").repeat(50)]
+            .concat(),
         [keep_alive(request("GET", "/v1/models", KEY, "")), request("PUT", "/__admin/profile", "", "seed = 2\n")].concat(),
         request("POST", "/v1/chat/completions", &format!("{KEY}expect: 100-continue\r\n"), "{}"),
         [PREFACE, &http2_request(false)].concat(),

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use relaybench_clock::{now, run_virtual};
-use relaybench_mock::{Ledger, MockRelay, MockServer, Profile, Settings};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use relaybench_mock::{Ledger, MockRelay, MockServer, Profile, Settings, memory};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::garbage::Garbage;
 use super::still_answers;
@@ -48,24 +48,29 @@ fn instant() -> Profile {
 async fn in_memory(server: &MockServer, garbage: &mut Garbage, count: usize) {
     // Garbage may ask for what takes long, such as a hang: then it is the caller who leaves.
     const PATIENCE: Duration = Duration::from_secs(10);
-    for bytes in garbage.take(count) {
-        let (mut near, far) = duplex(4096);
+    // So long after its caller a connection has ended.
+    const AFTERMATH: Duration = Duration::from_secs(2);
+    for _ in 0..count {
+        let (bytes, ends_sending) = (garbage.next().unwrap_or_default(), garbage.below(2) == 0);
+        let (mut near, far) = memory::pair(4096);
         let served = tokio::spawn(server.serve_connection(far));
         let exchanged = async {
-            if near.write_all(&bytes).await.is_ok() && near.shutdown().await.is_ok() {
+            if near.write_all(&bytes).await.is_ok() && (!ends_sending || near.shutdown().await.is_ok()) {
                 let _ = near.read_to_end(&mut Vec::new()).await;
             }
         };
         let _ = relaybench_clock::timeout_at(now() + PATIENCE, exchanged).await;
         drop(near);
-        served.await.unwrap();
+        let ended = relaybench_clock::timeout_at(now() + AFTERMATH, served).await;
+        assert!(ended.is_ok_and(|ended| ended.is_ok()), "still there: {:?}", String::from_utf8_lossy(&bytes));
     }
 }
 
 /// Sends so many over sockets. Each comes from one of 200 addresses, whose ports do not run out.
 fn over_sockets(relay: &MockRelay, garbage: &mut Garbage, count: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    for (bytes, number) in garbage.take(count).zip(0_u32..) {
+    for number in 0..count {
+        let (bytes, ends_sending) = (garbage.next().unwrap_or_default(), garbage.below(2) == 0);
         let stream = runtime.block_on(async {
             let socket = tokio::net::TcpSocket::new_v4().unwrap();
             let from =
@@ -76,7 +81,8 @@ fn over_sockets(relay: &MockRelay, garbage: &mut Garbage, count: usize) {
         let mut stream = stream;
         stream.set_nonblocking(false).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        if stream.write_all(&bytes).is_ok() && stream.shutdown(std::net::Shutdown::Write).is_ok() {
+        // The others leave at once.
+        if stream.write_all(&bytes).is_ok() && ends_sending && stream.shutdown(std::net::Shutdown::Write).is_ok() {
             let ended = stream.read_to_end(&mut Vec::new());
             let is_held = ended.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
             assert!(!is_held, "held open: {:?}", String::from_utf8_lossy(&bytes));
@@ -93,7 +99,10 @@ fn nothing_is_left(server: &MockServer) {
 
 fn relay_has_nothing_left(relay: &MockRelay) {
     // Its thread notices the last caller's end when it runs next.
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let since = now();
     while relay.server().connections() > 0 {
+        assert!(now() - since < PATIENCE, "{} connections are still there", relay.server().connections());
         std::thread::yield_now();
     }
     nothing_is_left(relay.server());
