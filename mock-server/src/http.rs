@@ -28,7 +28,6 @@ pub(crate) use self::connection::Protocol;
 use self::connection::{Caller, RequestBody};
 use self::fault::Played;
 use self::route::{Route, route};
-use crate::ledger::FaultOutcome;
 use crate::profile::FaultKind;
 use crate::server::Shared;
 
@@ -81,13 +80,13 @@ async fn respond(server: Arc<Shared>, caller: &Caller, head: &Parts, body: Reque
             generation::answer(attempt, generation, head, body).await
         }
         Ok(Route::Models) => held_back(response::models(attempt(term, of_profile), head, None)).await,
-        Ok(Route::Model(id)) => held_back(response::models(attempt(term, of_profile), head, Some(id))).await,
+        Ok(Route::Model(id)) => held_back(response::models(attempt(term, of_profile), head, Some(&id))).await,
         Ok(Route::Health) => {
             let mut healthy = Response::new(AnswerBody::unrecorded(b"ok\n".to_vec()));
             healthy.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
             Ok(healthy)
         }
-        Err(refusal) => Ok(response::unrouted(&term, refusal, head)),
+        Err(refusal) => Ok(response::unrouted(attempt(term, of_profile), refusal, head)),
     }
 }
 
@@ -96,8 +95,7 @@ async fn held_back(mut response: Response<AnswerBody>) -> Result<Response<Answer
     if let Some(attempt) = response.body_mut().attempt_mut() {
         attempt.may_answer().await;
         if attempt.fault() == Some(FaultKind::Hang) {
-            attempt.is_held_as_planned();
-            attempt.fault_ended(FaultOutcome::Played);
+            attempt.hangs();
             relaybench_clock::sleep(LONGEST_HANG).await;
             return Err(Cut);
         }

@@ -20,7 +20,7 @@ mod pace;
 mod refusal;
 mod window;
 
-pub use behaviour::{Decided, Decision, Delay, Demand, Finish, Request, Stay, completion_length, decide};
+pub use behaviour::{Decided, Decision, Delay, Demand, Finish, Request, Stay, completion_length, decide, fault};
 pub(crate) use faults::refuses_all;
 pub use faults::{Tally, Welcome, welcome};
 pub use pace::{Pace, Told};

@@ -14,7 +14,9 @@ use crate::draw::{self, Draws};
 use crate::ledger::{Ending, Entry, FaultOutcome, PlannedFault, kept_id};
 use crate::profile::{FaultKind, Keys, Outcome};
 use crate::relay::limits::{Caller, Resource, Standing};
-use crate::relay::{Arrival, Decided, Decision, Demand, Grant, INJECTED_WAIT, Plan, Progress, Refusal, Request, Ticket, decide};
+use crate::relay::{
+    Arrival, Decided, Decision, Demand, Grant, INJECTED_WAIT, Plan, Progress, Refusal, Request, Ticket, decide, fault,
+};
 use crate::server::Term;
 use crate::wire::dialect::{Dialect, Gaps, KeepAlive};
 use crate::wire::endpoint::Asked;
@@ -248,13 +250,17 @@ impl Attempt {
         self.entry.fault = kind.map(|kind| PlannedFault { name: kind.name(), outcome: FaultOutcome::NotReached });
     }
 
-    /// What its headers ask for, where the relay's capacity and the profile's faults do not matter.
-    pub(super) fn decide_alone(&mut self, headers: &HeaderMap, draws: Draws) -> Result<(), Refusal> {
+    /// What befalls it where nothing is made, so that the relay's capacity and its bursts do not matter. `model` is that which it is
+    /// about; empty where that is none.
+    pub(super) fn decide_alone(&mut self, headers: &HeaderMap, model: &str, draws: Draws) -> Result<(), Refusal> {
         let overrides = Overrides::read(headers, &[])?;
-        if overrides != Overrides::default() {
-            self.is_befallen(overrides.fault, overrides, draws);
+        let order = overrides.fault.map(Outcome::Fault).or_else(|| self.term.common.next_order());
+        let request = Request { key: key(headers).unwrap_or_default(), model, order, ..Request::default() };
+        let fault = fault(&self.term.profile, &request, draws, self.arrived(), &self.term.tally);
+        if fault.is_some() || overrides != Overrides::default() {
+            self.is_befallen(fault, overrides, draws);
         }
-        overrides.fault.and_then(Refusal::of_fault).map_or(Ok(()), Err)
+        fault.and_then(Refusal::of_fault).map_or(Ok(()), Err)
     }
 
     fn is_befallen(&mut self, kind: Option<FaultKind>, overrides: Overrides, draws: Draws) {
@@ -277,6 +283,13 @@ impl Attempt {
     /// The caller waits in vain from here on, as planned.
     pub(super) fn is_held_as_planned(&mut self) {
         self.is_hang = true;
+    }
+
+    /// It is answered nothing, as planned.
+    pub(super) fn hangs(&mut self) {
+        self.is_held_as_planned();
+        self.fault_ended(FaultOutcome::Played);
+        (self.entry.status, self.entry.due_first_ns, self.entry.due_end_ns) = (None, None, None);
     }
 
     /// The relay breaks the answer off, as planned.

@@ -63,10 +63,12 @@ fn alteration(kind: FaultKind, response: &Response<AnswerBody>, head: &Parts, re
     }
     let attempt = response.body().attempt().ok_or(FaultOutcome::NothingThere)?;
     let request_id = attempt.request_id();
-    let error = || attempt.dialect().error(Refusal::Injected(500), subject(head, attempt.model(), &request_id));
+    let subject = subject(head, attempt.model(), &request_id);
     let pieces = match kind {
-        FaultKind::ErrorEvent if attempt.is_stream() => response.body().pieces_up_to(error()),
-        FaultKind::ErrorIn200 => Pieces::whole(error().body),
+        FaultKind::ErrorEvent if attempt.is_stream() => {
+            response.body().pieces_up_to(attempt.dialect().stream_error(Refusal::Injected(500), subject))
+        }
+        FaultKind::ErrorIn200 => Pieces::whole(attempt.dialect().error(Refusal::Injected(500), subject).body),
         _ => response.body().pieces(),
     };
     alter(kind, Answer { pieces, is_stream: attempt.is_stream(), model: attempt.model(), other_model: attempt.other_model() })

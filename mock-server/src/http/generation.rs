@@ -1,5 +1,6 @@
 //! The answer to whoever asks for something to be made: read, decided, waited for, written.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,11 +26,11 @@ use crate::wire::endpoint::{Asked, Endpoint, Written, named_model};
 use crate::wire::identity::Identity;
 
 /// What is to be made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Generation<'a> {
     pub(super) endpoint: Endpoint,
     /// The model, where the path names it.
-    pub(super) deployment: Option<&'a str>,
+    pub(super) deployment: Option<Cow<'a, str>>,
 }
 
 pub(super) async fn answer(
@@ -46,7 +47,7 @@ pub(super) async fn answer(
     }
     let entered = match read(body, attempt.term().profile.body_limit).await {
         // The body is dropped here, so that whoever waits does not hold it.
-        Ok(body) => enter(&mut attempt, generation, &head.headers, &body),
+        Ok(body) => enter(&mut attempt, &generation, &head.headers, &body),
         Err(Unread::TooLarge(refusal)) => Err((Identity::new(attempt.draws(&[])), refusal)),
         Err(Unread::CallerLeft) => return Err(Cut),
     };
@@ -128,16 +129,16 @@ struct Entered {
 /// Reads the request, decides, and takes the attempt's place; or why it has none.
 fn enter(
     attempt: &mut Attempt,
-    generation: Generation<'_>,
+    generation: &Generation<'_>,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Entered, (Identity, Refusal)> {
     let overrides = attempt.overrides(headers, body);
-    let asked = generation.endpoint.read(body, generation.deployment, &attempt.term().profile);
+    let asked = generation.endpoint.read(body, generation.deployment.as_deref(), &attempt.term().profile);
     match &asked {
         Ok(asked) => attempt.asked(asked),
         Err(_) => {
-            if let Some(model) = named_model(body, generation.deployment) {
+            if let Some(model) = named_model(body, generation.deployment.as_deref()) {
                 attempt.concerns(&model);
             }
         }

@@ -11,10 +11,8 @@ use hyper::{HeaderMap, Response, StatusCode};
 
 use super::attempt::Attempt;
 use super::body::AnswerBody;
-use crate::draw::{self, Draws};
 use crate::ledger::FaultOutcome;
 use crate::relay::Refusal;
-use crate::server::Term;
 use crate::wire::dialect::Dialect;
 use crate::wire::identity::Identity;
 use crate::wire::reply::{Reply, Subject};
@@ -60,15 +58,15 @@ pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts, id: Option<&str>) 
     if let Some(id) = id {
         attempt.concerns(id);
     }
-    let allowed = authorized.and_then(|()| attempt.decide_alone(&head.headers, draws));
-    let body = allowed.and_then(|()| match id {
+    let found = authorized.and_then(|()| match id {
         None => Ok(profile.dialect.models(&profile)),
         Some(id) => match profile.model(id) {
             Some(model) => Ok(profile.dialect.model(&model)),
             None => Err(Refusal::ModelUnknown { model: id.to_owned() }),
         },
     });
-    match body {
+    // Whoever is refused for its key or its model takes nothing from the queue.
+    match found.and_then(|body| attempt.decide_alone(&head.headers, id.unwrap_or_default(), draws).map(|()| body)) {
         Err(refusal) => refused(attempt, head, &identity, refusal),
         Ok(body) => {
             attempt.answered_at_once(200);
@@ -123,14 +121,11 @@ pub(super) fn without_body(mut response: Response<AnswerBody>) -> Response<Answe
 }
 
 /// An error in answer to what reached no route.
-pub(super) fn unrouted(term: &Term, refusal: Refusal, head: &Parts) -> Response<AnswerBody> {
-    let path = draw::hash(head.uri.path().as_bytes());
-    let identity = Identity::new(Draws::new(term.profile.seed, path, term.common.occurrence(path)));
-    let dialect = term.profile.dialect;
-    let request_id = dialect.request_id(&identity);
-    let mut error = dialect.error(refusal, subject(head, "", &request_id));
-    let body = std::mem::take(&mut error.body);
-    with_error(dialect, error, AnswerBody::unrecorded(body), request_id, Duration::ZERO)
+pub(super) fn unrouted(mut attempt: Box<Attempt>, refusal: Refusal, head: &Parts) -> Response<AnswerBody> {
+    // A fault that it asked for was planned all the same.
+    let _ = attempt.overrides(&head.headers, &[]);
+    let identity = Identity::new(attempt.draws(head.uri.path().as_bytes()));
+    refused(attempt, head, &identity, refusal)
 }
 
 pub(super) fn subject<'a>(head: &'a Parts, model: &'a str, request_id: &'a str) -> Subject<'a> {

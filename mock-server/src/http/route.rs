@@ -1,6 +1,9 @@
 //! Where a request goes, by its method and path.
 
+use std::borrow::Cow;
+
 use hyper::Method;
+use percent_encoding::percent_decode_str;
 
 use super::generation::Generation;
 use crate::relay::Refusal;
@@ -11,7 +14,7 @@ pub(super) enum Route<'a> {
     Generation(Generation<'a>),
     Models,
     /// The model of this name.
-    Model(&'a str),
+    Model(Cow<'a, str>),
     Health,
 }
 
@@ -31,14 +34,23 @@ fn find(path: &str) -> Option<(Method, Route<'_>)> {
     }
     let Within { route, deployment } = within(path)?;
     if let Some(endpoint) = endpoint(route) {
-        return Some((Method::POST, Route::Generation(Generation { endpoint, deployment })));
+        return Some((Method::POST, Route::Generation(Generation { endpoint, deployment: deployment.map(decoded) })));
     }
     let id = route.strip_prefix("models")?;
     match id.strip_prefix('/') {
         None if id.is_empty() => Some((Method::GET, Route::Models)),
-        Some(id) if !id.is_empty() => Some((Method::GET, Route::Model(id))),
+        Some(id) if !id.is_empty() => Some((Method::GET, Route::Model(decoded(id)))),
         _ => None,
     }
+}
+
+/// A name within a path, in which clients encode what has a meaning there (RFC 3986, section 2.1), such as the slash of a model's.
+fn decoded(name: &str) -> Cow<'_, str> {
+    if !name.contains('%') {
+        return name.into();
+    }
+    // What is no text once it is decoded names nothing, and stays as it was sent.
+    String::from_utf8(percent_decode_str(name).collect()).map_or(name.into(), Cow::Owned)
 }
 
 fn endpoint(route: &str) -> Option<Endpoint> {
@@ -77,7 +89,7 @@ fn within(path: &str) -> Option<Within<'_>> {
 mod tests {
     use super::*;
 
-    fn endpoint_of(path: &str) -> Option<(Endpoint, Option<&str>)> {
+    fn endpoint_of(path: &str) -> Option<(Endpoint, Option<Cow<'_, str>>)> {
         match find(path) {
             Some((_, Route::Generation(Generation { endpoint, deployment }))) => Some((endpoint, deployment)),
             _ => None,
@@ -88,15 +100,22 @@ mod tests {
     fn a_route_is_found_behind_every_providers_base() {
         for base in ["/v1", "/openai/v1", "/api/v1", "/client/v4/accounts/0a/ai/v1"] {
             assert_eq!(endpoint_of(&format!("{base}/chat/completions")), Some((Endpoint::Chat, None)), "{base}");
-            assert!(matches!(find(&format!("{base}/models/a/b")), Some((_, Route::Model("a/b")))), "{base}");
+            for name in ["a/b", "a%2Fb", "a%2fb"] {
+                let path = format!("{base}/models/{name}");
+                assert!(matches!(find(&path), Some((_, Route::Model(id))) if id == "a/b"), "{path}");
+            }
         }
-        assert_eq!(endpoint_of("/openai/deployments/gpt-4o/embeddings"), Some((Endpoint::Embeddings, Some("gpt-4o"))));
+        assert_eq!(endpoint_of("/openai/deployments/gpt-4o/embeddings"), Some((Endpoint::Embeddings, Some("gpt-4o".into()))));
+        assert_eq!(
+            endpoint_of("/openai/deployments/my%20gpt%2F4/embeddings"),
+            Some((Endpoint::Embeddings, Some("my gpt/4".into())))
+        );
     }
 
     #[test]
     fn what_may_be_read_may_be_asked_about_without_its_body() {
         assert!(matches!(route(&Method::HEAD, "/healthz"), Ok(Route::Health)));
-        assert!(matches!(route(&Method::HEAD, "/v1/models/a"), Ok(Route::Model("a"))));
+        assert!(matches!(route(&Method::HEAD, "/v1/models/a"), Ok(Route::Model(id)) if id == "a"));
         assert!(route(&Method::HEAD, "/v1/chat/completions").is_err() && route(&Method::POST, "/healthz").is_err());
     }
 

@@ -8,7 +8,7 @@ use crate::draw;
 use crate::profile::FaultName;
 use crate::relay::limits::LimitName;
 
-/// One attempt that reached a route: what was planned for it, and what happened. Instants are nanoseconds since the relay's
+/// One attempt, also one that reached no route: what was planned for it, and what happened. Instants are nanoseconds since the relay's
 /// start. It never holds a key or a prompt.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {

@@ -134,6 +134,16 @@ pub(crate) enum AnyFault {
     OfListener(ListenerFault),
 }
 
+impl Outcome {
+    /// The fault, if it is one.
+    pub(crate) fn as_fault(self) -> Option<FaultKind> {
+        match self {
+            Self::Ordinary => None,
+            Self::Fault(fault) => Some(fault),
+        }
+    }
+}
+
 impl Place {
     /// Where a fault strikes whose name says nothing else.
     pub const HALF: Self = Self::Share(50);

@@ -114,8 +114,7 @@ pub enum Finish {
 /// Decides what an attempt gets that arrives `now`, after the profile's start.
 pub fn decide(profile: &Profile, request: &Request<'_>, draws: Draws, now: Duration, tally: &Tally) -> Decided {
     let fault = match request.order {
-        Some(Outcome::Ordinary) => None,
-        Some(Outcome::Fault(fault)) => Some(fault),
+        Some(order) => order.as_fault(),
         None => match faults::in_phases(profile, request, draws, now, tally) {
             Some(fault) => Some(fault),
             None => match turned_away(profile, draws, now) {
@@ -130,6 +129,14 @@ pub fn decide(profile: &Profile, request: &Request<'_>, draws: Draws, now: Durat
         (None, _) => Decision::Serve(completion(profile, request, draws, now, fault)),
     };
     Decided { decision, fault }
+}
+
+/// Which fault befalls an attempt that arrives `now`, where there are no bursts.
+pub fn fault(profile: &Profile, request: &Request<'_>, draws: Draws, now: Duration, tally: &Tally) -> Option<FaultKind> {
+    match request.order {
+        Some(order) => order.as_fault(),
+        None => faults::in_phases(profile, request, draws, now, tally).or_else(|| faults::always(profile, request, draws, tally)),
+    }
 }
 
 fn turned_away(profile: &Profile, draws: Draws, now: Duration) -> Option<Refusal> {

@@ -18,9 +18,8 @@ pub(super) fn write_headers(request_id: HeaderValue, headers: &mut HeaderMap) {
 
 pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
     let (status, code, message): (u16, u32, Cow<'static, str>) = match &refusal {
-        Refusal::KeyMissing | Refusal::KeyWrong { .. } | Refusal::Injected(401 | 403) => {
-            (401, 10_000, "Authentication error".into())
-        }
+        Refusal::KeyMissing | Refusal::KeyWrong { .. } | Refusal::Injected(401) => (401, 10_000, "Authentication error".into()),
+        Refusal::Injected(403) => (403, 10_000, "Authentication error".into()),
         Refusal::RouteUnknown => (404, 7000, "No route for that URI".into()),
         Refusal::MethodWrong { .. } => (405, 7001, format!("{} method not allowed for this endpoint", subject.method).into()),
         Refusal::Malformed { reason } => (400, 3003, format!("AiError: Request is missing headers or body: {reason}").into()),

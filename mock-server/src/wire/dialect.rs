@@ -141,6 +141,15 @@ impl Dialect {
         }
     }
 
+    /// What a stream says that breaks off. What Cloudflare's says is not documented: as that endpoint is one of OpenAI's form, it says
+    /// what OpenAI's clients take for an error, and they would take its own for nothing at all.
+    pub(crate) fn stream_error(self, refusal: Refusal, subject: Subject<'_>) -> Reply {
+        match self {
+            Self::Cloudflare => openai::error::reply(refusal, subject),
+            _ => self.error(refusal, subject),
+        }
+    }
+
     /// The page of the proxy in front, which stands for an error of this status.
     fn page(self, status: u16) -> Reply {
         match self {
@@ -172,6 +181,33 @@ impl Dialect {
         match self {
             Self::OpenRouter => Some(openrouter::KEEP_ALIVE),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_that_is_injected_is_the_status_in_every_dialect() {
+        let subject = Subject { method: "POST", path: "/v1/chat/completions", model: "gpt-4.1", request_id: "a" };
+        for (name, dialect) in Dialect::NAMED {
+            for status in 400..600 {
+                for refusal in [Refusal::Injected(status), Refusal::InjectedHtml(status)] {
+                    assert_eq!(dialect.error(refusal.clone(), subject).status, status, "{name}: {refusal:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_stream_that_breaks_off_says_so_under_the_key_that_clients_look_for() {
+        let subject = Subject { method: "POST", path: "/v1/chat/completions", model: "gpt-4.1", request_id: "a" };
+        for (name, dialect) in Dialect::NAMED {
+            let body: serde_json::Value =
+                serde_json::from_slice(&dialect.stream_error(Refusal::Injected(500), subject).body).unwrap();
+            assert!(body["error"].is_object(), "{name}: {body}");
         }
     }
 }

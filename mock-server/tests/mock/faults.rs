@@ -4,6 +4,7 @@ mod choice;
 mod connection;
 mod delivery;
 mod documented;
+mod elsewhere;
 mod lazy;
 mod seen;
 mod stream;
