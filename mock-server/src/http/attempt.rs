@@ -297,6 +297,12 @@ impl Attempt {
         self.entry.ending = Ending::Broken;
     }
 
+    /// The relay gave its caller up, and told it so with this status, if any.
+    pub(super) fn is_given_up(&mut self, told: Option<u16>) {
+        self.entry.ending = Ending::GivenUp;
+        self.entry.status = told.or(self.entry.status);
+    }
+
     /// What a request that is befallen is called.
     pub(super) fn request_id(&self) -> String {
         self.fault.as_ref().map_or_else(String::new, |befallen| self.dialect().request_id(&Identity::new(befallen.draws)))

@@ -9,6 +9,7 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use super::Cut;
 use super::attempt::{Attempt, Part};
+use super::connection::GiveUp;
 use super::fault::{Altered, Pieces};
 use super::patience::Patience;
 use super::production::Production;
@@ -101,6 +102,19 @@ impl AnswerBody {
             Self::Whole { attempt, .. } => attempt.map(|attempt| (attempt, None)),
             Self::Stream(stream) => Some((stream.attempt, Some(stream.production))),
             Self::Altered(_) => None,
+        }
+    }
+}
+
+impl GiveUp for AnswerBody {
+    fn is_given_up(&mut self) {
+        match self {
+            Self::Altered(altered) => altered.attempt_mut().is_given_up(None),
+            other => {
+                if let Some(attempt) = other.attempt_mut() {
+                    attempt.is_given_up(None);
+                }
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ mod watch;
 
 #[cfg(feature = "tls")]
 pub(super) use self::hang_up::hung_up;
-pub(super) use self::watch::RequestBody;
+pub(super) use self::watch::{GiveUp, RequestBody};
 
 use std::future::Future;
 use std::io;

@@ -51,7 +51,9 @@ pub(super) fn befall(mut response: Response<AnswerBody>, head: &Parts, resets: b
 
 /// What becomes of the answer, or why it stays what it is.
 fn alteration(kind: FaultKind, response: &Response<AnswerBody>, head: &Parts, resets: bool) -> Result<Alteration, FaultOutcome> {
-    if kind.is_of_http1() && head.version != Version::HTTP_11 {
+    // HTTP/1.0 has no transfer coding.
+    let is_beyond_http1_0 = kind == FaultKind::BadChunkSize && head.version == Version::HTTP_10;
+    if kind.is_of_http1() && head.version > Version::HTTP_11 || is_beyond_http1_0 {
         return Err(FaultOutcome::NeedsHttp1);
     }
     if matches!(kind, FaultKind::Reset | FaultKind::ResetMidBody(_)) && !resets {

@@ -1,6 +1,7 @@
 //! The answer to whoever asks for something to be made: read, decided, waited for, written.
 
 use std::borrow::Cow;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body;
 use hyper::http::request::Parts;
-use hyper::{HeaderMap, Response};
+use hyper::{HeaderMap, Response, Version};
 
 use super::Cut;
 use super::attempt::{Attempt, LONGEST_HANG, key};
@@ -48,8 +49,13 @@ pub(super) async fn answer(
     let entered = match read(body, attempt.term().profile.body_limit).await {
         // The body is dropped here, so that whoever waits does not hold it.
         Ok(body) => enter(&mut attempt, &generation, &head.headers, &body),
-        Err(Unread::TooLarge(refusal)) => Err((Identity::new(attempt.draws(&[])), refusal)),
+        Err(Unread::Refused(refusal)) => Err((Identity::new(attempt.draws(&[])), refusal)),
         Err(Unread::CallerLeft) => return Err(Cut),
+        Err(Unread::TooSlow) => {
+            // Over HTTP/2 nothing is said: the stream is reset.
+            attempt.is_given_up((head.version != Version::HTTP_2).then_some(408));
+            return Err(Cut);
+        }
     };
     let Entered { asked, draws, plan, grant } = match entered {
         Ok(entered) => entered,
@@ -180,19 +186,33 @@ fn completed(
     }
 }
 
+/// Why there is no body.
 enum Unread {
-    TooLarge(Refusal),
+    Refused(Refusal),
     CallerLeft,
+    TooSlow,
+}
+
+impl From<io::Error> for Unread {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut => Self::TooSlow,
+            io::ErrorKind::InvalidData => {
+                Self::Refused(Refusal::Malformed { reason: "its transfer coding is broken".to_owned() })
+            }
+            _ => Self::CallerLeft,
+        }
+    }
 }
 
 async fn read(mut body: RequestBody, limit: usize) -> Result<Bytes, Unread> {
-    let too_large = || Unread::TooLarge(Refusal::BodyTooLarge { limit });
+    let too_large = || Unread::Refused(Refusal::BodyTooLarge { limit });
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
     let mut whole = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(|_| Unread::CallerLeft)?.into_data() else { continue };
+        let Ok(data) = frame?.into_data() else { continue };
         if whole.len() + data.len() > limit {
             return Err(too_large());
         }

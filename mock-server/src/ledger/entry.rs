@@ -27,7 +27,8 @@ pub struct Entry {
     pub stream: bool,
     /// How many were in flight when it arrived, itself included; 0 for those turned away, which never are.
     pub in_flight: u32,
-    /// The status that was planned; none for a hang, and for callers who left before they had asked.
+    /// The status that was planned, or that a caller was told who was too slow; none for a hang, and for callers who left before they had
+    /// asked.
     pub status: Option<u16>,
     /// Completion tokens that were planned; 0 where there is no completion.
     pub tokens: u32,
@@ -117,6 +118,8 @@ pub enum Ending {
     /// The caller went away before that.
     #[default]
     CallerLeft,
+    /// The relay gave the caller up: it was too slow with its request, or took nothing of the answer for too long.
+    GivenUp,
     /// It was held without an answer, or without the end of one, as planned, until the caller went away or the limit of an hour was
     /// reached.
     Hung,

@@ -5,6 +5,7 @@ mod connection;
 mod delivery;
 mod documented;
 mod elsewhere;
+mod http1_0;
 mod lazy;
 mod seen;
 mod stream;

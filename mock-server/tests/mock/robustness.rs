@@ -115,6 +115,18 @@ fn a_body_without_a_length_is_held_to_the_limit_as_well() {
 }
 
 #[test]
+fn a_body_whose_end_cannot_be_found_is_told_so_and_is_an_entry() {
+    run_virtual(async {
+        let server = server("");
+        let head =
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: mock\r\nauthorization: Bearer a\r\ntransfer-encoding: chunked\r\n\r\n";
+        let answer = text(&server, format!("{head}5\r\n{{\"mod\r\nzz\r\n").as_bytes()).await;
+        assert!(status(&answer) == 400 && answer.contains("its transfer coding is broken"), "{answer}");
+        assert_eq!(server.ledger().drain().remove(0).status, Some(400));
+    });
+}
+
+#[test]
 fn pipelined_requests_are_answered_in_order() {
     run_virtual(async {
         let server = server("");

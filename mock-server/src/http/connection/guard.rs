@@ -123,7 +123,10 @@ impl<IO> Guarded<IO> {
     fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         let Some(timeout) = self.server.common.limits.write_timeout else { return Poll::Pending };
         let clock = self.writing.get_or_insert_with(|| Box::pin(sleep(timeout)));
-        clock.as_mut().poll(cx).map(|()| io::ErrorKind::TimedOut.into())
+        clock.as_mut().poll(cx).map(|()| {
+            self.caller.watch.gives_up();
+            io::ErrorKind::TimedOut.into()
+        })
     }
 }
 
@@ -138,6 +141,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Guarded<IO> {
             }
             _ => {}
         }
+        self.caller.watch.gives_up();
         Err(io::ErrorKind::TimedOut.into())
     }
 

@@ -62,6 +62,8 @@ pub(in crate::http) struct Watch {
     requests: AtomicU32,
     /// The caller does not take what is written to it.
     is_stuck: AtomicBool,
+    /// The caller was waited for too long.
+    is_given_up: AtomicBool,
     /// How many bytes came behind a head with its last ones. Of several requests in one piece that is told of the first.
     behind: AtomicUsize,
     /// Whoever waits for it to be idle.
@@ -95,6 +97,15 @@ impl Watch {
     /// Has a task woken when an answer ends.
     pub(super) fn wake_when_answered(&self, waker: &Waker) {
         *self.idle.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
+    }
+
+    /// The caller was waited for too long, and the connection ends.
+    pub(super) fn gives_up(&self) {
+        self.is_given_up.store(true, Release);
+    }
+
+    fn has_given_up(&self) -> bool {
+        self.is_given_up.load(Acquire)
     }
 
     /// Whether the last that was written had to wait.
@@ -184,8 +195,8 @@ impl OpenRequest {
     }
 
     /// The body of its answer, with which it ends.
-    pub(super) fn with<B>(self, body: B) -> WatchedAnswer<B> {
-        WatchedAnswer { body, _open: self }
+    pub(super) fn with<B: GiveUp>(self, body: B) -> WatchedAnswer<B> {
+        WatchedAnswer { body, open: self }
     }
 }
 
@@ -200,14 +211,27 @@ impl Drop for OpenRequest {
     }
 }
 
-/// The body of an answer, whose request is open as long as it lives.
-#[derive(Debug)]
-pub(super) struct WatchedAnswer<B> {
-    body: B,
-    _open: OpenRequest,
+/// An answer that is told when its caller is given up.
+pub(in crate::http) trait GiveUp {
+    fn is_given_up(&mut self);
 }
 
-impl<B: Body + Unpin> Body for WatchedAnswer<B> {
+/// The body of an answer, whose request is open as long as it lives.
+#[derive(Debug)]
+pub(super) struct WatchedAnswer<B: GiveUp> {
+    body: B,
+    open: OpenRequest,
+}
+
+impl<B: GiveUp> Drop for WatchedAnswer<B> {
+    fn drop(&mut self) {
+        if self.open.0.watch.has_given_up() {
+            self.body.is_given_up();
+        }
+    }
+}
+
+impl<B: Body + GiveUp + Unpin> Body for WatchedAnswer<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -240,6 +264,21 @@ impl RequestBody {
     }
 }
 
+impl RequestBody {
+    /// `TimedOut` when the caller was given up, `InvalidData` when what it sent has no end that could be found, and any other kind when it
+    /// left.
+    fn why_unread(&self, error: hyper::Error) -> io::Error {
+        let cause = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<io::Error>());
+        if self.caller.watch.has_given_up() {
+            io::ErrorKind::TimedOut.into()
+        } else if cause.is_some_and(|cause| matches!(cause.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)) {
+            io::Error::new(io::ErrorKind::InvalidData, error)
+        } else {
+            io::Error::new(io::ErrorKind::ConnectionAborted, error)
+        }
+    }
+}
+
 impl Body for RequestBody {
     type Data = Bytes;
     type Error = io::Error;
@@ -254,7 +293,7 @@ impl Body for RequestBody {
         } else if !matches!(polled, Poll::Ready(Some(Ok(_)))) || self.body.is_end_stream() {
             self.caller.watch.body_complete();
         }
-        polled.map_err(io::Error::other)
+        polled.map_err(|error| self.why_unread(error))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -68,6 +68,8 @@ pub(super) enum Framing {
     Chunked,
     /// Its transfer coding, up to the piece with which the fault begins: that has a size that is no number.
     ChunkedUpToFault,
+    /// The end of the connection, as in HTTP/1.0.
+    UpToTheEnd,
 }
 
 /// What comes after the last piece.

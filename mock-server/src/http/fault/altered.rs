@@ -48,7 +48,7 @@ impl Altered {
     pub(super) fn new(attempt: Box<Attempt>, production: Option<Production>, mut alteration: Alteration) -> Self {
         let length = match alteration.framing {
             Framing::Length(length) => Some(length),
-            Framing::Chunked | Framing::ChunkedUpToFault => None,
+            Framing::Chunked | Framing::ChunkedUpToFault | Framing::UpToTheEnd => None,
         };
         let drip = alteration.pace.map(|rate| Drip { rate, sent: 0, may: sleep_until(now()) });
         let holds = alteration.ending == Ending::Hold;
@@ -63,6 +63,10 @@ impl Altered {
             hold: None,
             holds,
         }
+    }
+
+    pub(in crate::http) fn attempt_mut(&mut self) -> &mut Attempt {
+        &mut self.attempt
     }
 
     pub(in crate::http) fn attempt(&self) -> &Attempt {

@@ -7,9 +7,9 @@ use std::pin::pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use hyper::Method;
 use hyper::header::{CONNECTION, DATE, HeaderMap, HeaderValue};
 use hyper::http::{request, response};
+use hyper::{Method, Version};
 use relaybench_clock::{is_virtual, now, sleep_until, wall_now};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
@@ -41,10 +41,13 @@ impl Raw {
     pub(super) fn new(
         attempt: Box<Attempt>,
         production: Option<Production>,
-        alteration: Alteration,
+        mut alteration: Alteration,
         response: response::Parts,
         request: &request::Parts,
     ) -> Self {
+        if request.version == Version::HTTP_10 && alteration.framing == Framing::Chunked {
+            alteration.framing = Framing::UpToTheEnd;
+        }
         let head = head(&alteration, response, request);
         Self { attempt, production, alteration, head }
     }
@@ -64,12 +67,18 @@ impl Raw {
             })
             .await
         };
-        if played.is_err() {
+        if let Err(error) = played {
+            if error.kind() == io::ErrorKind::TimedOut {
+                self.attempt.is_given_up(None);
+            }
             return;
         }
         let is_reset = self.alteration.ending == Ending::Reset;
-        if is_reset && self.deliver(&mut io, &inner).await.is_err() {
+        if is_reset && let Err(error) = self.deliver(&mut io, &inner).await {
             self.attempt.fault_ended(FaultOutcome::NotReached);
+            if error.kind() == io::ErrorKind::TimedOut {
+                self.attempt.is_given_up(None);
+            }
             return;
         }
         self.attempt.fault_ended(FaultOutcome::Played);
@@ -177,7 +186,7 @@ fn poll_left(reader: &mut (impl AsyncRead + Unpin), cx: &mut Context<'_>) -> Pol
 
 fn framed(framing: Framing, piece: &Piece) -> Vec<u8> {
     let size = match framing {
-        Framing::Length(_) => return piece.bytes.clone(),
+        Framing::Length(_) | Framing::UpToTheEnd => return piece.bytes.clone(),
         _ if piece.bytes.is_empty() => return Vec::new(),
         Framing::ChunkedUpToFault if piece.is_struck => NO_SIZE.to_vec(),
         Framing::Chunked | Framing::ChunkedUpToFault => format!("{:X}\r\n", piece.bytes.len()).into_bytes(),
@@ -197,13 +206,16 @@ fn head(alteration: &Alteration, response: response::Parts, request: &request::P
         // A HEAD is told the length of what is not sent.
         Framing::Length(_) if request.method == Method::HEAD => None,
         Framing::Length(length) => headers.insert("content-length", length.into()),
-        _ => headers.insert("transfer-encoding", HeaderValue::from_static("chunked")),
+        // HTTP/1.0 knows no other (RFC 9112, section 6.1).
+        Framing::UpToTheEnd => None,
+        Framing::Chunked | Framing::ChunkedUpToFault => headers.insert("transfer-encoding", HeaderValue::from_static("chunked")),
     };
     if let Some(date) = date() {
         headers.insert(DATE, date);
     }
     let reason = response.status.canonical_reason().unwrap_or_default();
-    let mut out = format!("HTTP/1.1 {} {reason}\r\n", response.status.as_str()).into_bytes();
+    let version = if request.version == Version::HTTP_10 { "1.0" } else { "1.1" };
+    let mut out = format!("HTTP/{version} {} {reason}\r\n", response.status.as_str()).into_bytes();
     for (name, value) in &headers {
         for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
             out.extend_from_slice(part);

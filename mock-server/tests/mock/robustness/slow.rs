@@ -104,7 +104,7 @@ fn each_head_has_a_time_of_its_own() {
 }
 
 #[test]
-fn a_body_has_two_minutes_and_then_the_caller_has_left() {
+fn a_body_has_two_minutes_and_then_the_caller_is_given_up() {
     run_virtual(async {
         let server = guarded("");
         let request = chat("", "");
@@ -114,7 +114,8 @@ fn a_body_has_two_minutes_and_then_the_caller_has_left() {
         let mut answer = String::new();
         let _ = connection.read_to_string(&mut answer).await;
         assert_eq!((status(&answer), now() - start), (408, ms(120_000)));
-        assert_eq!(server.ledger().entries()[0].ending, Ending::CallerLeft);
+        let entry = server.ledger().drain().remove(0);
+        assert_eq!((entry.ending, entry.status), (Ending::GivenUp, Some(408)));
         assert_eq!((server.connections(), server.in_flight()), (0, 0));
     });
 }
@@ -143,6 +144,8 @@ fn a_body_over_http2_has_as_long_and_the_connection_goes_on() {
         let never = NeverEnding.boxed();
         let answer = http2::exchange(&mut sender, http2::post(never)).await;
         assert!(answer.is_err() && now() - start == ms(120_000), "{answer:?}");
+        let entry = server.ledger().drain().remove(0);
+        assert_eq!((entry.ending, entry.status), (Ending::GivenUp, None));
         assert_eq!(http2::exchange(&mut sender, http2::chat("")).await.unwrap().0, 200);
         assert_eq!(server.ledger().connections_opened(), 1);
     });
@@ -256,6 +259,10 @@ fn a_caller_that_takes_nothing_for_five_minutes_is_let_go_and_one_that_takes_a_l
                 sleep(Duration::from_secs(pause_s)).await;
             }
             assert_eq!(answer.ends_with(b"0\r\n\r\n"), is_served);
+            drop(near);
+            sleep(ms(10)).await;
+            let ending = if is_served { Ending::Served } else { Ending::GivenUp };
+            assert_eq!(server.ledger().drain().remove(0).ending, ending);
         }
         assert_eq!(server.connections(), 0);
     });
