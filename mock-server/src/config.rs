@@ -157,12 +157,13 @@ fn message(original: &str) -> String {
 }
 
 /// Serde ends what it refuses with the Rust type that it expected.
-fn in_plain_words(original: &str) -> String {
+pub(crate) fn in_plain_words(original: &str) -> String {
     let Some((found, expected)) = original.rsplit_once(", expected ") else { return original.to_owned() };
     let plain = match expected {
         "u16" => "a whole number from 0 to 65535",
         "u32" => "a whole number from 0 to 4294967295",
-        "u8" | "u64" | "usize" => "a whole number from 0",
+        // Whether 0 is one is said where it is not.
+        "u8" | "u64" | "usize" => "a whole number that is not negative",
         "f32" | "f64" => "a number",
         "a sequence" => "an array",
         "a map" => "a table",

@@ -41,6 +41,16 @@ pub enum TlsError {
     #[error("the key in {} is encrypted; write it without a password (openssl pkey -in KEY -out PLAIN)", .0.display())]
     EncryptedKey(PathBuf),
     /// A certificate and a key that do not belong together, or that TLS cannot use.
+    #[error("the certificate in {} cannot be used with the key in {}", certificate.display(), key.display())]
+    Mismatched {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's.
+        key: PathBuf,
+        /// Why they cannot be used.
+        source: tokio_rustls::rustls::Error,
+    },
+    /// A certificate that was made and that TLS cannot use.
     #[error("the certificate cannot be used with its key")]
     Unusable(#[from] tokio_rustls::rustls::Error),
     /// No certificate could be made.
@@ -63,13 +73,16 @@ impl Tls {
         let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         let chain = chain.and_then(|chain| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) });
         let chain = chain.map_err(unreadable("a certificate", certificate))?;
-        let key = match PrivateKeyDer::from_pem_file(key.as_ref()) {
-            Err(pem::Error::NoItemsFound) if is_encrypted(key.as_ref()) => {
-                return Err(TlsError::EncryptedKey(key.as_ref().into()));
-            }
-            key_read => key_read.map_err(unreadable("a key", key.as_ref()))?,
+        let key = key.as_ref();
+        let der = match PrivateKeyDer::from_pem_file(key) {
+            Err(pem::Error::NoItemsFound) if is_encrypted(key) => return Err(TlsError::EncryptedKey(key.into())),
+            key_read => key_read.map_err(unreadable("a key", key))?,
         };
-        Ok(Self { acceptor: acceptor(chain, key)?, authority: None })
+        let acceptor = acceptor(chain, der).map_err(|error| match error {
+            TlsError::Unusable(source) => TlsError::Mismatched { certificate: certificate.into(), key: key.into(), source },
+            other => other,
+        })?;
+        Ok(Self { acceptor, authority: None })
     }
 
     /// A certificate for this machine (`localhost`, `127.0.0.1`, `::1`) and for `addr`, by an authority that is made with it and signs
@@ -112,13 +125,13 @@ fn acceptor(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) ->
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// An authority, with its certificate as PEM. Its key is forgotten with it.
 /// Whether a file that holds no key that can be used holds one behind a password, in PKCS#8 or as OpenSSL once wrote them.
 fn is_encrypted(key: &Path) -> bool {
     let pem = std::fs::read_to_string(key).unwrap_or_default();
     pem.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") || pem.contains("Proc-Type: 4,ENCRYPTED")
 }
 
+/// An authority, with its certificate as PEM. Its key is forgotten with it.
 fn authority() -> Result<(Issuer<'static, KeyPair>, String), rcgen::Error> {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "relaybench-mock, for tests alone");

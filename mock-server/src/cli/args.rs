@@ -1,6 +1,6 @@
 //! The flags.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -26,11 +26,11 @@ pub struct MockArgs {
     /// SIGHUP
     #[arg(long, value_name = "NAME|FILE", default_value = "instant")]
     pub profile: String,
-    /// Where to listen; port 0 picks a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    /// Where to listen, such as 127.0.0.1:8080, [::1]:8080 or localhost:8080; port 0 picks a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = listen)]
     pub listen: SocketAddr,
     /// Randomness other than the profile's own
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = seed)]
     pub seed: Option<u64>,
     /// Write a line of JSON for each attempt to this file, which is replaced
     #[arg(long, value_name = "FILE")]
@@ -98,6 +98,18 @@ impl MockArgs {
             write_timeout: never(self.write_timeout),
         }
     }
+}
+
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(addr) = text.parse() {
+        return Ok(addr);
+    }
+    let named = text.to_socket_addrs().ok().and_then(|mut addrs| addrs.next());
+    named.ok_or_else(|| "this is no address with a port; write one such as 127.0.0.1:8080, [::1]:0 or localhost:8080".to_owned())
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("write a whole number from 0 to {}", u64::MAX))
 }
 
 fn admin_token(text: &str) -> Result<AdminToken, String> {

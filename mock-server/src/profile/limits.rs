@@ -7,6 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Keys;
+use super::raw::repeated;
 use crate::config::{Problem, nearest};
 use crate::relay::limits::RATES;
 
@@ -226,6 +227,9 @@ fn has(what: &str, per: Option<&Spanned<Vec<Spanned<String>>>>) -> Result<bool, 
     if let Some(other) = per.get_ref().iter().find(|name| !KNOWN.contains(&name.get_ref().as_str())) {
         let hint = nearest(other.get_ref(), KNOWN.into_iter());
         return Err(Problem::at(other, format!("nothing is limited for each \"{}\", {hint}", other.get_ref())));
+    }
+    if let Some(again) = repeated(per.get_ref()) {
+        return Err(Problem::at(again, format!("\"{}\" is named twice", again.get_ref())));
     }
     Ok(per.get_ref().iter().any(|name| name.get_ref() == what))
 }

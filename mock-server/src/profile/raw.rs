@@ -130,6 +130,13 @@ fn models(models: Option<Spanned<Vec<Spanned<String>>>>) -> Result<Vec<Arc<str>>
     Ok(names.iter().map(|name| Arc::from(name.get_ref().as_str())).collect())
 }
 
+/// The first that is there twice.
+pub(super) fn repeated(names: &[Spanned<String>]) -> Option<&Spanned<String>> {
+    let is_repeated =
+        |(place, name): &(usize, &Spanned<String>)| names[..*place].iter().any(|earlier| earlier.get_ref() == name.get_ref());
+    names.iter().enumerate().find(is_repeated).map(|(_, name)| name)
+}
+
 fn keys(auth: Option<RawAuth>) -> Result<Keys, Problem> {
     let Some(keys) = auth.and_then(|auth| auth.keys) else { return Ok(Keys::Any) };
     if keys.get_ref().is_empty() {
@@ -137,6 +144,12 @@ fn keys(auth: Option<RawAuth>) -> Result<Keys, Problem> {
     }
     if let Some(empty) = keys.get_ref().iter().find(|key| key.get_ref().is_empty()) {
         return Err(Problem::at(empty, "a key is empty"));
+    }
+    if let Some(padded) = keys.get_ref().iter().find(|key| key.get_ref().trim() != key.get_ref()) {
+        return Err(Problem::at(padded, "a key has blanks around it, and is sent without; leave them out"));
+    }
+    if let Some(again) = repeated(keys.get_ref()) {
+        return Err(Problem::at(again, "this key is named twice"));
     }
     Ok(Keys::Only(keys.into_inner().into_iter().map(Spanned::into_inner).collect()))
 }

@@ -162,6 +162,13 @@ fn faults_that_cannot_be_queued_are_refused_and_none_of_them_is() {
         let server = server("");
         for (body, why) in [
             (r#"[{"fault":"status=429"},{"fault":"resett"}]"#, "\\\"resett\\\" is no fault, did you mean \\\"reset\\\"?"),
+            (r#"[{"fault":"status=429"},{"fault":"resett"}]"#, "order 2: "),
+            (
+                r#"[{"fault":"reset"},{"fault":"reset","count":0}]"#,
+                "order 2: count: 0 queues no reset; write a whole number from 1",
+            ),
+            (r#"{"fault":"reset","count":-1}"#, "expected a whole number that is not negative; write {"),
+            ("3", "expected a table"),
             (r#"{"fault":"reset","count":0}"#, "count"),
             (r#"{"fault":"refuse"}"#, "\\\"refuse\\\" befalls connections"),
             (r#"{"fault":"reset","times":3}"#, "times"),

@@ -87,9 +87,20 @@ fn what_cannot_be_run_is_one_line_and_exit_code_1() {
 
 #[test]
 fn a_wrong_command_line_is_exit_code_2() {
-    for args in [&["--listen", "here"][..], &["--seed", "x"], &["--no-such-flag"]] {
-        assert_eq!(output(args).0, Some(2), "{args:?}");
+    for (args, said) in [
+        (&["--listen", "here"][..], "write one such as 127.0.0.1:8080, [::1]:0 or localhost:8080"),
+        (&["--seed", "x"], "write a whole number from 0 to 18446744073709551615"),
+        (&["--no-such-flag"], "--no-such-flag"),
+    ] {
+        let (code, _, error) = output(args);
+        assert!(code == Some(2) && error.contains(said), "{args:?}: {error}");
     }
+}
+
+#[test]
+fn a_relay_listens_where_a_name_says() {
+    let running = Running::start(&["--listen", "localhost:0"]);
+    assert!(running.addr.starts_with("127.0.0.1:") || running.addr.starts_with("[::1]:"), "{}", running.addr);
 }
 
 #[test]

@@ -14,15 +14,23 @@ fn refused(toml: &str, expected: &str) {
 #[test]
 fn wrong_values_are_refused_where_they_are() {
     refused("\nsede = 1", "2: sede: unknown key, did you mean \"seed\"?");
-    refused("seed = -1", "1: seed: invalid value: integer `-1`, expected a whole number from 0");
+    refused("seed = -1", "1: seed: invalid value: integer `-1`, expected a whole number that is not negative");
     let not_azure = "only the dialect \"azure\" has such gaps; write dialect = \"azure\", or leave this out";
     refused("azure.vague_resets = 0.5", &format!("1: azure: {not_azure}"));
     refused("dialect = \"azure\"\nazure.vague_resets = 2.0", "2: azure.vague_resets: 2 is no share; write a number from 0 to 1");
     refused("dialect = \"grok\"", "1: dialect: \"grok\" is no dialect, did you mean \"groq\"?");
     refused("models = []", "1: models: no model is named; leave the key out to have the catalog");
     refused("models = [\n\"a\",\n\"a\"]", "3: models: \"a\" is named twice");
+    refused("[auth]\nkeys = [\" a \"]", "2: auth.keys: a key has blanks around it, and is sent without; leave them out");
+    refused("[auth]\nkeys = [\"a\", \"b\", \"a\"]", "2: auth.keys: this key is named twice");
+    refused("[limits]\nrequests_per_minute = 1\nper = [\"key\", \"key\"]", "3: limits.per: \"key\" is named twice");
+    refused("[[fault]]\nfault = \"hang\"\nkeys = [\"a\", \"a\"]", "3: fault.keys: this key is named twice");
+    refused("[[fault]]\nfault = \"hang\"\nmodels = [\"gpt-4.1\", \"gpt-4.1\"]", "3: fault.models: \"gpt-4.1\" is named twice");
     refused("[auth]\nkeys = []", "2: auth.keys: no key is named, so that nobody could call; leave the table out to accept any");
-    refused("[limits]\nbody_bytes = -1", "2: limits.body_bytes: invalid value: integer `-1`, expected a whole number from 0");
+    refused(
+        "[limits]\nbody_bytes = -1",
+        "2: limits.body_bytes: invalid value: integer `-1`, expected a whole number that is not negative",
+    );
 }
 
 #[test]
@@ -34,7 +42,7 @@ fn wrong_limits_are_refused_where_they_are() {
     );
     refused(
         "[limits]\ntokens_per_day = -1",
-        "2: limits.tokens_per_day: invalid value: integer `-1`, expected a whole number from 0",
+        "2: limits.tokens_per_day: invalid value: integer `-1`, expected a whole number that is not negative",
     );
     refused(
         "limits.tokens_per_minute = 1_000_000_000_001",

@@ -26,9 +26,14 @@ const KEYS: [&str; 11] =
 
 pub(super) fn parse(query: &str) -> Result<Query, String> {
     let mut parsed = Query { limit: 100, ..Query::default() };
+    let mut seen = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let value = decoded(value)?;
+        if seen.contains(&key) {
+            return Err(format!("{key} is asked for twice"));
+        }
+        seen.push(key);
         match key {
             "model" => parsed.model = Some(value),
             "request_id" => parsed.request_id = Some(kept_id(&value).into()),
@@ -107,6 +112,7 @@ mod tests {
             ("fault=resett", "fault: \"resett\" is wrong; write a fault's name such as reset"),
             ("outcome=x", "outcome: \"x\" is wrong; write an outcome such as played or not_reached"),
             ("refused_by=tpm", "refused_by: \"tpm\" is wrong; write a limit's name such as tokens_per_minute"),
+            ("status=429&status=200", "status is asked for twice"),
             ("model=%ff", "\"%ff\" is not UTF-8"),
         ] {
             assert_eq!(parse(query).unwrap_err(), expected);

@@ -8,6 +8,7 @@ use toml::Spanned;
 use super::{AnyFault, FaultKind, ListenerFault};
 use crate::config::{Problem, nearest};
 use crate::profile::Keys;
+use crate::profile::raw::repeated;
 use crate::profile::raw::share;
 
 /// What befalls single attempts.
@@ -91,6 +92,9 @@ fn of_keys(named: &Spanned<Vec<Spanned<String>>>, auth: &Keys) -> Result<Box<[Bo
         }
         _ => Ok(key.get_ref().as_str().into()),
     };
+    if let Some(again) = repeated(named.get_ref()) {
+        return Err(Problem::at(again, "this key is named twice"));
+    }
     named.get_ref().iter().map(one).collect()
 }
 
@@ -105,5 +109,8 @@ fn of_models(named: &Spanned<Vec<Spanned<String>>>, models: &[Arc<str>]) -> Resu
             Problem::at(name, format!("\"{}\" is not one of the models, {hint}", name.get_ref()))
         })
     };
+    if let Some(again) = repeated(named.get_ref()) {
+        return Err(Problem::at(again, format!("\"{}\" is named twice", again.get_ref())));
+    }
     named.get_ref().iter().map(one).collect()
 }

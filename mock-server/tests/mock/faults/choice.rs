@@ -123,11 +123,20 @@ fn a_wrong_request_is_answered_with_what_would_be_right() {
                 r#"slow-headers takes a duration above 0, of a century at most: \"slow-headers=2s\""#,
             ),
             (with_prompt("[[mock lateny=1s]]"), r#"\"lateny=1s\" in a marker is unknown, did you mean \"latency\"?"#),
+            (with_prompt("[[mock lag=1s]]"), r#"\"lag=1s\" in a marker is unknown, known here: fault, latency. Write [[mock"#),
+            (with_prompt("[[mock]]"), "A marker in the prompt asks for nothing. Write [[mock"),
+            (with_prompt("[[mock ]]"), "A marker in the prompt asks for nothing. Write [[mock"),
+            (with_prompt("[[mock fault=reset fault=close]]"), "fault is twice in a marker."),
+            (chat("x-mock-fault: reset\r\nx-mock-fault: close\r\n", ""), "x-mock-fault is sent twice; send it once."),
             (with_prompt("[[mock reset"), "write [[mock fault=reset latency=250ms]]"),
         ] {
             let answer = text(&server, &request).await;
             assert!(status(&answer) == 400 && answer.contains(expected), "{answer}");
         }
+        // What only begins like a marker is none.
+        assert_eq!(status(&text(&server, &with_prompt("[[mockingbird]]")).await), 200);
+        let behind = text(&server, &with_prompt("[[mock fault=status=503]] [[mockingbird]]")).await;
+        assert_eq!(status(&behind), 503);
         server.swap_profile(profile("[capacity]\nmodel = \"batch\"\nmax_batch = 1\nstep = \"1ms\""));
         let answer = text(&server, &chat("x-mock-latency: 250ms\r\n", "")).await;
         assert!(status(&answer) == 400 && answer.contains("whatever its batch makes it"), "{answer}");
