@@ -75,10 +75,10 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
         Refusal::Injected(408) => refused(408, "Timeout", "The operation was timeout."),
         Refusal::RateLimited { resource, retry_after: wait }
         | Refusal::LimitReached(LimitReached::Rate { resource, wait, .. }) => {
-            rate_limited(if resource == Resource::Requests { "call rate limit" } else { "token rate limit" }, Some(wait))
+            rate_limited(subject, if resource == Resource::Requests { "call rate limit" } else { "token rate limit" }, Some(wait))
         }
-        Refusal::Injected(429) => rate_limited("call rate limit", Some(INJECTED_WAIT)),
-        Refusal::LimitReached(LimitReached::Concurrency { .. }) => rate_limited("call rate limit", None),
+        Refusal::Injected(429) => rate_limited(subject, "call rate limit", Some(INJECTED_WAIT)),
+        Refusal::LimitReached(LimitReached::Concurrency { .. }) => rate_limited(subject, "call rate limit", None),
         Refusal::TooManyInFlight => refused(
             429,
             "NoCapacity",
@@ -95,14 +95,26 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
 }
 
 /// `limit` is the limit's name within the sentence.
-fn rate_limited(limit: &str, wait: Option<Duration>) -> Reply {
+fn rate_limited(subject: Subject<'_>, limit: &str, wait: Option<Duration>) -> Reply {
     let after = wait.map_or(String::new(), |wait| format!(" Please retry after {} seconds.", seconds(wait)));
     let message = format!(
-        "Requests to the ChatCompletions_Create Operation under Azure OpenAI API version {API_VERSION} have exceeded {limit} of your \
+        "Requests to the {} Operation under Azure OpenAI API version {API_VERSION} have exceeded {limit} of your \
          current OpenAI S0 pricing tier.{after} Please go here: https://aka.ms/oai/quotaincrease if you would like to further \
-         increase the default rate limit."
+         increase the default rate limit.",
+        operation(subject.path)
     );
     refused(429, "429", &message).retry_after(wait)
+}
+
+/// What the endpoint of a path is called. Of the chat's alone the name is known from messages; the others are formed like it.
+fn operation(path: &str) -> &'static str {
+    const NAMED: [(&str, &str); 4] = [
+        ("/embeddings", "Embeddings_Create"),
+        ("/responses", "Responses_Create"),
+        ("/chat/completions", "ChatCompletions_Create"),
+        ("/completions", "Completions_Create"),
+    ];
+    NAMED.iter().find(|(end, _)| path.ends_with(end)).map_or("ChatCompletions_Create", |(_, name)| name)
 }
 
 fn refused(status: u16, code: &str, message: &str) -> Reply {

@@ -81,6 +81,13 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
             );
             Some((413, kind, Some("rate_limit_exceeded"), message.into()))
         }
+        Refusal::LimitReached(LimitReached::Concurrency { limit }) => {
+            let message = format!(
+                "Rate limit reached for model `{model}` {owner} on concurrent requests: Limit {limit}, Used {limit}, Requested 1. Please \
+                 try again when one of them has ended."
+            );
+            Some((429, "requests", Some("rate_limit_exceeded"), message.into()))
+        }
         Refusal::Injected(429) => {
             return error(Refusal::RateLimited { resource: Resource::Requests, retry_after: INJECTED_WAIT }, subject);
         }

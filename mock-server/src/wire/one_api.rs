@@ -44,7 +44,11 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
             let minutes = if period == Period::Day { 1440 } else { 1 };
             own(429, &format!("您已达到请求数限制：{minutes}分钟内最多请求{limit}次")).retry_after(Some(wait))
         }
-        Refusal::LimitReached(_) | Refusal::RateLimited { .. } | Refusal::TooManyInFlight | Refusal::Injected(429) => {
+        // What asks for too much is told so by the channel: no wait helps.
+        Refusal::LimitReached(LimitReached::Rate { .. } | LimitReached::Concurrency { .. })
+        | Refusal::RateLimited { .. }
+        | Refusal::TooManyInFlight
+        | Refusal::Injected(429) => {
             let WireError { retry_after, .. } = WireError::new(refusal, subject);
             own(429, "当前分组上游负载已饱和，请稍后再试").retry_after(retry_after)
         }

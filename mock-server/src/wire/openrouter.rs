@@ -52,6 +52,20 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
                 format!("Rate limit exceeded: {model} is limited to {limit} {resource} per {period}. Please retry shortly.");
             (429, message.into(), None)
         }
+        Refusal::LimitReached(LimitReached::TooLarge { resource, period, limit, requested }) => {
+            let (resource, period) = (resource.words(), period.word());
+            let message = format!(
+                "Request too large: {model} is limited to {limit} {resource} per {period}, and {requested} were requested. Please reduce \
+                 your prompt or max_tokens."
+            );
+            (429, message.into(), None)
+        }
+        Refusal::LimitReached(LimitReached::Concurrency { limit }) => {
+            let message = format!(
+                "Rate limit exceeded: {model} is limited to {limit} concurrent requests. Please retry when one has ended."
+            );
+            (429, message.into(), None)
+        }
         Refusal::RateLimited { .. } | Refusal::Injected(429) => {
             let raw = format!("{model} is temporarily rate-limited upstream. Please retry shortly.");
             (429, "Provider returned error".into(), Some(raw))

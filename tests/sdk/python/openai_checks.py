@@ -18,6 +18,8 @@ SETTINGS = {"api_key": KEY, "max_retries": 0, "timeout": 20, "_strict_response_v
 client = OpenAI(base_url=f"{mock.url}/v1", **SETTINGS)
 # For the few answers of which the package's own types have not all that the wire has.
 lenient = OpenAI(base_url=f"{mock.url}/v1", **SETTINGS | {"_strict_response_validation": False})
+at_cloudflare = OpenAI(base_url=f"{Mock('MOCK_CLOUDFLARE_URL').url}/client/v4/accounts/0a/ai/v1", **SETTINGS)
+SLASHED = "@cf/meta/llama-3.1-8b-instruct"
 QUESTION = {"model": MODEL, "messages": [{"role": "user", "content": "What is a qubit?"}]}
 # Short enough not to be waited for, long enough to connect.
 IMPATIENT = 0.5
@@ -392,6 +394,21 @@ def _():
             came.append(chunk)
     true("chunks before the error", came, came)
     true("a message", caught[0].message, caught[0].body)
+
+
+@check("an error in mid-stream in Cloudflare's dialect: APIError after what came")
+def _():
+    stream = at_cloudflare.chat.completions.create(**QUESTION | {"model": SLASHED}, stream=True, **fault("error-event"))
+    came = []
+    with raises(openai.APIError):
+        for chunk in stream:
+            came.append(chunk)
+    true("chunks before the error", came, came)
+
+
+@check("a model is retrieved whose name has slashes, which the package encodes")
+def _():
+    same("id", at_cloudflare.models.retrieve(SLASHED).id, SLASHED)
 
 
 @check("an error in an answer of 200: APIResponseValidationError")
