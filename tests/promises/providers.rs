@@ -315,3 +315,36 @@ fn the_endpoint_of_the_environment_stands_for_one_provider() {
     assert_eq!((&groq["target"], &groq["models"][0]), (&Value::from(relay.base_url()), &Value::from("llama-3.3-70b-versatile")));
     assert_eq!(groq["stages"][0]["requests"]["succeeded"], 3, "{groq}");
 }
+
+#[test]
+fn the_files_that_the_documentation_shows_are_read_and_refused_as_it_says() {
+    let documentation = include_str!("../../docs/providers.md");
+    let block = |language: &str, place: usize| {
+        let blocks = documentation.split(&format!("```{language}\n")).nth(place).unwrap();
+        blocks.split("```").next().unwrap()
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("mine.toml"), "models = [\"openai/gpt-4.1\"]\n").unwrap();
+    let read = |text: &str| {
+        fs::write(path("providers.toml"), text).unwrap();
+        let mut providers = Providers::built_in();
+        providers.extend_from_file(&path("providers.toml")).map(|()| providers)
+    };
+    let shown = block("toml", 1);
+    let providers = read(shown).unwrap();
+    assert_eq!(providers.named("mine").unwrap().asked_for("gpt-4.1").offer.own_name, "openai/gpt-4.1");
+    assert_eq!(
+        providers.named("openai").unwrap().model("gpt-4.1").unwrap().quote.as_ref().unwrap().price.input_usd_per_mtok,
+        2.0
+    );
+    let catalog = Catalog::from_toml(block("toml", 2), "models.toml").unwrap();
+    assert_eq!(catalog.resolve("mine").unwrap(), "my-model");
+    let refusals = documentation.lines().filter_map(|line| line.strip_prefix("error: mine.toml"));
+    let wrong = [("output_usd_per_mtok = 8.00", "output_usd_per_mtok = -8"), ("dialect = \"openai\"", "dialect = \"opnai\"")];
+    assert_eq!(refusals.clone().count(), wrong.len());
+    for (refusal, (right, wrong)) in refusals.zip(wrong) {
+        let error = read(&shown.replacen(right, wrong, 1)).unwrap_err().to_string();
+        assert_eq!(error.strip_prefix(&path("providers.toml")), Some(refusal));
+    }
+}
