@@ -1,7 +1,9 @@
 //! Subcommands, a file each: flags → typed config → library → renderer. Only here is anything printed.
 
 mod aiperf;
+mod audit;
 mod check;
+mod demo;
 mod interrupt;
 mod known;
 mod mock;
@@ -15,6 +17,7 @@ mod report;
 mod run;
 mod run_providers;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -48,6 +51,7 @@ Examples:
   relaybench check                   whether a relay, and a client's policy, are ready to be moved to
   relaybench providers               who sells models, at which prices, within which limits
   relaybench models                  the catalog by which model names are checked
+  relaybench audit holysheep-2025    whether published figures can be true
   relaybench mock --profile flaky    the mock alone, for any OpenAI client";
 
 #[derive(Debug, Subcommand)]
@@ -57,6 +61,8 @@ enum Command {
     Check(check::CheckArgs),
     Providers(providers::ProvidersArgs),
     Models(models::ModelsArgs),
+    Audit(audit::AuditArgs),
+    Demo(demo::DemoArgs),
     /// Serve the mock relay alone, for any OpenAI client: what the relaybench-mock binary does
     #[command(after_help = relaybench_mock::cli::EXAMPLES)]
     Mock(relaybench_mock::cli::MockArgs),
@@ -69,6 +75,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Providers(args) => providers::run(&args),
         Command::Models(args) => models::run(&args),
+        Command::Audit(args) => audit::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Mock(args) => mock::run(&args),
     };
     match done {
@@ -93,4 +101,12 @@ fn wrong_command_line(message: impl Into<String>) -> anyhow::Error {
 #[expect(clippy::print_stderr, reason = "the one place that reports an error")]
 fn complain(error: &anyhow::Error) {
     eprintln!("error: {}", format!("{error:#}").replace('\n', " "));
+}
+
+/// Nobody reading on is no failure: the exit code tells.
+fn print(text: &str) -> std::io::Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }

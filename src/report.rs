@@ -7,7 +7,7 @@ mod csv;
 mod details;
 pub(crate) mod figures;
 mod hlog;
-mod html;
+pub(crate) mod html;
 mod markdown;
 mod rebuild;
 mod repeats;

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod agreement;
+mod audit;
+mod audit_soundness;
 mod books;
 mod bursts;
 mod checklist;
@@ -45,6 +47,7 @@ mod load_shapes;
 mod load_sockets;
 mod load_theory;
 mod load_traces;
+mod measuring;
 mod models;
 mod outputs;
 mod outputs_exports;
