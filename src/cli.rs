@@ -3,6 +3,7 @@
 mod aiperf;
 mod audit;
 mod check;
+mod cost;
 mod demo;
 mod interrupt;
 mod known;
@@ -49,9 +50,10 @@ Examples:
   relaybench run --virtual           the same in virtual time: a second, and the same figures on every machine
   relaybench report samples.jsonl    the report of a run, rebuilt from its samples
   relaybench check                   whether a relay, and a client's policy, are ready to be moved to
+  relaybench audit holysheep-2025    whether published figures can be true
+  relaybench cost                    what a month costs, by provider
   relaybench providers               who sells models, at which prices, within which limits
   relaybench models                  the catalog by which model names are checked
-  relaybench audit holysheep-2025    whether published figures can be true
   relaybench mock --profile flaky    the mock alone, for any OpenAI client";
 
 #[derive(Debug, Subcommand)]
@@ -59,10 +61,11 @@ enum Command {
     Run(Box<run::RunArgs>),
     Report(report::ReportArgs),
     Check(check::CheckArgs),
+    Audit(audit::AuditArgs),
+    Cost(Box<cost::CostArgs>),
+    Demo(demo::DemoArgs),
     Providers(providers::ProvidersArgs),
     Models(models::ModelsArgs),
-    Audit(audit::AuditArgs),
-    Demo(demo::DemoArgs),
     /// Serve the mock relay alone, for any OpenAI client: what the relaybench-mock binary does
     #[command(after_help = relaybench_mock::cli::EXAMPLES)]
     Mock(relaybench_mock::cli::MockArgs),
@@ -73,10 +76,11 @@ pub(crate) fn run() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Report(args) => report::run(args),
         Command::Check(args) => check::run(args),
+        Command::Audit(args) => audit::run(&args),
+        Command::Cost(args) => cost::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Providers(args) => providers::run(&args),
         Command::Models(args) => models::run(&args),
-        Command::Audit(args) => audit::run(&args),
-        Command::Demo(args) => demo::run(&args),
         Command::Mock(args) => mock::run(&args),
     };
     match done {

@@ -5,8 +5,9 @@
 //! - [`report`]: what came of it, as a table, JSON or CSV.
 //! - [`audit`]: whether published figures can be true.
 //! - [`checklist`]: whether a relay, and a policy, are ready to be moved to.
-//! - [`provider`]: who sells models, at which prices, within which limits; each is a mock profile too.
+//! - [`cost`]: what a month costs, by provider.
 //! - [`measuring`]: what waves and closed loops hide, shown.
+//! - [`provider`]: who sells models, at which prices, within which limits; each is a mock profile too.
 //! - [`target`]: the embedded mock relay, the same in virtual time, or a live one.
 
 #[cfg(feature = "bench")]
@@ -14,6 +15,8 @@ pub mod audit;
 #[cfg(feature = "bench")]
 pub mod checklist;
 pub mod client;
+#[cfg(feature = "bench")]
+pub mod cost;
 #[cfg(feature = "bench")]
 mod endpoint;
 #[cfg(feature = "bench")]

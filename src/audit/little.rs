@@ -83,13 +83,15 @@ impl Law<'_> {
         if self.throughput.interval().is_above(self.most(row)) { Verdict::Inconsistent } else { Verdict::Consistent }
     }
 
-    /// Without ramp and drain: either is as long as the longest request at most, and no more requests end meanwhile than in all.
+    /// Without ramp and drain: either is as long as the longest request at most, and no more requests end meanwhile than in all. The mean
+    /// may leave out the first request of each slot.
     fn over_a_window(&self, row: &Row) -> Verdict {
         if self.over_the_whole(row) == Verdict::Consistent {
             return Verdict::Consistent;
         }
         let (Some(requests), Some(max)) = (row.requests, &row.max_ms) else { return Verdict::CannotTell };
-        let least_s = requests as f64 / self.most(row) - 2.0 * max.interval().high / 1e3;
+        let counted = requests.saturating_sub(self.concurrency) as f64;
+        let least_s = counted / self.most(row) - 2.0 * max.interval().high / 1e3;
         let most = if least_s > 0.0 { requests as f64 / least_s } else { f64::INFINITY };
         if self.throughput.interval().is_above(most) { Verdict::Inconsistent } else { Verdict::Consistent }
     }

@@ -90,7 +90,7 @@ fn price(provider: &Provider, model: &str, catalog: &Catalog, sources: &mut Sour
 }
 
 /// One price for both directions as one figure.
-pub(super) fn figures(price: Price) -> String {
+pub(crate) fn figures(price: Price) -> String {
     let Price { input_usd_per_mtok: input, output_usd_per_mtok: output, .. } = price;
     if input == output { usd(input) } else { format!("{} / {}", usd(input), usd(output)) }
 }
@@ -104,10 +104,10 @@ fn usd(usd: f64) -> String {
 
 /// Who said what, each with a letter.
 #[derive(Default)]
-struct Sources(Vec<(String, String)>);
+pub(crate) struct Sources(pub(crate) Vec<(String, String)>);
 
 impl Sources {
-    fn mark(&mut self, source: &str, date: &str) -> String {
+    pub(crate) fn mark(&mut self, source: &str, date: &str) -> String {
         let source = format!("{source}, {date}");
         if let Some((mark, _)) = self.0.iter().find(|(_, known)| *known == source) {
             return mark.clone();

@@ -35,6 +35,7 @@ mod client_timeouts;
 mod client_traces;
 mod client_waits;
 mod command;
+mod cost;
 mod determinism;
 mod faults;
 mod live;
