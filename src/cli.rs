@@ -1,7 +1,10 @@
 //! Subcommands, a file each: flags → typed config → library → renderer. Only here is anything printed.
 
 mod aiperf;
+mod audit;
 mod check;
+mod cost;
+mod demo;
 mod interrupt;
 mod known;
 mod mock;
@@ -15,6 +18,7 @@ mod report;
 mod run;
 mod run_providers;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -46,6 +50,8 @@ Examples:
   relaybench run --virtual           the same in virtual time: a second, and the same figures on every machine
   relaybench report samples.jsonl    the report of a run, rebuilt from its samples
   relaybench check                   whether a relay, and a client's policy, are ready to be moved to
+  relaybench audit holysheep-2025    whether published figures can be true
+  relaybench cost                    what a month costs, by provider
   relaybench providers               who sells models, at which prices, within which limits
   relaybench models                  the catalog by which model names are checked
   relaybench mock --profile flaky    the mock alone, for any OpenAI client";
@@ -55,6 +61,9 @@ enum Command {
     Run(Box<run::RunArgs>),
     Report(report::ReportArgs),
     Check(check::CheckArgs),
+    Audit(audit::AuditArgs),
+    Cost(Box<cost::CostArgs>),
+    Demo(demo::DemoArgs),
     Providers(providers::ProvidersArgs),
     Models(models::ModelsArgs),
     /// Serve the mock relay alone, for any OpenAI client: what the relaybench-mock binary does
@@ -67,6 +76,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Report(args) => report::run(args),
         Command::Check(args) => check::run(args),
+        Command::Audit(args) => audit::run(&args),
+        Command::Cost(args) => cost::run(&args),
+        Command::Demo(args) => demo::run(&args),
         Command::Providers(args) => providers::run(&args),
         Command::Models(args) => models::run(&args),
         Command::Mock(args) => mock::run(&args),
@@ -93,4 +105,12 @@ fn wrong_command_line(message: impl Into<String>) -> anyhow::Error {
 #[expect(clippy::print_stderr, reason = "the one place that reports an error")]
 fn complain(error: &anyhow::Error) {
     eprintln!("error: {}", format!("{error:#}").replace('\n', " "));
+}
+
+/// Nobody reading on is no failure: the exit code tells.
+fn print(text: &str) -> std::io::Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(()),
+    }
 }

@@ -120,6 +120,12 @@ pub struct Figures {
     /// Tokens of prompts and completions, a day.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens_per_day: Option<u64>,
+    /// Tokens of prompts, a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_tokens_per_minute: Option<u64>,
+    /// Tokens of completions, a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_tokens_per_minute: Option<u64>,
     /// Attempts at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
@@ -127,8 +133,24 @@ pub struct Figures {
 
 impl From<LimitFigures> for Figures {
     fn from(figures: LimitFigures) -> Self {
-        let LimitFigures { requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day, concurrency } = figures;
-        Self { requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day, concurrency }
+        let LimitFigures {
+            requests_per_minute,
+            requests_per_day,
+            tokens_per_minute,
+            tokens_per_day,
+            input_tokens_per_minute,
+            output_tokens_per_minute,
+            concurrency,
+        } = figures;
+        Self {
+            requests_per_minute,
+            requests_per_day,
+            tokens_per_minute,
+            tokens_per_day,
+            input_tokens_per_minute,
+            output_tokens_per_minute,
+            concurrency,
+        }
     }
 }
 
@@ -140,6 +162,8 @@ impl fmt::Display for Figures {
             (self.requests_per_day, "requests a day"),
             (self.tokens_per_minute, "tokens a minute"),
             (self.tokens_per_day, "tokens a day"),
+            (self.input_tokens_per_minute, "input tokens a minute"),
+            (self.output_tokens_per_minute, "output tokens a minute"),
             (self.concurrency.map(u64::from), "at once"),
         ];
         let limits = limits.iter().filter_map(|(figure, unit)| figure.map(|figure| format!("{} {unit}", count(figure))));

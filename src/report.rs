@@ -7,7 +7,7 @@ mod csv;
 mod details;
 pub(crate) mod figures;
 mod hlog;
-mod html;
+pub(crate) mod html;
 mod markdown;
 mod rebuild;
 mod repeats;
@@ -18,7 +18,7 @@ mod summary;
 pub(crate) mod table;
 mod verdict;
 
-pub use comparison::{Compared, ComparedRun, ComparedStage, Comparison};
+pub use comparison::{Compared, ComparedRun, ComparedStage, Comparison, MeanOver};
 pub use csv::csv;
 pub use details::Details;
 pub use hlog::hlog;

@@ -79,6 +79,8 @@
 //! All but the last answer only to callers on this machine (not to pages in its browsers), unless there is an [`AdminToken`]: then to
 //! whoever sends it as a bearer token, from anywhere. A proxy on this machine makes all its callers be on this machine.
 //!
+//! Whatever GET reads, here and under `/v1`, HEAD asks about: the same head without the body.
+//!
 //! Inside, [`relay`] decides in a machine without I/O, and the HTTP side plays what was decided.
 
 mod assertions;

@@ -1,7 +1,5 @@
 //! `relaybench check`: the migration checklist.
 
-use std::io::Write;
-
 use anyhow::{Context, bail};
 use clap::Args;
 use relaybench::checklist::{Checklist, REQUESTS, Verdict, table};
@@ -54,7 +52,7 @@ pub(super) fn run(args: CheckArgs) -> anyhow::Result<u8> {
     announce(&checklist)?;
     let checks = checklist.check().context("the target could not be started")?;
     let has_failed = checks.iter().any(|check| check.verdict == Verdict::Failed);
-    print(&table(&checks))?;
+    super::print(&table(&checks))?;
     Ok(if has_failed { super::FAILED } else { super::DONE })
 }
 
@@ -89,12 +87,4 @@ fn announce(checklist: &Checklist) -> anyhow::Result<()> {
         eprintln!("{}", checklist.spending(live));
     }
     Ok(())
-}
-
-/// Nobody reading on is no failure: the exit code tells.
-fn print(text: &str) -> std::io::Result<()> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error),
-        _ => Ok(()),
-    }
 }

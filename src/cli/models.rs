@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use relaybench::client::{Catalog, KnownModel};
+use relaybench::pricing::Price;
 use serde_json::json;
 
 use super::known::KnownArgs;
@@ -55,27 +56,24 @@ pub(super) fn run(args: &ModelsArgs) -> anyhow::Result<u8> {
 fn table(catalog: &Catalog) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
-    table.set_header(["model", "vendor", "context", "$/MTok in", "cached", "out", "as of", "aliases"]);
+    table.set_header(["model", "vendor", "context", "$/MTok in/cached/out", "aliases"]);
     for model in catalog.models() {
-        let quote = model.list_price.as_ref();
-        let price = |of: fn(&relaybench::pricing::Price) -> Option<f64>| {
-            quote.and_then(|quote| of(&quote.price)).map(|usd| usd.to_string()).unwrap_or_default()
-        };
         table.add_row([
             model.name.clone(),
             model.vendor.clone().unwrap_or_default(),
             model.context_window.map(|tokens| tokens.to_string()).unwrap_or_default(),
-            price(|price| Some(price.input_usd_per_mtok)),
-            price(|price| price.cached_input_usd_per_mtok),
-            price(|price| Some(price.output_usd_per_mtok)),
-            quote.map(|quote| quote.date.clone()).unwrap_or_default(),
+            model.list_price.as_ref().map(|quote| figures(quote.price)).unwrap_or_default(),
             model.aliases.join("\n"),
         ]);
     }
-    for column in table.column_iter_mut().skip(2).take(4) {
+    for column in table.column_iter_mut().skip(2).take(2) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let sources =
-        "Prices are the vendors' own lists, in US dollars for a million tokens; --format json has each with its source.";
+    let sources = "Prices are the vendors' own lists; --format json has the source and the date of each.";
     format!("{table}\n{sources}\n")
+}
+
+fn figures(price: Price) -> String {
+    let cached = price.cached_input_usd_per_mtok.map_or_else(|| "–".to_owned(), |usd| usd.to_string());
+    format!("{} / {cached} / {}", price.input_usd_per_mtok, price.output_usd_per_mtok)
 }

@@ -67,5 +67,5 @@ pub(super) fn run(args: ReportArgs) -> anyhow::Result<u8> {
         }
     }
     print(&report, format).context("cannot print the report")?;
-    Ok(exit_code(&report))
+    Ok(exit_code(&report.verdict, report.slo.as_ref()))
 }

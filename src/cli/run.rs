@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use relaybench::client::{ErrorKind, Policy, TransportKind};
 use relaybench::load::{Extent, InFlight, Load, Models, Objective, Record, Run, RunError, Scenario, Sink, Stage, Stop};
-use relaybench::report::{Collector, Report, csv, markdown, table};
+use relaybench::report::{Collector, Report, SloVerdict, Verdict, csv, markdown, table};
 use relaybench::target::{BASE_URL, Live, MAX_REQUESTS, Target, spending};
 use relaybench_clock::wall_now;
 use relaybench_mock::Profile;
@@ -182,7 +182,7 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
     let code = match report {
         Some(report) => {
             print(&report, args.format).context("cannot print the report")?;
-            exit_code(&report)
+            exit_code(&report.verdict, report.slo.as_ref())
         }
         None => super::INVALID,
     };
@@ -209,9 +209,9 @@ pub(super) fn play(
 }
 
 /// Of an invalid run nobody can tell whether it met its objectives.
-pub(super) fn exit_code(report: &Report) -> u8 {
-    match &report.slo {
-        _ if !report.verdict.valid => super::INVALID,
+pub(super) fn exit_code(verdict: &Verdict, slo: Option<&SloVerdict>) -> u8 {
+    match slo {
+        _ if !verdict.valid => super::INVALID,
         Some(slo) if !slo.met => super::FAILED,
         _ => super::DONE,
     }

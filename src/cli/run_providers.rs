@@ -51,8 +51,9 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
         let models = run.scenario.request.models.names().map(str::to_owned).collect();
         let (report, played) = play(run, output, &stop, args.quiet)?;
         if let Some(report) = report {
-            code = code.max(exit_code(&report));
-            compared.push(Compared::new(&provider, &stand_ins, models, report));
+            let of_provider = Compared::new(&provider, &stand_ins, models, report);
+            code = code.max(exit_code(&of_provider.verdict, of_provider.report.slo.as_ref()));
+            compared.push(of_provider);
         }
         if let Err(error) = played {
             write(&directory, compared, &missing, args.format)?;

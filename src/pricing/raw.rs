@@ -32,7 +32,7 @@ impl RawQuote {
 fn usd(raw: &Spanned<f64>) -> Result<f64, Problem> {
     match *raw.get_ref() {
         // Not the other zero, which would be printed with its sign.
-        usd if usd == 0.0 => Ok(0.0),
+        0.0 => Ok(0.0),
         usd if usd > 0.0 && usd <= DEAREST => Ok(usd),
         usd => {
             let right = "write US dollars for a million tokens, from 0 to 100000";

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::{Provider, Providers};
+use super::{Provider, Providers, Published};
 use crate::client::Catalog;
 use crate::pricing::{Price, Quote};
 use crate::report::figures::{milliseconds, rate};
@@ -23,8 +23,9 @@ pub fn comparison(providers: &Providers, catalog: &Catalog) -> String {
         let cells: Vec<String> = providers.iter().map(|provider| price(provider, model, catalog, &mut sources)).collect();
         table.add_row([format!("{label} $/MTok")].into_iter().chain(cells));
     }
-    for (name, cell) in PUBLISHED {
-        table.add_row([name.to_owned()].into_iter().chain(providers.iter().map(|provider| cell(provider, &mut sources))));
+    for (name, figure) in PUBLISHED {
+        let figure = |provider: &Provider| provider.published.as_ref().and_then(figure).unwrap_or_else(|| NONE.to_owned());
+        table.add_row([name.to_owned()].into_iter().chain(providers.iter().map(figure)));
     }
     let limits = providers.iter().map(|provider| match &provider.limits {
         Some(limits) => format!("{} {}", limits.figures, sources.mark(&limits.source, &limits.date)),
@@ -35,6 +36,7 @@ pub fn comparison(providers: &Providers, catalog: &Catalog) -> String {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let mut text = format!("{table}\n");
+    publications(providers).iter().for_each(|line| _ = writeln!(text, "{}", wrapped(line)));
     let rules =
         "Prices: one figure for both directions, else input / output. In parentheses: a price of what cannot be asked there.";
     let _ = writeln!(text, "{}", wrapped(rules));
@@ -42,24 +44,31 @@ pub fn comparison(providers: &Providers, catalog: &Catalog) -> String {
     text
 }
 
-type Cell = fn(&Provider, &mut Sources) -> String;
+type Figure = fn(&Published) -> Option<String>;
 
-const PUBLISHED: [(&str, Cell); 7] = [
-    ("mean latency ms", |provider, sources| published(provider, sources, |published| published.mean_ms.map(milliseconds))),
-    ("throughput req/s", |provider, sources| published(provider, sources, |published| published.throughput_rps.map(rate))),
-    ("limit", |provider, sources| published(provider, sources, |published| published.limit.clone())),
-    ("payment", |provider, sources| published(provider, sources, |published| published.payment.clone())),
-    ("models", |provider, sources| published(provider, sources, |published| published.models.clone())),
-    ("free credit", |provider, sources| published(provider, sources, |published| published.credit.clone())),
-    ("suits", |provider, sources| published(provider, sources, |published| published.fit.clone())),
+const PUBLISHED: [(&str, Figure); 7] = [
+    ("mean latency ms", |published| published.mean_ms.map(milliseconds)),
+    ("throughput req/s", |published| published.throughput_rps.map(rate)),
+    ("limit", |published| published.limit.clone()),
+    ("payment", |published| published.payment.clone()),
+    ("models", |published| published.models.clone()),
+    ("free credit", |published| published.credit.clone()),
+    ("suits", |published| published.fit.clone()),
 ];
 
-fn published(provider: &Provider, sources: &mut Sources, figure: fn(&super::Published) -> Option<String>) -> String {
-    let Some(published) = &provider.published else { return NONE.to_owned() };
-    match figure(published) {
-        Some(figure) => format!("{figure} {}", sources.mark(&published.source, &published.date)),
-        None => NONE.to_owned(),
+/// Who published latency, throughput and what is said in words, a line for each source.
+fn publications(providers: &Providers) -> Vec<String> {
+    let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
+    for (provider, published) in providers.iter().filter_map(|provider| Some((provider, provider.published.as_ref()?))) {
+        let source = format!("{}, {}", published.source, published.date);
+        match lines.iter_mut().find(|(known, _)| *known == source) {
+            Some((_, names)) => names.push(&provider.name),
+            None => lines.push((source, vec![&provider.name])),
+        }
     }
+    let line =
+        |(source, names): (String, Vec<&str>)| format!("Published, from latency to suits, of {}: {source}.", names.join(", "));
+    lines.into_iter().map(line).collect()
 }
 
 /// What anybody offers, in the order in which it is first offered.
@@ -81,7 +90,7 @@ fn price(provider: &Provider, model: &str, catalog: &Catalog, sources: &mut Sour
 }
 
 /// One price for both directions as one figure.
-pub(super) fn figures(price: Price) -> String {
+pub(crate) fn figures(price: Price) -> String {
     let Price { input_usd_per_mtok: input, output_usd_per_mtok: output, .. } = price;
     if input == output { usd(input) } else { format!("{} / {}", usd(input), usd(output)) }
 }
@@ -95,10 +104,10 @@ fn usd(usd: f64) -> String {
 
 /// Who said what, each with a letter.
 #[derive(Default)]
-struct Sources(Vec<(String, String)>);
+pub(crate) struct Sources(pub(crate) Vec<(String, String)>);
 
 impl Sources {
-    fn mark(&mut self, source: &str, date: &str) -> String {
+    pub(crate) fn mark(&mut self, source: &str, date: &str) -> String {
         let source = format!("{source}, {date}");
         if let Some((mark, _)) = self.0.iter().find(|(_, known)| *known == source) {
             return mark.clone();

@@ -9,8 +9,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::csv;
-use super::stage::{RequestCounts, StageReport};
+use super::stage::{RequestCounts, StageReport, nothing_succeeded};
 use super::summary::{Report, Verdict};
+use crate::client::ErrorKind;
 use crate::provider::{Limits, Provider, Published, StandIn};
 
 /// What comparison.json holds.
@@ -20,7 +21,7 @@ pub struct Comparison {
     pub schema: &'static str,
     /// What was run everywhere.
     pub run: ComparedRun,
-    /// Whether all numbers may be quoted: each run's own verdict, and that each was played.
+    /// Whether all numbers may be quoted: those of each provider, and that each was played.
     pub verdict: Verdict,
     /// The providers, in the order in which they were asked for.
     pub providers: Vec<Compared>,
@@ -58,6 +59,8 @@ pub struct Compared {
     pub published: Option<Published>,
     /// What its mock limits each caller to; null for a live target and where nothing is limited.
     pub limits: Option<Limits>,
+    /// Whether its numbers may be quoted: as its own report says, but that a stage of which a limit refused all is a finding here.
+    pub verdict: Verdict,
     /// What a reader should know.
     pub notes: Vec<String>,
     /// What was measured, a row for each load level.
@@ -76,9 +79,11 @@ pub struct ComparedStage {
     pub requests: RequestCounts,
     /// HTTP exchanges that left the client.
     pub attempts: u64,
-    /// Of succeeded steady requests.
+    /// Of succeeded requests.
     pub mean_ms: Option<f64>,
-    /// Of the same.
+    /// Which of them the mean is of: the steady ones, or where a limit left none of these those of the ramp.
+    pub mean_over: MeanOver,
+    /// Of succeeded steady requests.
     pub p95_ms: Option<f64>,
     /// Succeeded requests a second.
     pub throughput_rps: Option<f64>,
@@ -88,6 +93,16 @@ pub struct ComparedStage {
     pub errors: BTreeMap<String, u64>,
     /// What it cost at the provider's price; null when that is not known.
     pub cost_usd: Option<f64>,
+}
+
+/// What a mean latency is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MeanOver {
+    /// The steady window.
+    Steady,
+    /// The ramp: the first request of each slot, before a limit refused what came after.
+    Ramp,
 }
 
 impl Comparison {
@@ -105,7 +120,7 @@ impl Comparison {
             version: run.version.clone(),
         };
         let own = |compared: &Compared| {
-            let reasons = compared.report.verdict.reasons.iter();
+            let reasons = compared.verdict.reasons.iter();
             reasons.map(|reason| format!("{}: {reason}", compared.name)).collect::<Vec<_>>()
         };
         let missing = missing.iter().map(|name| format!("{name}: not played, since the command was ended before"));
@@ -154,6 +169,7 @@ impl Compared {
             models,
             published: provider.published.clone(),
             limits,
+            verdict: verdict(&report),
             notes,
             stages: report.stages.iter().map(ComparedStage::of).collect(),
             report,
@@ -161,13 +177,36 @@ impl Compared {
     }
 }
 
+/// A run's verdict without the reason that a stage has nothing to measure, where a limit refused all of it.
+fn verdict(report: &Report) -> Verdict {
+    let refused = report.stages.iter().filter(|stage| is_refused(stage));
+    let expected: Vec<String> =
+        refused.map(|stage| format!("{}: {}", stage.name, nothing_succeeded(stage.requests.sent))).collect();
+    let reasons: Vec<String> = report.verdict.reasons.iter().filter(|reason| !expected.contains(reason)).cloned().collect();
+    Verdict { valid: reasons.is_empty(), reasons }
+}
+
+/// How many requests of a stage a limit refused in the end.
+fn refusals(stage: &StageReport) -> u64 {
+    let of_kind = |kind: ErrorKind| stage.errors.get(kind.as_str()).copied().unwrap_or(0);
+    of_kind(ErrorKind::RateLimited) + of_kind(ErrorKind::InsufficientQuota)
+}
+
+/// Whether a limit refused all of it.
+fn is_refused(stage: &StageReport) -> bool {
+    stage.requests.sent > 0 && refusals(stage) == stage.requests.sent
+}
+
 impl ComparedStage {
     fn of(stage: &StageReport) -> Self {
+        let steady = stage.latency_ms.mean;
+        let ramp = stage.ramp_mean_ms.filter(|_| steady.is_none() && refusals(stage) > 0);
         Self {
             name: stage.name.clone(),
             requests: stage.requests,
             attempts: stage.attempts,
-            mean_ms: stage.latency_ms.mean,
+            mean_ms: steady.or(ramp),
+            mean_over: if ramp.is_some() { MeanOver::Ramp } else { MeanOver::Steady },
             p95_ms: stage.latency_ms.p95,
             throughput_rps: stage.throughput_rps,
             success_rate: stage.success_rate,

@@ -21,12 +21,12 @@ pub(crate) fn rate(value: f64) -> String {
     if value >= 10.0 { grouped(value.round()) } else { format!("{value:.2}") }
 }
 
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
 /// A whole number with a comma before each three digits.
-pub(super) fn grouped(value: f64) -> String {
+pub(crate) fn grouped(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -36,6 +36,18 @@ pub(super) fn grouped(value: f64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A number of any size, with as many digits as mean something, and no zeros behind the point.
+pub(crate) fn amount(value: f64) -> String {
+    let decimals: usize = match value.abs() {
+        100.0.. => return if value < 0.0 { format!("-{}", grouped(-value)) } else { grouped(value) },
+        10.0.. => 1,
+        1.0.. => 2,
+        _ => 4,
+    };
+    let text = format!("{value:.decimals$}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// A number of requests, attempts or tokens.
@@ -52,5 +64,6 @@ mod tests {
         assert_eq!([1456.4, 97.26, 0.0641].map(milliseconds), ["1,456", "97.3", "0.064"]);
         assert_eq!([1_234_567.0, 118.2, 3.25].map(rate), ["1,234,567", "118", "3.25"]);
         assert_eq!(percent(0.998), "99.8 %");
+        assert_eq!([1_456.4, 46.666, 8.0, 0.42, -1000.0, 0.0].map(amount), ["1,456", "46.7", "8", "0.42", "-1,000", "0"]);
     }
 }

@@ -1,10 +1,11 @@
 //! A report as one file for a browser: nothing is loaded from elsewhere, so that it can be kept, sent and opened offline.
 
-mod axis;
+pub(crate) mod axis;
 mod charts;
 mod gates;
 mod over_time;
-mod plot;
+pub(crate) mod plot;
+mod svg;
 mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};

@@ -19,6 +19,11 @@ use crate::stats::{Histogram, Stretches};
 
 pub use row::{RequestCounts, StageReport, ThroughputOver, Usage, WindowCounts};
 
+/// Why a stage without a success is invalid.
+pub(super) fn nothing_succeeded(sent: u64) -> String {
+    format!("none of {sent} requests succeeded, so that there is nothing to measure")
+}
+
 /// Collects the samples of one stage.
 #[derive(Debug)]
 pub(super) struct Accumulator {
@@ -44,6 +49,8 @@ pub(super) struct Accumulator {
     steady_latency: Stretches,
     sum_in_flight: Duration,
     first_end: Option<Duration>,
+    /// Of succeeded requests of the ramp: how many, and their latencies together.
+    ramp_succeeded: (u32, Duration),
     ramp_end: Duration,
     last_send: Duration,
     last_end: Duration,
@@ -79,6 +86,7 @@ impl Accumulator {
             steady_latency: Stretches::default(),
             sum_in_flight: Duration::ZERO,
             first_end: None,
+            ramp_succeeded: (0, Duration::ZERO),
             ramp_end: Duration::ZERO,
             last_send: Duration::ZERO,
             last_end: Duration::ZERO,
@@ -153,6 +161,8 @@ impl Accumulator {
             self.good_completions.add(sample.ended.unwrap_or_default());
         }
         if sample.window != Some(Window::Steady) {
+            self.ramp_succeeded.0 += 1;
+            self.ramp_succeeded.1 += sample.latency().unwrap_or_default();
             return;
         }
         if let Some((latency, begin)) = sample.latency().zip(sample.intended.or(sample.sent)) {

@@ -121,6 +121,14 @@ fn a_limit_that_is_reached_names_itself_and_the_wait() {
 }
 
 #[test]
+fn a_wait_that_azure_names_in_words_alone_is_read_and_resets_that_mean_nothing_are_not() {
+    let gaps = "azure = { vague_resets = 1.0, missing_retry_after = 1.0 }\nlimits.requests_per_minute = 600\n";
+    let burst = "[[burst]]\nevery = \"20s\"\nfor = \"2s\"\nretry_after = \"1500ms\"\n";
+    let error = refusal("azure", &format!("{gaps}{burst}"));
+    assert_eq!((error.limit(), error.retry_after()), (Some(Limit::Requests), Some(Duration::from_secs(2))));
+}
+
+#[test]
 fn an_error_in_a_success_is_an_error_in_band() {
     for dialect in DIALECTS {
         let error = refusal(dialect, "[[fault]]\nfault = \"error-in-200\"\nprobability = 1.0\n");

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod agreement;
+mod audit;
+mod audit_soundness;
 mod books;
 mod bursts;
 mod checklist;
@@ -33,6 +35,7 @@ mod client_timeouts;
 mod client_traces;
 mod client_waits;
 mod command;
+mod cost;
 mod determinism;
 mod faults;
 mod live;
@@ -45,8 +48,11 @@ mod load_shapes;
 mod load_sockets;
 mod load_theory;
 mod load_traces;
+mod measuring;
+mod models;
 mod outputs;
 mod outputs_exports;
+mod providers;
 mod readme;
 mod support;
 mod tutorial;

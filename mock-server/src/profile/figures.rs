@@ -14,6 +14,10 @@ pub struct LimitFigures {
     pub tokens_per_minute: Option<u64>,
     /// Tokens of prompts and completions, a day.
     pub tokens_per_day: Option<u64>,
+    /// Tokens of prompts, a minute.
+    pub input_tokens_per_minute: Option<u64>,
+    /// Tokens of completions, a minute.
+    pub output_tokens_per_minute: Option<u64>,
     /// Attempts at once.
     pub concurrency: Option<u32>,
 }
@@ -38,8 +42,23 @@ impl Profile {
 
 fn figures(limits: &Limits) -> LimitFigures {
     // In the order of `RATES`.
-    let [requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day, ..] = limits.all.rates;
-    LimitFigures { requests_per_minute, requests_per_day, tokens_per_minute, tokens_per_day, concurrency: limits.all.concurrency }
+    let [
+        requests_per_minute,
+        requests_per_day,
+        tokens_per_minute,
+        tokens_per_day,
+        input_tokens_per_minute,
+        output_tokens_per_minute,
+    ] = limits.all.rates;
+    LimitFigures {
+        requests_per_minute,
+        requests_per_day,
+        tokens_per_minute,
+        tokens_per_day,
+        input_tokens_per_minute,
+        output_tokens_per_minute,
+        concurrency: limits.all.concurrency,
+    }
 }
 
 #[cfg(test)]
@@ -49,14 +68,16 @@ mod tests {
     #[test]
     fn a_profile_tells_its_limits_and_its_dialect() {
         let limits = "dialect = \"groq\"\n[limits]\nrequests_per_minute = 1\nrequests_per_day = 2\ntokens_per_minute = 3\n\
-                      tokens_per_day = 4\nconcurrency = 5\n";
+                      tokens_per_day = 4\ninput_tokens_per_minute = 5\noutput_tokens_per_minute = 6\nconcurrency = 7\n";
         let profile: Profile = limits.parse().unwrap();
         let told = LimitFigures {
             requests_per_minute: Some(1),
             requests_per_day: Some(2),
             tokens_per_minute: Some(3),
             tokens_per_day: Some(4),
-            concurrency: Some(5),
+            input_tokens_per_minute: Some(5),
+            output_tokens_per_minute: Some(6),
+            concurrency: Some(7),
         };
         assert_eq!((profile.limit_figures(), profile.dialect()), (told, "groq"));
         assert_eq!(Profile::load("steady").unwrap().limit_figures(), LimitFigures::default());

@@ -122,16 +122,26 @@ pub struct Standing {
 }
 
 /// Lets a resource be used up by others for so long, as requests are where a burst turns callers away; and what whoever is turned away
-/// of such a cost is told. None where it is not limited. Where tokens of prompts or of completions alone are limited, these are.
+/// of such a cost is told. None where it is not limited. Where tokens are limited by their kind alone, those of both kinds are used up.
 pub fn used_up_by_others(standings: &mut [Standing], used_up: UsedUp) -> Option<LimitReached> {
     let UsedUp { resource, cost, wait } = used_up;
-    let is_of = |standing: &Standing| (standing.resource == Resource::Requests) == (resource == Resource::Requests);
-    let place = standings.iter().position(|standing| standing.resource == resource);
-    let standing = &mut standings[place.or_else(|| standings.iter().position(is_of))?];
-    standing.remaining = 0;
-    standing.reset = standing.reset.max(wait);
-    let Standing { resource, period, limit, .. } = *standing;
-    Some(LimitReached::Rate { resource, period, limit, used: limit, requested: cost.of(resource), wait })
+    let mut own = standings.iter_mut().filter(|standing| standing.resource == resource).take(1).peekable();
+    if own.peek().is_some() || resource == Resource::Requests {
+        return empty(own, cost, wait);
+    }
+    drop(own);
+    empty(standings.iter_mut().filter(|standing| standing.resource != Resource::Requests), cost, wait)
+}
+
+/// Leaves nothing of these, and tells of the first.
+fn empty<'a>(standings: impl Iterator<Item = &'a mut Standing>, cost: Cost, wait: Duration) -> Option<LimitReached> {
+    let emptied = standings.map(|standing| {
+        standing.remaining = 0;
+        standing.reset = standing.reset.max(wait);
+        let Standing { resource, period, limit, .. } = *standing;
+        LimitReached::Rate { resource, period, limit, used: limit, requested: cost.of(resource), wait }
+    });
+    emptied.reduce(|first, _| first)
 }
 
 /// That others have used up what an attempt needs.

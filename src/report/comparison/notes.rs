@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::client::ErrorKind;
+use super::{is_refused, refusals};
 use crate::provider::{Limits, Provider, Published, StandIn};
 use crate::report::figures::{count, milliseconds, rate};
 use crate::report::stage::StageReport;
@@ -18,6 +18,7 @@ pub(super) fn notes(provider: &Provider, limits: Option<&Limits>, stand_ins: &[S
         .map(|StandIn { wanted, asked }| format!("{wanted} is not served there; {asked} was asked in its place"))
         .collect();
     notes.extend(refused(limits, &report.stages));
+    notes.extend(nothing_left(&report.stages));
     if let Some(published) = &provider.published {
         notes.extend(limits.and_then(|limits| beyond_the_limit(published, limits, &report.stages)));
         notes.extend(beyond_littles_law(published, &report.stages));
@@ -27,9 +28,7 @@ pub(super) fn notes(provider: &Provider, limits: Option<&Limits>, stand_ins: &[S
 
 /// How many were turned away, and by which limit.
 fn refused(limits: Option<&Limits>, stages: &[StageReport]) -> Option<String> {
-    let of_kind = |stage: &StageReport, kind: ErrorKind| stage.errors.get(kind.as_str()).copied().unwrap_or(0);
-    let refused = |stage| of_kind(stage, ErrorKind::RateLimited) + of_kind(stage, ErrorKind::InsufficientQuota);
-    let refused: u64 = stages.iter().map(refused).sum();
+    let refused: u64 = stages.iter().map(refusals).sum();
     let sent: u64 = stages.iter().map(|stage| stage.requests.sent).sum();
     let why = limits.map(|limits| format!("{} ({}, {})", limits.figures, limits.source, limits.date));
     match why {
@@ -40,6 +39,17 @@ fn refused(limits: Option<&Limits>, stages: &[StageReport]) -> Option<String> {
         None if refused > 0 => Some(format!("{} of {} requests ended as 429", count(refused), count(sent))),
         None => None,
     }
+}
+
+/// Levels of which a limit left little or nothing to measure.
+fn nothing_left(stages: &[StageReport]) -> Option<String> {
+    let all: Vec<&str> = stages.iter().filter(|stage| is_refused(stage)).map(|stage| stage.name.as_str()).collect();
+    let refused = if all.is_empty() { String::new() } else { format!("every request of {} was refused; ", all.join(", ")) };
+    let is_little = |stage: &StageReport| refusals(stage) > 0 && stage.latency_ms.mean.is_none();
+    stages
+        .iter()
+        .any(is_little)
+        .then(|| format!("{refused}for its latency offer less than the limit, like --rate 1 --duration 5m"))
 }
 
 /// A published throughput that the limit forbids.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
-use super::{Compared, ComparedStage, Comparison};
+use super::{Compared, ComparedStage, Comparison, MeanOver};
 use crate::report::figures::{count, milliseconds, percent, rate};
 use crate::report::table::{WIDTH, counts, cut, wrapped};
 
@@ -68,7 +68,7 @@ pub(super) fn measured_cells(stage: &ComparedStage) -> Vec<String> {
     vec![
         cut(&stage.name),
         count(stage.requests.sent),
-        figure(stage.mean_ms.map(milliseconds)),
+        figure(stage.mean_ms.map(|mean| format!("{}{}", milliseconds(mean), ramp(stage)))),
         figure(stage.p95_ms.map(milliseconds)),
         figure(stage.throughput_rps.map(rate)),
         figure(stage.success_rate.map(percent)),
@@ -76,14 +76,25 @@ pub(super) fn measured_cells(stage: &ComparedStage) -> Vec<String> {
     ]
 }
 
+/// What marks a mean of the ramp.
+fn ramp(stage: &ComparedStage) -> &'static str {
+    if stage.mean_over == MeanOver::Ramp { "*" } else { "" }
+}
+
 /// What to know of each, where the published figures are from, and the verdict.
 pub(super) fn notes(comparison: &Comparison) -> Vec<String> {
     let own = |compared: &Compared| {
-        let warnings = compared.report.warnings.iter().map(|warning| format!("warning: {warning}"));
+        let warnings = compared.report.warnings.len();
+        let warnings = (warnings > 0).then(|| format!("{warnings} warnings, which its own report has"));
         let notes = compared.notes.iter().cloned().chain(warnings);
         notes.map(|note| format!("{}: {note}", compared.name)).collect::<Vec<_>>()
     };
     let mut notes: Vec<String> = comparison.providers.iter().flat_map(own).collect();
+    if comparison.providers.iter().flat_map(|compared| &compared.stages).any(|stage| stage.mean_over == MeanOver::Ramp) {
+        notes.push(
+            "* of what was answered at the start, before the limit refused the rest: too little for percentiles.".to_owned(),
+        );
+    }
     let mut sources: Vec<String> = Vec::new();
     for published in comparison.providers.iter().filter_map(|compared| compared.published.as_ref()) {
         let source = format!("{}, {}", published.source, published.date);

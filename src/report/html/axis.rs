@@ -25,7 +25,7 @@ impl Scale {
 
 /// An axis with its ticks.
 #[derive(Clone, Debug)]
-pub(super) struct Axis {
+pub(crate) struct Axis {
     pub(super) label: &'static str,
     scale: Scale,
     range: Range<f64>,
@@ -36,7 +36,7 @@ pub(super) struct Axis {
 
 impl Axis {
     /// From zero, for amounts.
-    pub(super) fn from_zero(label: &'static str, most: f64) -> Self {
+    pub(crate) fn from_zero(label: &'static str, most: f64) -> Self {
         let most = if most > 0.0 { most } else { 1.0 };
         let step = step(most / 6.0);
         let count = (most / step).ceil();
@@ -69,14 +69,14 @@ impl Axis {
     }
 
     /// Levels of load, from zero to just beyond the highest, or logarithmic.
-    pub(super) fn of_levels(label: &'static str, levels: &[f64]) -> Self {
+    pub(crate) fn of_levels(label: &'static str, levels: &[f64]) -> Self {
         let axis = Self::of_values(label, levels.iter().copied());
         let most = levels.iter().copied().fold(0.0, f64::max);
         if axis.scale == Scale::Log { axis } else { Self::until(label, most * 1.03) }
     }
 
     /// Linear from zero, or logarithmic where values differ so much that the small ones would not be seen.
-    pub(super) fn of_values(label: &'static str, values: impl Iterator<Item = f64> + Clone) -> Self {
+    pub(crate) fn of_values(label: &'static str, values: impl Iterator<Item = f64> + Clone) -> Self {
         let positive = values.filter(|value| *value > 0.0);
         let (least, most) = (positive.clone().fold(f64::INFINITY, f64::min), positive.fold(0.0, f64::max));
         if most < 20.0 * least || most <= 0.0 {
@@ -94,7 +94,7 @@ impl Axis {
     }
 
     /// Quantiles, from 0 to 1, on a logit scale.
-    pub(super) fn of_quantiles(label: &'static str, range: Range<f64>) -> Self {
+    pub(crate) fn of_quantiles(label: &'static str, range: Range<f64>) -> Self {
         let named = [0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999];
         // A hair beyond the ends, so that a curve that ends at a named one has it.
         let ticks = named.into_iter().filter(|tick| *tick >= range.start && *tick <= range.end).collect();

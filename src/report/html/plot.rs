@@ -15,11 +15,11 @@ use super::axis::Axis;
 
 /// Twice the size at which it is shown: coordinates are whole numbers.
 const FINENESS: u32 = 2;
-const WIDTH: u32 = 960 * FINENESS;
-const HEIGHT: u32 = 340 * FINENESS;
-const FONT: u32 = 15 * FINENESS;
+pub(super) const WIDTH: u32 = 960 * FINENESS;
+pub(super) const HEIGHT: u32 = 340 * FINENESS;
+pub(super) const FONT: u32 = 15 * FINENESS;
 /// About how wide a character is.
-const CHARACTER: u32 = FONT * 9 / 20;
+pub(super) const CHARACTER: u32 = FONT * 9 / 20;
 
 const INK: RGBColor = RGBColor(0, 0, 1);
 const FAINT: RGBColor = RGBColor(0, 0, 2);
@@ -28,39 +28,45 @@ pub(super) const COLOURS: usize = 8;
 
 /// What is drawn, and what it says to those who cannot see it.
 #[derive(Clone, Debug)]
-pub(super) struct Plot {
+pub(crate) struct Plot {
     /// Unique in the page.
-    pub(super) id: &'static str,
-    pub(super) title: &'static str,
-    pub(super) description: String,
-    pub(super) x: Axis,
-    pub(super) y: Axis,
-    pub(super) series: Vec<Series>,
+    pub(crate) id: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) description: String,
+    pub(crate) x: Axis,
+    pub(crate) y: Axis,
+    pub(crate) series: Vec<Series>,
     /// Where on the x axis something begins, and its name.
-    pub(super) sections: Vec<(f64, String)>,
+    pub(crate) sections: Vec<(f64, String)>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Series {
-    pub(super) name: String,
-    pub(super) look: Look,
+pub(crate) struct Series {
+    pub(crate) name: String,
+    pub(crate) look: Look,
     /// Runs of points, each joined by a line of its own.
-    pub(super) runs: Vec<Vec<(f64, f64)>>,
+    pub(crate) runs: Vec<Vec<(f64, f64)>>,
 }
 
 /// How a series is told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Look {
+pub(crate) struct Look {
     /// From 0.
-    pub(super) colour: usize,
-    pub(super) dashed: bool,
-    pub(super) dots: bool,
+    pub(crate) colour: usize,
+    pub(crate) dashed: bool,
+    pub(crate) dots: bool,
 }
 
 impl Look {
     /// That of a series in a row of many.
-    pub(super) fn line(place: usize) -> Self {
+    pub(crate) fn line(place: usize) -> Self {
         Self { colour: place % COLOURS, dashed: !(place / COLOURS).is_multiple_of(2), dots: false }
+    }
+
+    /// The placeholder as the style sheet has it.
+    pub(super) fn colour(self) -> String {
+        let RGBColor(r, g, b) = self.placeholder();
+        format!("#{r:02X}{g:02X}{b:02X}")
     }
 
     fn placeholder(self) -> RGBColor {
@@ -83,7 +89,7 @@ impl Plot {
     }
 
     /// The inside of the SVG.
-    fn drawn(&self) -> String {
+    pub(super) fn drawn(&self) -> String {
         let mut svg = String::new();
         self.draw(&mut svg).expect("drawing into a string does not fail");
         let inside = svg.split_once('>').map_or("", |(_, inside)| inside);
@@ -156,8 +162,7 @@ impl Plot {
 
 /// How a series looks, beside its name.
 fn key(look: Look) -> Markup {
-    let RGBColor(r, g, b) = look.placeholder();
-    let colour = format!("#{r:02X}{g:02X}{b:02X}");
+    let colour = look.colour();
     html! {
         svg.key viewBox="0 0 28 10" aria-hidden="true" {
             line x1="0" y1="5" x2="28" y2="5" stroke=(colour) stroke-width="2" {}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Accumulator, StageReport, ThroughputOver, Usage};
+use super::{Accumulator, StageReport, ThroughputOver, Usage, nothing_succeeded};
 use crate::client::ErrorKind;
 use crate::load::{StageEnd, Unsent};
 use crate::report::slo::ObjectiveReport;
@@ -39,6 +39,7 @@ impl Accumulator {
             duration_s: self.duration().as_secs_f64(),
             drain_s: self.duration().saturating_sub(self.last_send).as_secs_f64(),
             windows: self.windows,
+            ramp_mean_ms: self.ramp_mean_ms(),
             throughput_rps: rate(self.completions.before(self.last_send), requests.succeeded),
             throughput_over,
             goodput_rps: rate(self.good_completions.before(self.last_send), self.good_count)
@@ -72,6 +73,11 @@ impl Accumulator {
         if self.usage.is_empty() { self.prices.of(&self.model).map(|_| 0.0) } else { self.usage.iter().map(cost).sum() }
     }
 
+    fn ramp_mean_ms(&self) -> Option<f64> {
+        let (count, sum) = self.ramp_succeeded;
+        (count > 0).then(|| sum.as_secs_f64() * 1e3 / f64::from(count))
+    }
+
     fn littles_law(&self) -> Option<LittlesLaw> {
         self.end.as_ref()?.littles_law(self.sum_in_flight)
     }
@@ -103,7 +109,7 @@ impl Accumulator {
             reasons.push(format!("interrupted: {unsent} of {} scheduled requests were not sent", self.requests.scheduled));
         }
         if self.requests.sent > 0 && self.requests.succeeded == 0 {
-            reasons.push(format!("none of {} requests succeeded, so that there is nothing to measure", self.requests.sent));
+            reasons.push(nothing_succeeded(self.requests.sent));
         }
         (checks, reasons)
     }

@@ -42,6 +42,9 @@ pub struct StageReport {
     pub drain_s: f64,
     /// Requests sent in each window.
     pub windows: WindowCounts,
+    /// The mean latency of succeeded requests of the ramp, for where a limit left no others. Part of no report.
+    #[serde(skip)]
+    pub(in crate::report) ramp_mean_ms: Option<f64>,
     /// Succeeded requests a second.
     pub throughput_rps: Option<f64>,
     /// What the throughput was counted over.

@@ -7,8 +7,11 @@ use std::process::{Child, Command, Output, Stdio};
 pub(crate) fn relaybench(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_relaybench"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for name in ["BASE_URL", "API_KEY", "MODEL", "MAX_REQUESTS", "MAX_COST_USD"] {
+    for name in ["BASE_URL", "API_KEY", "MODEL", "MAX_REQUESTS", "MAX_COST_USD", "PROVIDERS_FILE", "MODELS_FILE"] {
         command.env_remove(format!("RELAYBENCH_{name}"));
+    }
+    for name in ["HOLYSHEEP_API_KEY", "OPENAI_API_KEY", "GROQ_API_KEY", "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID"] {
+        command.env_remove(name);
     }
     command
 }

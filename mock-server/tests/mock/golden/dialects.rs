@@ -94,6 +94,9 @@ fn reasons_for_a_429_are_as_recorded_in_every_dialect() {
         }
         matches_golden_of(dialect, "injected-429-limited", &in_dialect(dialect, limits), asking("status=429"));
     }
+    let of_kinds = "dialect = \"anthropic\"\nlimits = { input_tokens_per_minute = 20_000, output_tokens_per_minute = 8_000 }\n";
+    let asking = chat("x-mock-fault: status=429:tokens\r\n", r#","max_tokens":87"#);
+    matches_golden_of("anthropic", "429-injected-tokens-of-kinds", of_kinds, asking);
 }
 
 #[test]

@@ -1,0 +1,143 @@
+//! Little's law: what is in flight, how fast it leaves and how long it stays cannot be chosen apart.
+//!
+//! The form used here holds for every finite run, whatever its ramp and drain: with at most N requests in flight the latencies add up to
+//! no more than N times the wall time, so that throughput ≤ N / mean latency (Little, Operations Research 9, 1961, needs long runs only
+//! for equality).
+
+use super::claims::{Claims, LoadClaims, Method, Row, ThroughputOver};
+use super::figure::{Figure, Interval};
+use super::finding::{Line, Verdict};
+use super::waves::{self, Level};
+use crate::report::figures::{amount, grouped};
+
+/// Each level's throughput against N / R, and in waves against what waves leave of it.
+pub(super) fn levels(claims: &Claims) -> Vec<Line> {
+    let Some(load) = &claims.load else { return Vec::new() };
+    load.rows.iter().filter_map(|row| level(load, row)).collect()
+}
+
+fn level(load: &LoadClaims, row: &Row) -> Option<Line> {
+    let throughput = row.throughput_rps.as_ref()?;
+    let about = row.about();
+    let (Some(concurrency), Some(mean)) = (row.concurrency, &row.mean_ms) else {
+        return Some(Line::cannot_tell(about, format!("{throughput} req/s: needs a concurrency and a mean latency")));
+    };
+    if load.method == Method::Open {
+        let why = format!("{throughput} req/s: in an open loop the concurrency bounds nothing");
+        return Some(Line::cannot_tell(about, why));
+    }
+    let law = Law { concurrency, mean, throughput };
+    let waves = (load.method == Method::Waves).then(|| Level::of(concurrency, row)).flatten();
+    let verdict = match load.throughput_over {
+        ThroughputOver::Whole => law.over_the_whole(row),
+        ThroughputOver::Window => law.over_a_window(row),
+    };
+    let whole = load.throughput_over == ThroughputOver::Whole;
+    Some(match (verdict, waves) {
+        (Verdict::Inconsistent, waves) => {
+            let expected = waves.and_then(|level| level.expected_rps());
+            let in_waves = expected.map(|rps| format!(", in waves about {}", grouped(rps.round()))).unwrap_or_default();
+            Line::new(about, verdict, law.refutation() + &in_waves)
+        }
+        (Verdict::CannotTell, _) => {
+            let why = format!("{}; in a part of the run more may end: needs requests and longest", law.confirmation());
+            Line::new(about, verdict, why)
+        }
+        (_, Some(level)) if whole => in_waves(&law, &level, about),
+        _ => Line::new(about, verdict, law.confirmation()),
+    })
+}
+
+/// Each provider's throughput against N / R, where N is told.
+pub(super) fn providers(claims: &Claims) -> Vec<Line> {
+    let line = |name: &str, row: &Row| {
+        let (throughput, mean) = (row.throughput_rps.as_ref()?, row.mean_ms.as_ref()?);
+        let Some(concurrency) = row.concurrency else {
+            let needed = amount(throughput.value() * mean.value() / 1e3);
+            let why = format!("{throughput} req/s at a mean of {mean} ms are {needed} in flight; how many were is not told");
+            return Some(Line::cannot_tell(name, why));
+        };
+        let law = Law { concurrency, mean, throughput };
+        let verdict = law.over_the_whole(row);
+        let why = if verdict == Verdict::Inconsistent { law.refutation() } else { law.confirmation() };
+        Some(Line::new(name, verdict, why))
+    };
+    claims.providers.iter().filter_map(|provider| line(&provider.name, &provider.row)).collect()
+}
+
+struct Law<'a> {
+    concurrency: u64,
+    mean: &'a Figure,
+    throughput: &'a Figure,
+}
+
+impl Law<'_> {
+    /// The most a second, with the printed digits' room. Where some failed, the throughput may count them, and the mean latency may not:
+    /// they may have taken no time.
+    fn most(&self, row: &Row) -> f64 {
+        let succeeded = row.succeeded().low;
+        self.concurrency as f64 / (self.mean.interval().low / 1e3 * succeeded)
+    }
+
+    fn over_the_whole(&self, row: &Row) -> Verdict {
+        if self.throughput.interval().is_above(self.most(row)) { Verdict::Inconsistent } else { Verdict::Consistent }
+    }
+
+    /// Without ramp and drain: either is as long as the longest request at most, and no more requests end meanwhile than in all. The mean
+    /// may leave out the first request of each slot.
+    fn over_a_window(&self, row: &Row) -> Verdict {
+        if self.over_the_whole(row) == Verdict::Consistent {
+            return Verdict::Consistent;
+        }
+        let (Some(requests), Some(max)) = (row.requests, &row.max_ms) else { return Verdict::CannotTell };
+        let counted = requests.saturating_sub(self.concurrency) as f64;
+        let least_s = counted / self.most(row) - 2.0 * max.interval().high / 1e3;
+        let most = if least_s > 0.0 { requests as f64 / least_s } else { f64::INFINITY };
+        if self.throughput.interval().is_above(most) { Verdict::Inconsistent } else { Verdict::Consistent }
+    }
+
+    fn ceiling(&self) -> String {
+        let seconds = self.mean.value() / 1e3;
+        format!("{} / {seconds} s = {} req/s", grouped(self.concurrency as f64), amount(self.concurrency as f64 / seconds))
+    }
+
+    fn refutation(&self) -> String {
+        let needed = amount(self.throughput.value() * self.mean.value() / 1e3);
+        format!("{} req/s need {needed} in flight; {} at most", self.throughput, self.ceiling())
+    }
+
+    fn confirmation(&self) -> String {
+        format!("{} req/s; {} at most", self.throughput, self.ceiling())
+    }
+}
+
+/// What waves leave of the law: below it for certain, or unless slow answers came together.
+fn in_waves(law: &Law<'_>, level: &Level, about: String) -> Line {
+    let throughput = law.throughput;
+    let [certain, independent] = [level.most_rps(), level.most_rps_if_independent()];
+    let slowest = format!("{throughput} req/s; each wave waits for its slowest");
+    if throughput.interval().is_above(certain) {
+        let why = format!("{slowest}: {} at most, however slow and fast are mixed", amount(certain));
+        return Line::new(about, Verdict::Inconsistent, why);
+    }
+    if throughput.interval().is_above(independent) {
+        let runs = grouped(waves::RUNS as f64);
+        let why =
+            format!("{slowest}: {} at most in {runs} simulated runs, unless slow answers came together", amount(independent));
+        return Line::new(about, Verdict::Weak, why);
+    }
+    Line::new(about, Verdict::Consistent, format!("{slowest}: {} at most", amount(independent.min(certain))))
+}
+
+impl Row {
+    /// How it is called in a line.
+    pub(super) fn about(&self) -> String {
+        self.concurrency.map_or_else(|| "a level".to_owned(), |concurrency| format!("{} in flight", grouped(concurrency as f64)))
+    }
+
+    /// The share that succeeded, as far as it is told.
+    pub(super) fn succeeded(&self) -> Interval {
+        let share = self.success_percent.as_ref().map(|percent| percent.interval().scaled(0.01));
+        share.map_or(Interval::new(1.0, 1.0), |share| Interval::new(share.low, share.high.min(1.0)))
+    }
+}

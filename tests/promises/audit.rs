@@ -1,0 +1,324 @@
+//! Published claims that cannot be true are found, each by a general rule; those that can are not called otherwise.
+
+use std::fs;
+
+use relaybench::audit::{Audit, Claims, Rule, Verdict, audit, table};
+use relaybench::load::{Extent, Outcome, Scenario};
+use relaybench::target::Target;
+use relaybench_mock::Profile;
+
+use crate::support::process::{ended, relaybench};
+use crate::support::runs::{play, run};
+
+fn of(toml: &str) -> Audit {
+    audit(&Claims::parse(toml, "claims.toml").unwrap())
+}
+
+fn rules(audit: &Audit, verdict: Verdict) -> Vec<Rule> {
+    audit.with(verdict).map(|finding| finding.rule).collect()
+}
+
+/// The lines of a finding that are as bad as it is: what they are about, and why.
+fn worst(audit: &Audit, rule: Rule) -> Vec<(&str, &str)> {
+    let finding = audit.findings.iter().find(|finding| finding.rule == rule).unwrap();
+    let worst = finding.lines.iter().filter(|line| line.verdict == finding.verdict);
+    worst.map(|line| (line.about.as_str(), line.why.as_str())).collect()
+}
+
+#[test]
+fn the_tutorials_nine_inconsistencies_and_its_weakness_are_found_and_no_more() {
+    let audit = audit(&Claims::load("holysheep-2025").unwrap());
+    let found = |rule, expected: &[(&str, &str)]| assert_eq!(worst(&audit, rule), expected);
+    // 1. More than Little's law lets through.
+    found(
+        Rule::LittlesLaw,
+        &[
+            ("50 in flight", "890 req/s need 376 in flight; 50 / 0.423 s = 118 req/s at most, in waves about 64"),
+            ("100 in flight", "1,180 req/s need 722 in flight; 100 / 0.612 s = 163 req/s at most, in waves about 83"),
+            ("200 in flight", "1,200 req/s need 1,016 in flight; 200 / 0.847 s = 236 req/s at most, in waves about 109"),
+            ("500 in flight", "1,195 req/s need 1,740 in flight; 500 / 1.456 s = 343 req/s at most, in waves about 134"),
+        ],
+    );
+    // 2. The headline is of another level.
+    found(
+        Rule::Headline,
+        &[
+            ("500 in flight", "mean 847 ms, which is that of 200 in flight; its row says 1,456 ms"),
+            ("500 in flight", "throughput 1,200 req/s, which is that of 200 in flight; its row says 1,195 req/s"),
+        ],
+    );
+    // 3. By how much cheaper.
+    found(Rule::Discount, &[("45 % cheaper", "gpt-4.1: $15.00 to $8.00 is 46.7 %")]);
+    // 4. Costs that the tokens and prices do not give.
+    found(
+        Rule::Costs,
+        &[("scale-up, 50 M tokens a month", "official 50 × $15.00 = $750, not $1,400; relay 50 × $8.00 = $400, not $700")],
+    );
+    // 5. What is not cheaper.
+    found(
+        Rule::Cheaper,
+        &[
+            ("claude-sonnet-4.5", "$15.00 where the official price is $15.00: the same"),
+            ("gemini-2.5-flash", "$2.50 where the official price is $1.25: 2 times as much"),
+        ],
+    );
+    // 6. Beyond a rate limit.
+    found(Rule::Limits, &[("Cloudflare Workers AI", "2,100 req/s are 126,000 requests a minute, of 100")]);
+    // 7. Less served than promised.
+    found(Rule::Availability, &[("99.9 % available", "98.7 to 99.8 % succeeded: 26 of 4,000 failed, where 4 would")]);
+    // 8. What counted as a success.
+    found(
+        Rule::Success,
+        &[("success of 98.7 to 99.8 %", "any body that is JSON counts: a 429 or a 500 with one counts as a success")],
+    );
+    // 9. More in flight than connections.
+    let too_few = "the client had 100 connections: never more than 100 were in flight";
+    found(Rule::Connections, &[("200 in flight", too_few), ("500 in flight", too_few)]);
+    // 10. The weakness.
+    let few = "p99 of 1,000 rests on 10 samples: it may be p98.3 to p99.8; no repeats are told";
+    found(
+        Rule::Samples,
+        &["50", "100", "200", "500"].map(|level| (format!("{level} in flight"), few)).each_ref().map(|(a, b)| (a.as_str(), *b)),
+    );
+
+    assert_eq!(audit.with(Verdict::Inconsistent).count(), 9);
+    assert_eq!(rules(&audit, Verdict::Weak), [Rule::Samples]);
+}
+
+#[test]
+fn the_tutorials_other_claims_are_consistent_or_cannot_be_told() {
+    let audit = audit(&Claims::load("holysheep-2025").unwrap());
+    assert_eq!(rules(&audit, Verdict::Consistent), [Rule::Percentiles, Rule::Savings]);
+    assert_eq!(rules(&audit, Verdict::CannotTell), [Rule::Providers, Rule::Others]);
+    let costs = audit.findings.iter().find(|finding| finding.rule == Rule::Costs).unwrap();
+    let verdicts: Vec<Verdict> = costs.lines.iter().map(|line| line.verdict).collect();
+    assert_eq!(verdicts, [Verdict::Consistent, Verdict::CannotTell, Verdict::Inconsistent]);
+}
+
+/// A row as a run gave it, printed as the tutorial prints its own: whole milliseconds and requests a second, tenths of a percent.
+struct Measured {
+    concurrency: u64,
+    mean_ms: f64,
+    p95_ms: f64,
+    p99_ms: f64,
+    throughput_rps: f64,
+    success: f64,
+}
+
+impl Measured {
+    /// The rows of a virtual run, of all its samples and all its time.
+    fn levels(scenario: &str, requests: u64) -> Vec<Self> {
+        let mut scenario = Scenario::load(scenario).unwrap();
+        scenario.stages.iter_mut().for_each(|stage| stage.extent = Extent::Requests(requests));
+        let played = play(run(scenario, "none", Target::Virtual(Profile::load("holysheep").unwrap())));
+        let row = |(number, stage): (u32, &relaybench::report::StageReport)| {
+            let samples = || played.samples().filter(move |sample| sample.stage == number);
+            let mut ms: Vec<f64> =
+                samples().filter(|s| s.outcome == Outcome::Succeeded).map(|s| s.latency().unwrap().as_secs_f64() * 1e3).collect();
+            ms.sort_by(f64::total_cmp);
+            let at = |share: f64| ms[(ms.len() as f64 * share) as usize];
+            Self {
+                concurrency: stage.load.concurrency().unwrap() as u64,
+                mean_ms: ms.iter().sum::<f64>() / ms.len() as f64,
+                p95_ms: at(0.95),
+                p99_ms: at(0.99),
+                throughput_rps: requests as f64 / stage.duration_s,
+                success: ms.len() as f64 / requests as f64,
+            }
+        };
+        (0..).zip(&played.report.stages).map(row).collect()
+    }
+}
+
+/// A file like the tutorial's whose figures are true: measured, and calculated from its prices.
+fn twin(method: &str, scenario: &str, requests: u64) -> String {
+    let levels = Measured::levels(scenario, requests);
+    let served = levels.iter().map(|level| level.success).sum::<f64>() / levels.len() as f64;
+    let mut toml = format!(
+        "name = \"twin\"\navailability_percent = {:.1}\n[load]\nmethod = \"{method}\"\nrequests = {requests}\nconnections = 500\nsuccess = \"complete\"\n",
+        served * 100.0,
+    );
+    for Measured { concurrency, mean_ms, p95_ms, p99_ms, throughput_rps, success } in &levels {
+        toml += &format!(
+            "[[load.row]]\nconcurrency = {concurrency}\nmean_ms = {mean_ms:.0}\np95_ms = {p95_ms:.0}\np99_ms = {p99_ms:.0}\n\
+             throughput_rps = {throughput_rps:.0}\nsuccess_percent = {:.1}\n",
+            success * 100.0
+        );
+    }
+    let last = levels.last().unwrap();
+    toml +=
+        &format!("[headline]\nconcurrency = 500\nmean_ms = {:.0}\nthroughput_rps = {:.0}\n", last.mean_ms, last.throughput_rps);
+    toml + r#"cheaper_percent = 46
+[[price]]
+model = "gpt-4.1"
+official_usd_per_mtok = 15.00
+relay_usd_per_mtok = 8.00
+[[price]]
+model = "claude-sonnet-4.5"
+official_usd_per_mtok = 15.00
+relay_usd_per_mtok = 14.25
+[[saving]]
+name = "GPT-4.1, 10 M tokens a month"
+model = "gpt-4.1"
+mtok = 10
+official_usd = 150
+relay_usd = 80
+saved_usd = 70
+saved_percent = 46
+[[saving]]
+name = "scale-up, 50 M tokens a month"
+model = "gpt-4.1"
+mtok = 50
+official_usd = 750
+relay_usd = 400
+saved_usd = 350
+saved_percent = 47
+[[provider]]
+name = "Cloudflare Workers AI"
+concurrency = 1
+mean_ms = 620
+throughput_rps = 1.6
+requests_per_minute = 100
+"#
+}
+
+#[test]
+fn a_consistent_twin_with_enough_requests_is_consistent_throughout() {
+    let audit = of(&twin("closed", "tutorial", 20_000));
+    assert_eq!(audit.verdict, Some(Verdict::Consistent), "{}", table(&audit));
+    // All that the tutorial's claims are held to, but what cannot be checked.
+    assert_eq!(audit.findings.len(), Rule::ALL.len() - 1);
+}
+
+#[test]
+fn a_consistent_twin_of_a_thousand_requests_is_weak_and_nothing_worse() {
+    for (method, scenario) in [("closed", "tutorial"), ("waves", "tutorial-waves")] {
+        let audit = of(&twin(method, scenario, 1000));
+        assert_eq!(rules(&audit, Verdict::Inconsistent), [], "{}", table(&audit));
+        assert_eq!(rules(&audit, Verdict::Weak), [Rule::Samples], "{}", table(&audit));
+    }
+}
+
+#[test]
+fn one_wrong_figure_in_the_twin_is_found_by_its_rule_alone() {
+    let twin = twin("waves", "tutorial-waves", 10_000);
+    let row = |key: &str| {
+        let line = twin.lines().find(|line| line.starts_with(key)).unwrap();
+        line.to_owned()
+    };
+    let wrong: [(Rule, String, &str); 11] = [
+        (Rule::LittlesLaw, row("throughput_rps"), "throughput_rps = 121"),
+        (Rule::Percentiles, row("p95_ms"), "p95_ms = 900"),
+        (Rule::Connections, "connections = 500".to_owned(), "connections = 499"),
+        (Rule::Success, "success = \"complete\"".to_owned(), "success = \"any-json\""),
+        (Rule::Availability, row("availability_percent"), "availability_percent = 99.99"),
+        (Rule::Headline, "[headline]\nconcurrency = 500".to_owned(), "[headline]\nconcurrency = 200"),
+        (Rule::Discount, "cheaper_percent = 46".to_owned(), "cheaper_percent = 45"),
+        (Rule::Cheaper, "relay_usd_per_mtok = 14.25".to_owned(), "relay_usd_per_mtok = 15.01"),
+        (Rule::Savings, "saved_percent = 47".to_owned(), "saved_percent = 48"),
+        (Rule::Costs, "mtok = 50".to_owned(), "mtok = 60"),
+        (Rule::Limits, "requests_per_minute = 100".to_owned(), "requests_per_minute = 90"),
+    ];
+    for (rule, right, wrong) in wrong {
+        assert!(twin.contains(&right), "{right}");
+        let audit = of(&twin.replacen(&right, wrong, 1));
+        assert_eq!(rules(&audit, Verdict::Inconsistent), [rule], "{wrong}: {}", table(&audit));
+    }
+}
+
+#[test]
+fn closed_loop_throughput_in_waves_needs_slow_answers_that_come_together() {
+    let row = |throughput: u32| {
+        let load = "[load]\nmethod = \"waves\"\nrequests = 10000\n[[load.row]]\nconcurrency = 50";
+        of(&format!(
+            "name = \"x\"\n{load}\nmean_ms = 423\np50_ms = 387\np95_ms = 612\np99_ms = 789\nthroughput_rps = {throughput}\n"
+        ))
+    };
+    assert_eq!(row(70).verdict(Rule::LittlesLaw), Some(Verdict::Consistent));
+    assert_eq!(row(117).verdict(Rule::LittlesLaw), Some(Verdict::Weak));
+    assert_eq!(row(120).verdict(Rule::LittlesLaw), Some(Verdict::Inconsistent));
+}
+
+#[test]
+fn few_waves_are_bounded_by_their_slowest_however_mixed() {
+    // Two waves: one lasts p99 or longer, the other has the rest of the mean.
+    let row = |throughput: u32| {
+        let load = "[load]\nmethod = \"waves\"\nrequests = 1000\n[[load.row]]\nconcurrency = 500";
+        of(&format!("name = \"x\"\n{load}\nmean_ms = 1456\np95_ms = 2123\np99_ms = 2789\nthroughput_rps = {throughput}\n"))
+    };
+    let audit = row(300);
+    assert_eq!(
+        worst(&audit, Rule::LittlesLaw),
+        [("500 in flight", "300 req/s; each wave waits for its slowest: 285 at most, however slow and fast are mixed")]
+    );
+    assert_ne!(row(284).verdict(Rule::LittlesLaw), Some(Verdict::Inconsistent));
+}
+
+#[test]
+fn costs_of_models_that_are_not_named_lie_between_the_prices() {
+    let saving = |official: u32| {
+        of(&format!(
+            "name = \"x\"\n[[price]]\nmodel = \"a\"\nofficial_usd_per_mtok = 15.00\n[[price]]\nmodel = \"b\"\nofficial_usd_per_mtok = 1.25\n\
+             [[saving]]\nname = \"mixed\"\nmtok = 50\nofficial_usd = {official}\n"
+        ))
+    };
+    assert_eq!(saving(750).verdict(Rule::Costs), Some(Verdict::CannotTell));
+    assert_eq!(saving(1400).verdict(Rule::Costs), Some(Verdict::Inconsistent));
+    assert_eq!(saving(60).verdict(Rule::Costs), Some(Verdict::Inconsistent));
+}
+
+#[test]
+fn a_limit_lets_a_few_requests_pass_at_once() {
+    let provider = |requests: &str| {
+        of(&format!("name = \"x\"\n[[provider]]\nname = \"p\"\nthroughput_rps = 2100\nrequests_per_minute = 100\n{requests}\n"))
+    };
+    assert_eq!(provider("requests = 200").verdict(Rule::Limits), Some(Verdict::CannotTell));
+    assert_eq!(provider("requests = 1000").verdict(Rule::Limits), Some(Verdict::Inconsistent));
+    assert_eq!(provider("").verdict(Rule::Limits), Some(Verdict::Inconsistent));
+}
+
+#[test]
+fn the_command_says_by_its_exit_code_whether_something_is_inconsistent() {
+    let tutorial = ended(&mut relaybench(&["audit", "holysheep-2025"]));
+    assert_eq!(tutorial.code, Some(3), "{}", tutorial.stderr);
+    assert!(tutorial.stdout.contains("9 inconsistent, 1 weak, 2 cannot tell, 2 consistent"), "{}", tutorial.stdout);
+    assert!(tutorial.stdout.lines().all(|line| line.chars().count() <= 100), "{}", tutorial.stdout);
+
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("claims.toml");
+    fs::write(
+        &file,
+        "name = \"mine\"\n[load]\nrepeats = 1\n[[load.row]]\nconcurrency = 50\nmean_ms = 423\nthroughput_rps = 117.9\n",
+    )
+    .unwrap();
+    let mine = ended(&mut relaybench(&["audit", file.to_str().unwrap(), "--format", "json"]));
+    assert_eq!(mine.code, Some(0), "{}", mine.stderr);
+    let json: serde_json::Value = serde_json::from_str(&mine.stdout).unwrap();
+    assert_eq!(json["schema"], "relaybench.audit/1");
+    assert_eq!(json["findings"][0]["rule"], "littles-law");
+    assert_eq!(json["findings"][0]["lines"][0]["verdict"], "consistent");
+}
+
+#[test]
+fn claims_that_cannot_be_read_are_refused_by_file_line_and_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("claims.toml");
+    let refused = |toml: &str, says: &str| {
+        fs::write(&file, toml).unwrap();
+        let ended = ended(&mut relaybench(&["audit", file.to_str().unwrap()]));
+        assert_eq!((ended.code, ended.stdout.as_str(), ended.stderr.lines().count()), (Some(1), "", 1), "{}", ended.stderr);
+        assert!(ended.stderr.contains(&format!("claims.toml:{says}")), "{}", ended.stderr);
+    };
+    refused("name = \"x\"\n[headline]\nmean = 3\n", "3: headline.mean: unknown key, did you mean \"mean_ms\"?");
+    refused("name = \"x\"\n[headline]\nmean_ms = -3\n", "3: headline.mean_ms: -3 is no figure; write a decimal number from 0");
+    refused("name = \"x\"\n[headline]\nmean_ms = \"3\"\n", "3: headline.mean_ms: invalid type: string \"3\"");
+    refused("name = \"x\"\navailability_percent = 101\n", "2: availability_percent: 101 % is more than all");
+    refused("name = \"x\"\n[load]\nrow = []\n", "3: load.row: no rows");
+    refused("name = \"x\"\n[load]\nmethod = \"wave\"\n", "3: load.method: \"wave\" is not known, did you mean \"waves\"?");
+    refused("name = \"x\"\n[load]\n[[load.row]]\nconcurrency = 0\n", "4: load.row.concurrency: 0 measures nothing");
+    refused("name = \"x\"\n[[price]]\nmodel = \"a\"\n[[price]]\nmodel = \"a\"\n", "5: price.model: \"a\" has a price above");
+    refused("name = \"x\"\n[[saving]]\nname = \"s\"\nmodel = \"a\"\n", "4: saving.model: no [[price]] has the model \"a\"");
+    let unknown = ended(&mut relaybench(&["audit", "holysheep-2052"]));
+    assert_eq!(unknown.code, Some(1));
+    assert!(unknown.stderr.contains("did you mean \"holysheep-2025\"?"), "{}", unknown.stderr);
+}

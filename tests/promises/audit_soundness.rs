@@ -1,0 +1,212 @@
+//! A table that a known system gave is never called inconsistent, however it is printed.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use proptest::prelude::*;
+use rand::SeedableRng as _;
+use rand_pcg::Pcg64Mcg;
+use relaybench::audit::{Claims, Verdict, audit, table};
+
+/// How long answers take.
+#[derive(Clone, Copy, Debug)]
+enum Latencies {
+    Fixed,
+    Uniform,
+    Exponential,
+    /// With this σ.
+    Lognormal(f64),
+    /// With this shape: at 1 and below there is no mean.
+    Pareto(f64),
+    /// This share takes a hundred times as long.
+    Bimodal(f64),
+}
+
+impl Latencies {
+    fn draw(self, rng: &mut Pcg64Mcg) -> f64 {
+        let u: f64 = rng.random_range(1e-9..1.0);
+        match self {
+            Self::Fixed => 1.0,
+            Self::Uniform => u,
+            Self::Exponential => -u.ln(),
+            Self::Lognormal(sigma) => {
+                let v: f64 = rng.random_range(0.0..1.0);
+                (sigma * (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()).exp()
+            }
+            Self::Pareto(shape) => u.powf(-1.0 / shape),
+            Self::Bimodal(share) => {
+                if u < share {
+                    100.0
+                } else {
+                    1.0
+                }
+            }
+        }
+    }
+}
+
+fn latencies() -> impl Strategy<Value = Latencies> {
+    prop_oneof![
+        Just(Latencies::Fixed),
+        Just(Latencies::Uniform),
+        Just(Latencies::Exponential),
+        (0.01..2.0).prop_map(Latencies::Lognormal),
+        (0.5..5.0).prop_map(Latencies::Pareto),
+        (0.001..0.5).prop_map(Latencies::Bimodal),
+    ]
+}
+
+/// A relay, and how it is measured.
+#[derive(Clone, Copy, Debug)]
+struct System {
+    latencies: Latencies,
+    scale_ms: f64,
+    /// This share fails, after this many of the latency it drew.
+    failing: f64,
+    failing_takes: f64,
+    /// At times everybody's answers take so much longer.
+    slow_spells: f64,
+    is_waves: bool,
+    concurrency: usize,
+    requests: usize,
+}
+
+fn system() -> impl Strategy<Value = System> {
+    let relay = (latencies(), 0.3_f64..3000.0, prop_oneof![Just(0.0), 0.0..0.6], prop_oneof![Just(0.0), Just(1.0)]);
+    let load = (prop_oneof![Just(1.0), 1.0..20.0], any::<bool>(), 1_usize..300, 1_usize..3000);
+    (relay, load).prop_map(|((latencies, scale_ms, failing, failing_takes), (slow_spells, is_waves, concurrency, requests))| {
+        System { latencies, scale_ms, failing, failing_takes, slow_spells, is_waves, concurrency, requests }
+    })
+}
+
+/// What a run gave.
+struct Outcome {
+    /// Of the succeeded, ascending.
+    ms: Vec<f64>,
+    wall_ms: f64,
+}
+
+impl System {
+    fn run(&self, rng: &mut Pcg64Mcg) -> Outcome {
+        let (mut ms, mut wall_ms, mut wave_began) = (Vec::new(), 0.0_f64, 0.0_f64);
+        // In nanoseconds, which can be ordered.
+        let mut ends: BinaryHeap<Reverse<u64>> = BinaryHeap::new();
+        for index in 0..self.requests {
+            let sent = if self.is_waves {
+                if index % self.concurrency == 0 {
+                    wave_began = wall_ms;
+                }
+                wave_began
+            } else if ends.len() < self.concurrency {
+                0.0
+            } else {
+                ends.pop().unwrap().0 as f64 / 1e6
+            };
+            let is_slow = (sent / (self.scale_ms * 7.0)) as u64 % 4 == 3;
+            let drawn = self.latencies.draw(rng) * self.scale_ms * if is_slow { self.slow_spells } else { 1.0 };
+            let fails = rng.random_range(0.0..1.0) < self.failing;
+            let took = (if fails { drawn * self.failing_takes } else { drawn }).min(1e10);
+            ends.push(Reverse(((sent + took) * 1e6) as u64));
+            wall_ms = wall_ms.max(sent + took);
+            if !fails {
+                ms.push(took);
+            }
+        }
+        ms.sort_by(f64::total_cmp);
+        Outcome { ms, wall_ms }
+    }
+}
+
+/// A figure to so many decimals, rounded or truncated.
+fn printed(value: f64, rng: &mut Pcg64Mcg) -> String {
+    let decimals = rng.random_range(0..4_usize);
+    let unit = 10_f64.powi(decimals as i32);
+    let value = if rng.random_range(0..2) == 0 { (value * unit).round() / unit } else { (value * unit).floor() / unit };
+    format!("{value:.decimals$}")
+}
+
+/// One of the usual definitions.
+fn percentile(sorted: &[f64], share: f64, definition: u32) -> f64 {
+    let n = sorted.len() as f64;
+    let at = |index: f64| sorted[(index.max(0.0) as usize).min(sorted.len() - 1)];
+    let between = |index: f64| at(index.floor()) + (at(index.ceil()) - at(index.floor())) * (index - index.floor()).max(0.0);
+    match definition {
+        0 => at(n * share),
+        1 => at((n * share).ceil() - 1.0),
+        2 => between((n - 1.0) * share),
+        _ => between((n + 1.0) * share - 1.0),
+    }
+}
+
+fn load_table(system: &System, rng: &mut Pcg64Mcg) -> Option<String> {
+    let Outcome { ms, wall_ms } = system.run(rng);
+    if ms.is_empty() || wall_ms <= 0.0 {
+        return None;
+    }
+    let definition = rng.random_range(0..4);
+    let counts_all = rng.random_range(0..2) == 0;
+    let completed = if counts_all { system.requests } else { ms.len() };
+    let tells_success = counts_all || rng.random_range(0..2) == 0;
+    let mut toml = format!(
+        "[load]\nmethod = \"{}\"\nsuccess = \"complete\"\n{}[[load.row]]\nconcurrency = {}\n",
+        if system.is_waves {
+            "waves"
+        } else if rng.random_range(0..2) == 0 {
+            "closed"
+        } else {
+            "unstated"
+        },
+        // Without a success rate nobody knows how many of the requests the percentiles are of.
+        if tells_success { format!("requests = {}\n", system.requests) } else { String::new() },
+        system.concurrency
+    );
+    let mut tell = |key: &str, value: f64| toml += &format!("{key} = {}\n", printed(value, rng));
+    tell("mean_ms", ms.iter().sum::<f64>() / ms.len() as f64);
+    tell("p50_ms", percentile(&ms, 0.5, definition));
+    tell("p95_ms", percentile(&ms, 0.95, definition));
+    tell("p99_ms", percentile(&ms, 0.99, definition));
+    tell("max_ms", *ms.last().unwrap());
+    tell("throughput_rps", completed as f64 / wall_ms * 1e3);
+    if tells_success {
+        tell("success_percent", ms.len() as f64 / system.requests as f64 * 100.0);
+    }
+    // Any of them may be missing.
+    let kept = |line: &&str| {
+        !["p50_ms", "p95_ms", "p99_ms", "max_ms"].iter().any(|key| line.starts_with(key)) || rng.random_range(0..3) > 0
+    };
+    Some(toml.lines().filter(kept).map(|line| format!("{line}\n")).collect())
+}
+
+fn price_table(rng: &mut Pcg64Mcg) -> String {
+    // Prices are what is charged: exact. What is made of them is printed.
+    let official = rng.random_range(2..3000_u32) as f64 / 100.0;
+    let relay = (official * rng.random_range(0.05..0.99) * 100.0).floor() / 100.0;
+    let mtok = rng.random_range(1..500_u32) as f64;
+    let (official_usd, relay_usd) = (official * mtok, relay * mtok);
+    let discount = (1.0 - relay / official) * 100.0;
+    format!(
+        "[headline]\ncheaper_percent = {}\n[[price]]\nmodel = \"a\"\nofficial_usd_per_mtok = {official:.2}\nrelay_usd_per_mtok = {relay:.2}\n\
+         [[saving]]\nname = \"s\"\nmodel = \"a\"\nmtok = {mtok}\nofficial_usd = {}\nrelay_usd = {}\nsaved_usd = {}\nsaved_percent = {}\n",
+        printed(discount, rng),
+        printed(official_usd, rng),
+        printed(relay_usd, rng),
+        printed(official_usd - relay_usd, rng),
+        printed(discount, rng),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_table_of_a_known_system_is_called_inconsistent(system in system(), seed: u64) {
+        let rng = &mut Pcg64Mcg::seed_from_u64(seed);
+        let load = load_table(&system, rng);
+        prop_assume!(load.is_some());
+        // What is available is known, and what succeeded differs from it by chance.
+        let available = printed((1.0 - system.failing) * 100.0, rng);
+        let toml = format!("name = \"x\"\navailability_percent = {available}\n{}{}", load.unwrap(), price_table(rng));
+        let audit = audit(&Claims::parse(&toml, "x.toml").unwrap());
+        prop_assert!(audit.verdict != Some(Verdict::Inconsistent), "{}\n{toml}", table(&audit));
+    }
+}

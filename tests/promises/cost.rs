@@ -1,0 +1,157 @@
+//! Costs equal the calculation by hand, and what cannot be had is not free.
+
+use std::fs;
+
+use relaybench::audit::Claims;
+use relaybench::client::Catalog;
+use relaybench::cost::{Cost, Demand, Missing, Savings};
+use relaybench::provider::Providers;
+use serde_json::Value;
+
+use crate::support::process::{Ended, ended, relaybench};
+
+fn cost(toml: &str) -> Cost {
+    let demand = Demand::parse(toml, "mix.toml").unwrap();
+    Cost::of(demand, Providers::built_in().iter(), &Catalog::default())
+}
+
+fn command(arguments: &[&str]) -> Ended {
+    ended(relaybench(&["cost"]).args(arguments))
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let ended = command(&[arguments, &["--format", "json"]].concat());
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+#[test]
+fn a_month_of_one_model_costs_tokens_times_price_where_it_is_served() {
+    let cost = json(&["--model", "gpt-4.1", "--input", "10M", "--output", "2M"]);
+    let totals: Vec<&Value> = cost["providers"].as_array().unwrap().iter().map(|provider| &provider["total_usd"]).collect();
+    // 12 million at $8, 12 million at $15; the others do not serve it.
+    assert_eq!(totals, [&Value::from(96.0), &Value::from(180.0), &Value::Null, &Value::Null]);
+    assert_eq!(cost["providers"][3]["models"][0]["missing"], "not-served");
+    let price = &cost["providers"][0]["models"][0]["price"];
+    assert_eq!((&price["date"], price["source"].as_str().unwrap().is_empty()), (&Value::from("2025"), false));
+}
+
+#[test]
+fn a_mix_is_the_sum_of_its_models_and_cannot_be_told_where_one_is_missing() {
+    let mix = "name = \"mix\"\n[[use]]\nmodel = \"gpt-4.1\"\ninput = \"8M\"\noutput = \"1M\"\n\
+               [[use]]\nmodel = \"deepseek-v3.2\"\ninput = \"40M\"\noutput = \"9M\"\n";
+    let cost = cost(mix);
+    let [relay, openai, ..] = cost.providers.as_slice() else { panic!("{cost:?}") };
+    // 9 × 8 + 49 × 0.42.
+    assert!((relay.total_usd.unwrap() - 92.58).abs() < 1e-9);
+    assert_eq!(openai.models[0].usd, Some(135.0));
+    assert_eq!((openai.models[1].usd, openai.models[1].missing), (None, Some(Missing::NotServed)));
+    assert_eq!((openai.total_usd, openai.most_usd), (None, None));
+    assert!(cost.table().contains("not served") && cost.table().contains("cannot be told"), "{}", cost.table());
+}
+
+#[test]
+fn cached_input_costs_its_own_price_where_there_is_one() {
+    let mix = "name = \"mix\"\ncached_share = 0.5\n[[use]]\nmodel = \"gpt-4o\"\ninput = \"8M\"\noutput = \"1M\"\n";
+    let cost = cost(mix);
+    // No price of the relay's own: OpenAI's list, 4 × 2.5 + 4 × 1.25 + 1 × 10.
+    assert_eq!(cost.providers[0].total_usd, Some(25.0));
+    assert!(cost.providers[0].models[0].is_list_price);
+    assert!(cost.assumptions.iter().any(|line| line.contains("list price")), "{:?}", cost.assumptions);
+    // One price for both directions tells none for cached input.
+    let full = mix.replace("gpt-4o", "gpt-4.1");
+    assert_eq!(self::cost(&full).providers[0].total_usd, Some(72.0));
+    assert!(self::cost(&full).assumptions.iter().any(|line| line.contains("paid in full")));
+}
+
+#[test]
+fn the_tutorials_three_savings_are_shown_claimed_and_calculated() {
+    let providers = Providers::built_in();
+    let [official, relay] = ["openai", "holysheep"].map(|name| providers.named(name).unwrap());
+    let savings = Savings::of(&Claims::load("holysheep-2025").unwrap(), official, relay, &Catalog::default()).savings;
+    let figures: Vec<_> = savings
+        .iter()
+        .map(|saving| {
+            [saving.official, saving.relay, saving.saved].map(|side| {
+                (
+                    side.claimed.unwrap(),
+                    side.calculated.map(|[low, high]| {
+                        assert_eq!(low, high, "one price for both directions");
+                        low
+                    }),
+                )
+            })
+        })
+        .collect();
+    assert_eq!(
+        figures,
+        [
+            [(150.0, Some(150.0)), (80.0, Some(80.0)), (70.0, Some(70.0))],
+            [(280.0, None), (145.0, None), (135.0, None)],
+            [(1400.0, Some(750.0)), (700.0, Some(400.0)), (700.0, Some(350.0))],
+        ]
+    );
+    let percents: Vec<_> = savings.iter().map(|saving| saving.saved_percent.claimed).collect();
+    assert_eq!(percents, [Some(46.0), Some(48.0), Some(50.0)]);
+    let shown = command(&[]).stdout;
+    for row in ["$1,400", "$750", "$700, 50 %", "$350, 46.7 %", "is not told"] {
+        assert!(shown.contains(row), "{row}: {shown}");
+    }
+}
+
+#[test]
+fn prices_of_ones_own_hold_in_costs_and_savings() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("prices.toml");
+    let price = "price = { input_usd_per_mtok = 2.0, output_usd_per_mtok = 8.0, source = \"the invoice\", date = \"2025-11\" }";
+    fs::write(&file, format!("[[provider]]\nname = \"openai\"\n[[provider.model]]\nname = \"gpt-4.1\"\n{price}\n")).unwrap();
+    let mine = ["--providers", file.to_str().unwrap()];
+    let cost = json(&[&mine[..], &["--model", "gpt-4.1", "--input", "10M", "--output", "2M", "--provider", "openai"]].concat());
+    assert_eq!(cost["providers"][0]["total_usd"], 36.0);
+    // Ten million tokens: from all input to all output.
+    let savings = json(&mine);
+    assert_eq!(savings["savings"][0]["official"]["calculated"], serde_json::json!([20.0, 80.0]));
+}
+
+#[test]
+fn what_a_run_used_is_scaled_to_a_month_and_failed_attempts_are_its_most() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("run");
+    let out = out.to_str().unwrap();
+    let arguments = ["run", "--virtual", "--quiet", "--profile", "flaky", "--policy", "tutorial-retry", "--concurrency", "50"];
+    let ran = ended(relaybench(&arguments).args(["--requests", "2000", "--out", out]));
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let report: Value = serde_json::from_str(&fs::read_to_string(format!("{out}/report.json")).unwrap()).unwrap();
+    let stage = &report["stages"][0];
+    let figure = |value: &Value| value.as_f64().unwrap();
+    let tokens = figure(&stage["usage"]["prompt_tokens"]) + figure(&stage["usage"]["completion_tokens"]);
+    let (attempts, succeeded) = (figure(&stage["attempts"]), figure(&stage["requests"]["succeeded"]));
+    assert!(attempts > succeeded);
+
+    let cost = json(&["--run", out, "--requests-per-month", "1M"]);
+    let relay = &cost["providers"][0];
+    let usd = tokens * 500.0 / 1e6 * 8.0;
+    assert!((figure(&relay["total_usd"]) / usd - 1.0).abs() < 1e-9, "{relay:#} for {usd}");
+    assert!((figure(&relay["most_usd"]) / (usd * attempts / succeeded) - 1.0).abs() < 1e-9, "{relay:#}");
+    let shown = command(&["--run", out, "--requests-per-month", "1M"]).stdout;
+    assert!(shown.contains("1,000,000 requests a month") && shown.contains("at most"), "{shown}");
+    assert!(shown.lines().all(|line| line.chars().count() <= 100), "{shown}");
+}
+
+#[test]
+fn what_cannot_be_calculated_is_refused() {
+    let refused = |arguments: &[&str], code: i32, says: &str| {
+        let ended = command(arguments);
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(code), ""), "{arguments:?}");
+        assert!(ended.stderr.contains(says), "{}", ended.stderr);
+    };
+    refused(&["--model", "gpt-4.l", "--input", "1M", "--output", "1M"], 1, "did you mean \"gpt-4.1\"?");
+    refused(&["--model", "gpt-4.1", "--input", "much", "--output", "1M"], 2, "no number of tokens");
+    refused(&["--model", "gpt-4.1", "--input", "1M"], 2, "--output");
+    refused(&["--model", "gpt-4.1", "--input", "1M", "--input", "1M", "--output", "1M"], 1, "one of each for each model");
+    refused(&["--requests-per-month", "1M"], 2, "--run");
+    refused(&["--run", "no-such-run"], 1, "no-such-run: cannot be read");
+    refused(&["--run", "Cargo.toml"], 1, "Cargo.toml:1: no record of a run");
+    refused(&["--provider", "opnai", "--model", "gpt-4.1", "--input", "1M", "--output", "1M"], 1, "did you mean \"openai\"?");
+    refused(&["--cached-share", "0.5"], 1, "--cached-share");
+}
