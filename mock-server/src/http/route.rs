@@ -7,6 +7,7 @@ use crate::relay::Refusal;
 use crate::wire::endpoint::Endpoint;
 
 /// Whatever may be asked for.
+#[derive(Clone, Copy)]
 pub(super) enum Route<'a> {
     Generation(Generation<'a>),
     Models,
