@@ -30,6 +30,7 @@ use self::fault::Played;
 use self::headers::Headers;
 use self::route::{Route, route};
 use crate::profile::FaultKind;
+use crate::wire::dialect::Dialect;
 
 /// Ends the connection without an answer.
 #[derive(Debug)]
@@ -43,12 +44,38 @@ impl fmt::Display for Cut {
 
 impl std::error::Error for Cut {}
 
+/// Little is kept while an answer is waited for: up to a kilobyte is what allocators have at hand, and this is made for each request.
 async fn answer(caller: &Caller, head: &Parts, body: RequestBody) -> Result<Played, Cut> {
-    let response = respond(caller, head, body).await?;
-    if head.method == Method::HEAD {
-        return Ok(look(response, head, caller));
+    if admin::is_about(head.uri.path()) {
+        // In a box of its own, since it is rare; so are the other boxes here.
+        let response = Box::pin(admin::answer(caller.server.handle(), caller, head, body)).await?;
+        return Ok(played(response, head, caller));
     }
-    Ok(fault::befall(response, head, caller.can_reset))
+    let headers = Headers::read(&head.headers);
+    let response = match route(&head.method, head.uri.path()) {
+        Ok(Route::Generation(generation)) => {
+            let attempt = attempt(caller, &headers, |of_profile| generation.endpoint.dialect(of_profile));
+            generation::answer(attempt, generation, head, &headers, body).await?
+        }
+        Ok(route @ (Route::Models | Route::Model(_))) => {
+            // Nobody reads it, so that nobody waits for it either.
+            drop(body);
+            let id = if let Route::Model(id) = &route { Some(&**id) } else { None };
+            let attempt = attempt(caller, &headers, |of_profile| of_profile);
+            Box::pin(held_back(response::models(attempt, head, &headers, id))).await?
+        }
+        Ok(Route::Health) => healthy(),
+        Err(refusal) => response::unrouted(attempt(caller, &headers, |of_profile| of_profile), refusal, head, &headers),
+    };
+    Ok(played(response, head, caller))
+}
+
+/// An answer, after whatever befalls it.
+fn played(response: Response<AnswerBody>, head: &Parts, caller: &Caller) -> Played {
+    match head.method == Method::HEAD {
+        true => look(response, head, caller),
+        false => fault::befall(response, head, caller.can_reset),
+    }
 }
 
 /// The answer to a HEAD.
@@ -63,37 +90,17 @@ fn look(response: Response<AnswerBody>, head: &Parts, caller: &Caller) -> Played
     played
 }
 
-async fn respond(caller: &Caller, head: &Parts, body: RequestBody) -> Result<Response<AnswerBody>, Cut> {
-    if admin::is_about(head.uri.path()) {
-        // In a box of its own, since it is rare.
-        return Box::pin(admin::answer(caller.server.handle(), caller, head, body)).await;
-    }
+/// What arrives now. `dialect` is the attempt's, given the profile's.
+fn attempt(caller: &Caller, headers: &Headers<'_>, dialect: impl FnOnce(Dialect) -> Dialect) -> Box<Attempt> {
     let term = caller.server.term();
-    let arrived = term.elapsed();
-    let of_profile = term.profile.dialect;
-    let headers = Headers::read(&head.headers);
-    let attempt = |term, dialect| Attempt::new(term, dialect, caller.connection, arrived, &headers);
-    match route(&head.method, head.uri.path()) {
-        Ok(Route::Generation(generation)) => {
-            let attempt = attempt(term, generation.endpoint.dialect(of_profile));
-            generation::answer(attempt, generation, head, &headers, body).await
-        }
-        Ok(Route::Models) => {
-            // Nobody reads it, so that nobody waits for it either.
-            drop(body);
-            held_back(response::models(attempt(term, of_profile), head, &headers, None)).await
-        }
-        Ok(Route::Model(id)) => {
-            drop(body);
-            held_back(response::models(attempt(term, of_profile), head, &headers, Some(&id))).await
-        }
-        Ok(Route::Health) => {
-            let mut healthy = Response::new(AnswerBody::unrecorded(b"ok\n".to_vec()));
-            healthy.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-            Ok(healthy)
-        }
-        Err(refusal) => Ok(response::unrouted(attempt(term, of_profile), refusal, head, &headers)),
-    }
+    let (arrived, dialect) = (term.elapsed(), dialect(term.profile.dialect));
+    Attempt::new(term, dialect, caller.connection, arrived, headers)
+}
+
+fn healthy() -> Response<AnswerBody> {
+    let mut healthy = Response::new(AnswerBody::unrecorded(b"ok\n".to_vec()));
+    healthy.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    healthy
 }
 
 /// What is answered at once, when its caller wants it, if ever.

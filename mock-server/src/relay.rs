@@ -142,6 +142,11 @@ impl Relay {
         Ok(Arrival { ticket: Ticket { seat }, in_flight, plan, grant })
     }
 
+    /// Whether all are served from when they arrive, whoever else is there, so that the time of an arrival does not matter.
+    pub fn is_unlimited(&self) -> bool {
+        self.floor.is_unlimited()
+    }
+
     /// Lets an attempt go: it was answered, or its caller went away. Whatever it held is free now, if it was not before.
     pub fn leave(&mut self, ticket: Ticket, now: Duration) {
         self.in_flight -= 1;

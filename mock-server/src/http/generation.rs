@@ -51,7 +51,7 @@ pub(super) async fn answer(
     let entered = match read(body, attempt.term().profile.body_limit).await {
         // The body is dropped here, so that whoever waits does not hold it.
         Ok(body) => enter(&mut attempt, &generation, headers, &body),
-        Err(Unread::Refused(refusal)) => Err((Identity::new(attempt.draws(&[])), refusal)),
+        Err(Unread::Refused(refusal)) => Err(Box::new((Identity::new(attempt.draws(&[])), refusal))),
         Err(Unread::CallerLeft) => return Err(Cut),
         Err(Unread::TooSlow) => {
             // Over HTTP/2 nothing is said: the stream is reset.
@@ -62,8 +62,9 @@ pub(super) async fn answer(
     let mut served = match entered {
         Ok(Entered::Served(served)) => served,
         Ok(Entered::Held(grant)) => return Err(hang(&mut attempt, grant).await),
-        Err((identity, refusal)) => {
+        Err(refused) => {
             attempt.may_answer().await;
+            let (identity, refusal) = *refused;
             return Ok(response::refused(attempt, head, &identity, refusal));
         }
     };
@@ -83,11 +84,10 @@ pub(super) async fn answer(
     };
     let begun = Begun { created, took };
     let Served { asked, draws, outcome, production } = *served;
-    let identity = Identity::new(draws);
     Ok(match (outcome, patience) {
-        (Outcome::Overloaded, None) => response::failed(attempt, head, &identity, Refusal::Overloaded, took),
+        (Outcome::Overloaded, None) => response::failed(attempt, head, &Identity::new(draws), Refusal::Overloaded, took),
         (Outcome::Overloaded, Some(keep_alive)) => {
-            let (failure, _) = response::error(&attempt, head, &identity, Refusal::Overloaded);
+            let (failure, _) = response::error(&attempt, head, &Identity::new(draws), Refusal::Overloaded);
             let patience = Patience::new(keep_alive, Some(failure));
             completed(attempt, &asked, draws, production, (0, Finish::Stop), begun, Some(patience))
         }
@@ -143,7 +143,7 @@ fn enter(
     generation: &Generation<'_>,
     headers: &Headers<'_>,
     body: &[u8],
-) -> Result<Entered, (Identity, Refusal)> {
+) -> Result<Entered, Box<(Identity, Refusal)>> {
     let overrides = attempt.overrides(headers, body);
     let asked = generation.endpoint.read(body, generation.deployment.as_deref(), &attempt.term().profile);
     match &asked {
@@ -155,7 +155,7 @@ fn enter(
         }
     }
     let draws = attempt.draws(body);
-    let refused = |refusal| (Identity::new(draws), refusal);
+    let refused = |refusal| Box::new((Identity::new(draws), refusal));
     let asked = asked.map_err(refused)?;
     let overrides = overrides.map_err(refused)?;
     attempt.admit(|term| Need::of(&asked, term, draws)).map_err(refused)?;

@@ -83,6 +83,10 @@ impl Floor {
         Self { model, room, seats: Seats::default() }
     }
 
+    pub(super) fn is_unlimited(&self) -> bool {
+        matches!(self.model, Model::Unlimited)
+    }
+
     /// Takes in whoever arrives, unless there is no room to wait in.
     pub(super) fn arrive(&mut self, work: Work, now: Duration) -> Result<Place, Refusal> {
         self.advance(now);

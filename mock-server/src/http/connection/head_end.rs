@@ -20,10 +20,9 @@ impl HeadEnds {
     /// (RFC 9112, section 2.2). None where no head ends.
     pub(super) fn behind(&mut self, bytes: &[u8]) -> Option<usize> {
         let end = self.across(bytes).or_else(|| ENDS.find(bytes).map(|place| place + END.len()));
-        for byte in &bytes[bytes.len().saturating_sub(self.before.len())..] {
-            self.before.rotate_left(1);
-            self.before[END.len() - 2] = *byte;
-        }
+        let last = &bytes[bytes.len().saturating_sub(self.before.len())..];
+        self.before.copy_within(last.len().., 0);
+        self.before[END.len() - 1 - last.len()..].copy_from_slice(last);
         end.map(|end| bytes[end..].trim_ascii_end().len())
     }
 
