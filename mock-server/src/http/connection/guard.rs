@@ -119,18 +119,21 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Guarded<IO> {
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<IO> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if !self.again.is_empty() {
-            let taken = self.again.len().min(buffer.remaining());
-            buffer.put_slice(&self.again[..taken]);
-            self.again = self.again[taken..].into();
-            return Poll::Ready(Ok(()));
+        let again = self.again.len().min(buffer.remaining());
+        if again > 0 {
+            buffer.put_slice(&self.again[..again]);
+            self.again = self.again[again..].into();
         }
+        // Together with what follows: hyper doubles its buffer, for as long as the connection lives, for a head in two pieces.
         let before = buffer.filled().len();
         if Pin::new(&mut self.io).poll_read(cx, buffer)?.is_ready() {
             if buffer.filled().len() > before {
                 let Self { caller, ends, .. } = &mut *self;
                 caller.watch.received(&buffer.filled()[before..], ends);
             }
+            return Poll::Ready(Ok(()));
+        }
+        if again > 0 {
             return Poll::Ready(Ok(()));
         }
         match self.poll_patience(cx) {
