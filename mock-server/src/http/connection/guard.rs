@@ -156,13 +156,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Guarded<IO> {
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<IO> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if !self.again.is_empty() {
-            let taken = self.again.len().min(buffer.remaining());
-            buffer.put_slice(&self.again[..taken]);
-            self.again = self.again[taken..].into();
-            return Poll::Ready(Ok(()));
+        let again = self.again.len().min(buffer.remaining());
+        if again > 0 {
+            buffer.put_slice(&self.again[..again]);
+            self.again = self.again[again..].into();
         }
         self.is_waited_for = false;
+        // Together with what follows: hyper doubles its buffer, for as long as the connection lives, for a head in two pieces.
         let before = buffer.filled().len();
         Ahead::hand_on(&mut self.ahead, buffer);
         if buffer.filled().len() > before || Pin::new(&mut self.io).poll_read(cx, buffer)?.is_ready() {
@@ -173,6 +173,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<IO> {
                     None => caller.watch.received(&buffer.filled()[before..], ends),
                 }
             }
+            return Poll::Ready(Ok(()));
+        }
+        if again > 0 {
             return Poll::Ready(Ok(()));
         }
         self.is_waited_for = true;
