@@ -26,7 +26,7 @@ pub struct MockArgs {
     /// SIGHUP
     #[arg(long, value_name = "NAME|FILE", default_value = "instant")]
     pub profile: String,
-    /// Where to listen, such as 127.0.0.1:8080, [::1]:8080 or localhost:8080; port 0 picks a free one
+    /// Where to listen, such as 127.0.0.1:8080, localhost:8080 or `[::1]:8080`; port 0 picks a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = listen)]
     pub listen: SocketAddr,
     /// Randomness other than the profile's own
