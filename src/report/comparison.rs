@@ -12,7 +12,7 @@ use super::csv;
 use super::stage::{RequestCounts, StageReport, nothing_succeeded};
 use super::summary::{Report, Verdict};
 use crate::client::ErrorKind;
-use crate::provider::{Limits, Provider, Published, StandIn};
+use crate::provider::{Figures, Limits, Provider, Published, StandIn};
 
 /// What comparison.json holds.
 #[derive(Clone, Debug, Serialize)]
@@ -159,7 +159,10 @@ impl Comparison {
 impl Compared {
     /// A provider and what came of its run.
     pub fn new(provider: &Provider, stand_ins: &[StandIn], models: Vec<String>, report: Report) -> Self {
+        // Models may have limits of their own.
+        let figures = models.first().map(|model| Figures::from(provider.profile.limit_figures_of(model)));
         let limits = provider.limits.clone().filter(|_| report.run.profile.is_some());
+        let limits = limits.zip(figures).map(|(limits, figures)| Limits { figures, ..limits });
         let notes = notes::notes(provider, limits.as_ref(), stand_ins, &report);
         Self {
             name: provider.name.clone(),

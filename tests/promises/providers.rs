@@ -183,6 +183,14 @@ fn each_is_asked_for_the_model_that_it_serves_at_its_own_price() {
 }
 
 #[test]
+fn the_limit_that_is_told_is_that_of_the_model_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let asked = ["--virtual", "--model", "llama-3.1-8b-instant", "--concurrency", "50", "--requests", "100"];
+    let run = at("groq", &asked, directory.path());
+    assert!(run.stdout.contains("groq: limit reached: 6,000 tokens a minute"), "{}", run.stdout);
+}
+
+#[test]
 fn a_model_that_nobody_knows_is_refused_with_the_nearest_and_a_provider_too() {
     let directory = tempfile::tempdir().unwrap();
     let refused = |providers: &str, arguments: &[&str], says: &str| {

@@ -1,6 +1,6 @@
 //! What a profile says of itself to those who compare.
 
-use super::{Limits, Profile};
+use super::{Caps, Profile};
 use crate::wire::dialect::Dialect;
 
 /// How much a profile lets each ask for; none: as much as they like. Single keys and models may have other figures.
@@ -25,7 +25,15 @@ pub struct LimitFigures {
 impl Profile {
     /// How much each may ask for.
     pub fn limit_figures(&self) -> LimitFigures {
-        self.limits.as_ref().map(figures).unwrap_or_default()
+        self.limits.as_ref().map(|limits| figures(limits.all)).unwrap_or_default()
+    }
+
+    /// How much each may ask for of this model.
+    pub fn limit_figures_of(&self, model: &str) -> LimitFigures {
+        let Some(limits) = &self.limits else { return LimitFigures::default() };
+        let place = self.models.iter().position(|known| **known == *model);
+        let own = limits.models.iter().find(|(known, _)| Some(*known) == place);
+        figures(own.map_or(limits.all, |(_, own)| limits.all.overridden_by(own)))
     }
 
     /// Whose errors and headers are spoken, as profiles write it.
@@ -40,7 +48,7 @@ impl Profile {
     }
 }
 
-fn figures(limits: &Limits) -> LimitFigures {
+fn figures(caps: Caps) -> LimitFigures {
     // In the order of `RATES`.
     let [
         requests_per_minute,
@@ -49,7 +57,7 @@ fn figures(limits: &Limits) -> LimitFigures {
         tokens_per_day,
         input_tokens_per_minute,
         output_tokens_per_minute,
-    ] = limits.all.rates;
+    ] = caps.rates;
     LimitFigures {
         requests_per_minute,
         requests_per_day,
@@ -57,7 +65,7 @@ fn figures(limits: &Limits) -> LimitFigures {
         tokens_per_day,
         input_tokens_per_minute,
         output_tokens_per_minute,
-        concurrency: limits.all.concurrency,
+        concurrency: caps.concurrency,
     }
 }
 
@@ -80,6 +88,9 @@ mod tests {
             concurrency: Some(7),
         };
         assert_eq!((profile.limit_figures(), profile.dialect()), (told, "groq"));
+        let groq = Profile::load("groq").unwrap();
+        let of = |model| groq.limit_figures_of(model).tokens_per_minute;
+        assert_eq!((of("llama-3.3-70b-versatile"), of("llama-3.1-8b-instant")), (Some(12_000), Some(6_000)));
         assert_eq!(Profile::load("steady").unwrap().limit_figures(), LimitFigures::default());
     }
 }

@@ -85,7 +85,8 @@ fn ramp(stage: &ComparedStage) -> &'static str {
 pub(super) fn notes(comparison: &Comparison) -> Vec<String> {
     let own = |compared: &Compared| {
         let warnings = compared.report.warnings.len();
-        let warnings = (warnings > 0).then(|| format!("{warnings} warnings, which its own report has"));
+        let plural = if warnings == 1 { "" } else { "s" };
+        let warnings = (warnings > 0).then(|| format!("{warnings} warning{plural} in its own report"));
         let notes = compared.notes.iter().cloned().chain(warnings);
         notes.map(|note| format!("{}: {note}", compared.name)).collect::<Vec<_>>()
     };
