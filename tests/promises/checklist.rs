@@ -77,8 +77,13 @@ fn a_policy_is_judged_by_what_the_relay_needs() {
 fn a_relay_that_fails_is_told_from_a_wrong_address() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("down.toml");
-    std::fs::write(&file, "[[fault]]\nfault = \"status=503\"\nprobability = 1.0\n").unwrap();
-    let run = check(&["--virtual", "--profile", file.to_str().unwrap()]);
+    let down = |only: &str| {
+        std::fs::write(&file, format!("[[fault]]\nfault = \"status=503\"\nprobability = 1.0\n{only}")).unwrap();
+        check(&["--virtual", "--profile", file.to_str().unwrap()])
+    };
+    assert_failed(&down(""), "base URL", "not working at present (status 503", "try again later");
+    // The list of models is still there.
+    let run = down("models = [\"gpt-4.1\"]\n");
     assert!(line(&run, "base URL").0.contains("ok"), "{}", run.stdout);
     assert_failed(&run, "answer", "status 503", "retries are for it");
     assert_failed(&run, "streaming", "status 503", "");
