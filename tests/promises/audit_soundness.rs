@@ -84,11 +84,29 @@ struct Outcome {
     /// Of the succeeded, ascending.
     ms: Vec<f64>,
     wall_ms: f64,
+    /// When each request was sent and ended, in the order in which they were sent, and whether it succeeded.
+    requests: Vec<(f64, f64, bool)>,
+}
+
+impl Outcome {
+    /// Of those that were not the first of their slot: latencies, and what ended a second between the last of the first and the last
+    /// send.
+    fn steady(&self, concurrency: usize, counts_all: bool) -> Option<(Vec<f64>, f64)> {
+        let (ramp, steady) = self.requests.split_at_checked(concurrency)?;
+        let begin = ramp.iter().map(|(_, ended, _)| *ended).fold(0.0, f64::max);
+        let end = steady.last()?.0;
+        let counts = |(_, ended, succeeded): &&(f64, f64, bool)| *ended > begin && *ended <= end && (counts_all || *succeeded);
+        let ended = self.requests.iter().filter(counts).count();
+        let mut ms: Vec<f64> =
+            steady.iter().filter(|(_, _, succeeded)| *succeeded).map(|(sent, ended, _)| ended - sent).collect();
+        ms.sort_by(f64::total_cmp);
+        (end > begin && !ms.is_empty()).then_some((ms, ended as f64 / (end - begin) * 1e3))
+    }
 }
 
 impl System {
     fn run(&self, rng: &mut Pcg64Mcg) -> Outcome {
-        let (mut ms, mut wall_ms, mut wave_began) = (Vec::new(), 0.0_f64, 0.0_f64);
+        let (mut ms, mut requests, mut wall_ms, mut wave_began) = (Vec::new(), Vec::new(), 0.0_f64, 0.0_f64);
         // In nanoseconds, which can be ordered.
         let mut ends: BinaryHeap<Reverse<u64>> = BinaryHeap::new();
         for index in 0..self.requests {
@@ -108,12 +126,13 @@ impl System {
             let took = (if fails { drawn * self.failing_takes } else { drawn }).min(1e10);
             ends.push(Reverse(((sent + took) * 1e6) as u64));
             wall_ms = wall_ms.max(sent + took);
+            requests.push((sent, sent + took, !fails));
             if !fails {
                 ms.push(took);
             }
         }
         ms.sort_by(f64::total_cmp);
-        Outcome { ms, wall_ms }
+        Outcome { ms, wall_ms, requests }
     }
 }
 
@@ -139,16 +158,21 @@ fn percentile(sorted: &[f64], share: f64, definition: u32) -> f64 {
 }
 
 fn load_table(system: &System, rng: &mut Pcg64Mcg) -> Option<String> {
-    let Outcome { ms, wall_ms } = system.run(rng);
-    if ms.is_empty() || wall_ms <= 0.0 {
-        return None;
-    }
+    let outcome = system.run(rng);
     let definition = rng.random_range(0..4);
     let counts_all = rng.random_range(0..2) == 0;
-    let completed = if counts_all { system.requests } else { ms.len() };
+    let is_window = rng.random_range(0..3) == 0;
+    let succeeded = outcome.ms.len();
+    let completed = if counts_all { system.requests } else { succeeded };
+    let whole_rps = completed as f64 / outcome.wall_ms * 1e3;
+    let longest_ms = outcome.requests.iter().map(|(sent, ended, _)| ended - sent).fold(0.0, f64::max);
+    let (ms, rps) = if is_window { outcome.steady(system.concurrency, counts_all)? } else { (outcome.ms, whole_rps) };
+    if ms.is_empty() || outcome.wall_ms <= 0.0 {
+        return None;
+    }
     let tells_success = counts_all || rng.random_range(0..2) == 0;
     let mut toml = format!(
-        "[load]\nmethod = \"{}\"\nsuccess = \"complete\"\n{}[[load.row]]\nconcurrency = {}\n",
+        "[load]\nmethod = \"{}\"\nsuccess = \"complete\"\nthroughput_over = \"{}\"\n{}[[load.row]]\nconcurrency = {}\n",
         if system.is_waves {
             "waves"
         } else if rng.random_range(0..2) == 0 {
@@ -156,6 +180,7 @@ fn load_table(system: &System, rng: &mut Pcg64Mcg) -> Option<String> {
         } else {
             "unstated"
         },
+        if is_window { "window" } else { "whole" },
         // Without a success rate nobody knows how many of the requests the percentiles are of.
         if tells_success { format!("requests = {}\n", system.requests) } else { String::new() },
         system.concurrency
@@ -165,10 +190,11 @@ fn load_table(system: &System, rng: &mut Pcg64Mcg) -> Option<String> {
     tell("p50_ms", percentile(&ms, 0.5, definition));
     tell("p95_ms", percentile(&ms, 0.95, definition));
     tell("p99_ms", percentile(&ms, 0.99, definition));
-    tell("max_ms", *ms.last().unwrap());
-    tell("throughput_rps", completed as f64 / wall_ms * 1e3);
+    // Where failures can take longer than successes, the longest of all is told.
+    tell("max_ms", longest_ms);
+    tell("throughput_rps", rps);
     if tells_success {
-        tell("success_percent", ms.len() as f64 / system.requests as f64 * 100.0);
+        tell("success_percent", succeeded as f64 / system.requests as f64 * 100.0);
     }
     // Any of them may be missing.
     let kept = |line: &&str| {
