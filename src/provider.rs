@@ -105,66 +105,22 @@ pub struct Limits {
     pub figures: Figures,
 }
 
-/// [`LimitFigures`] as reports write them.
+/// [`LimitFigures`] as people read them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Figures {
-    /// Attempts a minute.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub requests_per_minute: Option<u64>,
-    /// Attempts a day.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub requests_per_day: Option<u64>,
-    /// Tokens of prompts and completions, a minute.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tokens_per_minute: Option<u64>,
-    /// Tokens of prompts and completions, a day.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tokens_per_day: Option<u64>,
-    /// Tokens of prompts, a minute.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub input_tokens_per_minute: Option<u64>,
-    /// Tokens of completions, a minute.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub output_tokens_per_minute: Option<u64>,
-    /// Attempts at once.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub concurrency: Option<u32>,
-}
-
-impl From<LimitFigures> for Figures {
-    fn from(figures: LimitFigures) -> Self {
-        let LimitFigures {
-            requests_per_minute,
-            requests_per_day,
-            tokens_per_minute,
-            tokens_per_day,
-            input_tokens_per_minute,
-            output_tokens_per_minute,
-            concurrency,
-        } = figures;
-        Self {
-            requests_per_minute,
-            requests_per_day,
-            tokens_per_minute,
-            tokens_per_day,
-            input_tokens_per_minute,
-            output_tokens_per_minute,
-            concurrency,
-        }
-    }
-}
+#[serde(transparent)]
+pub struct Figures(pub LimitFigures);
 
 /// Each limit with its unit, like `12,000 tokens a minute`.
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let limits = [
-            (self.requests_per_minute, "requests a minute"),
-            (self.requests_per_day, "requests a day"),
-            (self.tokens_per_minute, "tokens a minute"),
-            (self.tokens_per_day, "tokens a day"),
-            (self.input_tokens_per_minute, "input tokens a minute"),
-            (self.output_tokens_per_minute, "output tokens a minute"),
-            (self.concurrency.map(u64::from), "at once"),
+            (self.0.requests_per_minute, "requests a minute"),
+            (self.0.requests_per_day, "requests a day"),
+            (self.0.tokens_per_minute, "tokens a minute"),
+            (self.0.tokens_per_day, "tokens a day"),
+            (self.0.input_tokens_per_minute, "input tokens a minute"),
+            (self.0.output_tokens_per_minute, "output tokens a minute"),
+            (self.0.concurrency.map(u64::from), "at once"),
         ];
         let limits = limits.iter().filter_map(|(figure, unit)| figure.map(|figure| format!("{} {unit}", count(figure))));
         f.write_str(&limits.collect::<Vec<_>>().join(", "))

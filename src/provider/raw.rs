@@ -238,7 +238,7 @@ fn limits(
             let message = format!("the profile \"{}\" limits nothing; remove [limits], or limit something there", profile.name());
             Err(Problem::at(&raw.source, message))
         }
-        Some(raw) => Ok(Some(Limits { source: words(&raw.source)?, date: date(&raw.date)?, figures: Figures::from(figures) })),
+        Some(raw) => Ok(Some(Limits { source: words(&raw.source)?, date: date(&raw.date)?, figures: Figures(figures) })),
         None if changed.is_none() && known.is_some() => Ok(known.and_then(|known| known.limits.clone())),
         None if figures == Default::default() => Ok(None),
         None => {

@@ -160,7 +160,7 @@ impl Compared {
     /// A provider and what came of its run.
     pub fn new(provider: &Provider, stand_ins: &[StandIn], models: Vec<String>, report: Report) -> Self {
         // Models may have limits of their own.
-        let figures = models.first().map(|model| Figures::from(provider.profile.limit_figures_of(model)));
+        let figures = models.first().map(|model| Figures(provider.profile.limit_figures_of(model)));
         let limits = provider.limits.clone().filter(|_| report.run.profile.is_some());
         let limits = limits.zip(figures).map(|(limits, figures)| Limits { figures, ..limits });
         let notes = notes::notes(provider, limits.as_ref(), stand_ins, &report);

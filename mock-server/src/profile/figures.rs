@@ -1,24 +1,33 @@
 //! What a profile says of itself to those who compare.
 
+use serde::Serialize;
+
 use super::{Caps, Profile};
 use crate::wire::dialect::Dialect;
 
 /// How much a profile lets each ask for; none: as much as they like. Single keys and models may have other figures.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LimitFigures {
     /// Attempts a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub requests_per_minute: Option<u64>,
     /// Attempts a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub requests_per_day: Option<u64>,
     /// Tokens of prompts and completions, a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens_per_minute: Option<u64>,
     /// Tokens of prompts and completions, a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens_per_day: Option<u64>,
     /// Tokens of prompts, a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub input_tokens_per_minute: Option<u64>,
     /// Tokens of completions, a minute.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub output_tokens_per_minute: Option<u64>,
     /// Attempts at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
 }
 

@@ -55,8 +55,8 @@ fn nothing_left(stages: &[StageReport]) -> Option<String> {
 /// A published throughput that the limit forbids.
 fn beyond_the_limit(published: &Published, limits: &Limits, stages: &[StageReport]) -> Option<String> {
     let throughput = published.throughput_rps?;
-    let requests = limits.figures.requests_per_minute.map(|requests| requests as f64);
-    let (allowed, of) = match (requests, limits.figures.tokens_per_minute) {
+    let requests = limits.figures.0.requests_per_minute.map(|requests| requests as f64);
+    let (allowed, of) = match (requests, limits.figures.0.tokens_per_minute) {
         (Some(requests), _) => (requests, String::new()),
         (None, Some(tokens)) => {
             let succeeded: u64 = stages.iter().map(|stage| stage.requests.succeeded).sum();
