@@ -11,7 +11,7 @@ fn every_fault_has_a_row_with_a_test_that_saw_it() {
         include_str!("connection.rs"),
         include_str!("../listener.rs"),
         include_str!("../golden/dialects.rs"),
-        include_str!("../limits.rs"),
+        include_str!("../limits/waits.rs"),
     ];
     let exists = |test: &str| tests.iter().any(|file| file.contains(&format!("fn {test}()")));
     for name in FaultName::ALL {
