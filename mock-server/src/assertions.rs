@@ -5,6 +5,7 @@ use std::fmt::{self, Debug, Display, Write};
 
 use crate::ledger::{Ending, Entry};
 use crate::profile::FaultName;
+use crate::relay::limits::LimitName;
 use crate::server::MockServer;
 
 /// What a relay went through, to be held against what a test expects. Each expectation that is not met panics with what was
@@ -70,6 +71,13 @@ impl Assertions {
         self.same("faults", &expected.into_iter().collect(), &seen)
     }
 
+    /// These limits of their callers' own refused them, in the order of arrival of those that were refused so.
+    #[track_caller]
+    pub fn refused_by(&self, expected: impl IntoIterator<Item = LimitName>) -> &Self {
+        let seen: Vec<_> = self.attempts.iter().filter_map(|entry| entry.refused_by.as_deref()).map(|by| by.limit).collect();
+        self.same("refused by", &expected.into_iter().collect(), &seen)
+    }
+
     /// All outcomes that were scripted or queued were given.
     #[track_caller]
     pub fn script_done(&self) -> &Self {
@@ -96,7 +104,7 @@ impl Assertions {
 /// Attempts as a person reads them.
 struct Table<'a>(&'a [Entry]);
 
-const HEADINGS: [&str; 9] = ["#", "conn", "request", "try", "model", "status", "fault", "ending", "arrived"];
+const HEADINGS: [&str; 10] = ["#", "conn", "request", "try", "model", "status", "fault", "refused by", "ending", "arrived"];
 
 impl Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,6 +132,7 @@ fn row(entry: &Entry) -> [String; HEADINGS.len()] {
         or_dash(entry.model.as_deref().map(str::to_owned)),
         or_dash(entry.status.map(|status| status.to_string())),
         or_dash(entry.fault.map(|fault| fault.name.to_string())),
+        or_dash(entry.refused_by.as_deref().map(|by| format!("{:?}", by.limit))),
         format!("{:?}", entry.ending),
         format!("{:.3}ms", entry.arrived_ns as f64 / 1e6),
     ]

@@ -105,6 +105,7 @@ pub use assertions::Assertions;
 pub use embedded::{MockRelay, MockRelayBuilder};
 pub use ledger::{Ending, Entry, FaultOutcome, Ledger, PlannedFault, RefusedBy};
 pub use profile::{FaultKind, FaultName, LimitFigures, ListenerFault, NoFault, Outcome, Place, Profile, TooMany};
+pub use relay::limits::LimitName;
 pub use server::{AdminToken, MockServer, ServerLimits, Settings};
 #[cfg(feature = "tls")]
 pub use tls::{Tls, TlsError};

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use relaybench_clock::run_virtual;
-use relaybench_mock::{Assertions, Ending, FaultName, MockRelay, MockServer, Outcome};
+use relaybench_mock::{Assertions, Ending, FaultName, LimitName, MockRelay, MockServer, Outcome};
 
 use crate::support::{chat, exchange, profile, server};
 
@@ -55,9 +55,9 @@ fn an_expectation_that_is_not_met_shows_all_attempts() {
         };
         let said = failure(&|seen| _ = seen.statuses([429, 429, 200]));
         let expected = "statuses: [429, 429, 200] expected, [429, 200] seen
-  #  conn  request  try  model    status  fault   ending  arrived
-  0  0     first    0    gpt-4.1  429     status  Served  0.000ms
-  1  1     second   0    gpt-4.1  200     -       Served  0.000ms
+  #  conn  request  try  model    status  fault   refused by  ending  arrived
+  0  0     first    0    gpt-4.1  429     status  -           Served  0.000ms
+  1  1     second   0    gpt-4.1  200     -       -           Served  0.000ms
 ";
         assert_eq!(said, expected);
         for (expect, beginning) in [
@@ -67,11 +67,23 @@ fn an_expectation_that_is_not_met_shows_all_attempts() {
             (&|seen| _ = seen.models(["gpt-4o", "gpt-4o"]), "models: [\"gpt-4o\", \"gpt-4o\"] expected, "),
             (&|seen| _ = seen.endings([Ending::Hung]), "endings: [Hung] expected, [Served, Served] seen\n"),
             (&|seen| _ = seen.faults([]), "faults: [] expected, [Status] seen\n"),
+            (&|seen| _ = seen.refused_by([LimitName::Concurrency]), "refused by: [Concurrency] expected, [] seen\n"),
         ] {
             let said = failure(expect);
             assert!(said.starts_with(beginning), "{said}");
         }
         seen.attempts(2).requests(2).connections(2).statuses([429, 200]).script_done();
+    });
+}
+
+#[test]
+fn which_limit_refused_is_an_expectation_too() {
+    run_virtual(async {
+        let server = server("[limits]\nrequests_per_minute = 1\n");
+        for id in ["first", "second"] {
+            exchange(&server, &chat(&format!("x-client-request-id: {id}\r\n"), "")).await;
+        }
+        server.assert().statuses([200, 429]).refused_by([LimitName::RequestsPerMinute]).faults([]);
     });
 }
 
