@@ -102,7 +102,7 @@ impl RawCompletion {
         };
         let tokens = match (self.tokens, &source) {
             (None, _) => Distribution::Uniform { min: 20.0, max: 80.0 },
-            (Some(tokens), Source::Seeded) => distribution::valid(&tokens, Unit::Tokens, directory)?,
+            (Some(tokens), Source::Seeded) => distribution::valid(&tokens, Unit::TOKENS, directory)?,
             (Some(tokens), Source::Echo) => {
                 return Err(Problem::at(&tokens, "an echo is as long as what it repeats; leave this key out"));
             }
@@ -112,7 +112,7 @@ impl RawCompletion {
         };
         let chunk_tokens = match self.chunk_tokens {
             None => Distribution::Fixed(1.0),
-            Some(tokens) => distribution::valid(&tokens, Unit::Tokens, directory)?,
+            Some(tokens) => distribution::valid(&tokens, Unit::TOKENS, directory)?,
         };
         Ok(Completion { tokens, chunk_tokens: Arc::new(chunk_tokens), source, counting })
     }

@@ -11,7 +11,7 @@ mod written;
 use toml::Spanned;
 
 use crate::config::{Problem, nearest};
-use crate::dist::{Distribution, Gamma, SHAPES, TruncatedNormal};
+use crate::dist::{Distribution, Gamma, MOST_TOKENS, SHAPES, TruncatedNormal};
 use fields::Fields;
 pub(super) use quantiles::quantiles;
 pub(super) use sample_file::Directory;
@@ -27,7 +27,17 @@ pub enum Unit {
     /// Written as durations, kept as nanoseconds.
     Time,
     /// Whole numbers from 1.
-    Tokens,
+    Count {
+        /// What is counted, such as `tokens`.
+        of: &'static str,
+        /// The largest that may be written.
+        most: u32,
+    },
+}
+
+impl Unit {
+    /// Lengths of prompts and answers.
+    pub const TOKENS: Self = Self::Count { of: "tokens", most: MOST_TOKENS };
 }
 
 const KINDS: [&str; 11] =

@@ -1,6 +1,6 @@
 //! A load as it is written: `kind` decides which of the keys there may be.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -76,7 +76,9 @@ impl RawLoad {
             "constant" => Load::Constant { rate: rate_of(&self.rate, "rate")?, max_in_flight },
             "poisson" => Load::Poisson { rate: rate_of(&self.rate, "rate")?, max_in_flight },
             "gamma" => {
-                let shape = self.shape()?.ok_or_else(|| missing("shape"))?;
+                let shape = self.shape()?.ok_or_else(|| {
+                    Problem::at(place, "the burstiness is missing; write shape = 0.5, or cv = 1.4, of the gaps between requests")
+                })?;
                 Load::Gamma { rate: rate_of(&self.rate, "rate")?, shape, max_in_flight }
             }
             "ramp" => Load::Ramp {
@@ -223,14 +225,9 @@ impl RawLoad {
                 return Err(Problem::at(place, message));
             }
         };
-        let turns = written.get_ref().valid(Unit::Tokens, origin)?;
-        match turns {
-            Distribution::Fixed(fixed) => match NonZeroU32::new(fixed as u32).filter(|turns| turns.get() <= MOST_TURNS) {
-                Some(most) => Ok((turns, most.get())),
-                None => Err(Problem::at(written, format!("{fixed} is too much; write a whole number from 1 to {MOST_TURNS}"))),
-            },
-            _ => Ok((turns, MOST_TURNS)),
-        }
+        let turns = written.get_ref().valid(Unit::Count { of: "turns", most: MOST_TURNS }, origin)?;
+        let most = if let Distribution::Fixed(fixed) = turns { fixed as u32 } else { MOST_TURNS };
+        Ok((turns, most))
     }
 }
 
@@ -268,7 +265,18 @@ mod tests {
                 "kind = \"constant\", rate = \"100\"",
                 "stage.load.rate: \"100\" has no unit; write a rate such as \"100/s\" or \"30/min\"",
             ),
-            ("kind = \"gamma\", rate = \"1/s\"", "stage.load: the key \"shape\" is missing"),
+            (
+                "kind = \"gamma\", rate = \"1/s\"",
+                "stage.load: the burstiness is missing; write shape = 0.5, or cv = 1.4, of the gaps between requests",
+            ),
+            (
+                "kind = \"sessions\", concurrency = 3, turns = 0",
+                "stage.load.turns: 0 is no number of turns; write a whole number from 1 to 1000",
+            ),
+            (
+                "kind = \"sessions\", concurrency = 3, turns = { dist = \"uniform\", min = 1, max = 1001 }",
+                "stage.load.turns.max: 1001 is no number of turns; write a whole number from 1 to 1000",
+            ),
             (
                 "kind = \"gamma\", rate = \"1/s\", shape = 0.01",
                 "stage.load.shape: 0.01 is out of range; write a shape from 0.05 to 1000, or a cv from 0.0316 to 4.4721",

@@ -36,7 +36,7 @@ impl RawRequest {
             prices: default.prices,
             prompt: self.prompt(origin)?.unwrap_or(default.prompt),
             max_tokens: match &self.max_tokens {
-                Some(written) => match written.get_ref().valid(Unit::Tokens, origin)? {
+                Some(written) => match written.get_ref().valid(Unit::TOKENS, origin)? {
                     Distribution::Fixed(tokens) => Length::Fixed(tokens as u32),
                     drawn => Length::Drawn(drawn),
                 },
@@ -79,7 +79,7 @@ impl RawRequest {
                 let read = PromptFile::read(beside(origin, file.get_ref()));
                 read.map(|file| Some(Prompt::File(file))).map_err(|error| Problem::at(file, error.to_string()))
             }
-            (None, None, Some(tokens)) => Ok(Some(Prompt::Synthetic(tokens.get_ref().valid(Unit::Tokens, origin)?))),
+            (None, None, Some(tokens)) => Ok(Some(Prompt::Synthetic(tokens.get_ref().valid(Unit::TOKENS, origin)?))),
             (Some(prompt), Some(_), _) | (Some(prompt), _, Some(_)) => Err(Problem::at(prompt, RIGHT)),
             (None, Some(prompts), Some(_)) => Err(Problem::at(prompts, RIGHT)),
         }

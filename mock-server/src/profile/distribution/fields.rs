@@ -7,7 +7,6 @@ use toml::{Spanned, Value};
 use super::value::RawValue;
 use super::{RawDistribution, Unit};
 use crate::config::{Problem, Time, nearest};
-use crate::dist::MOST_TOKENS;
 
 pub(super) struct Fields<'a> {
     pub(super) raw: &'a RawDistribution,
@@ -42,13 +41,11 @@ impl<'a> Fields<'a> {
         let raw = self.required(name)?;
         match self.unit {
             Unit::Time => time(raw),
-            Unit::Tokens => match raw.get_ref().as_number() {
-                Some(tokens) if (0.0..=f64::from(MOST_TOKENS)).contains(&tokens) => Ok(tokens),
+            Unit::Count { of, most } => match raw.get_ref().as_number() {
+                Some(count) if (0.0..=f64::from(most)).contains(&count) => Ok(count),
                 _ => {
-                    let message = format!(
-                        "{} is no number of tokens; write a number from 0 to {MOST_TOKENS}, such as 120.5",
-                        raw.get_ref()
-                    );
+                    let message =
+                        format!("{} is no number of {of}; write a number from 0 to {most}, such as 120.5", raw.get_ref());
                     Err(Problem::at(raw, message))
                 }
             },
@@ -87,11 +84,11 @@ impl<'a> Fields<'a> {
 pub(super) fn quantity(raw: &Spanned<RawValue>, unit: Unit) -> Result<f64, Problem> {
     match (unit, raw.get_ref()) {
         (Unit::Time, _) => time(raw),
-        (Unit::Tokens, RawValue::Scalar(Value::Integer(tokens))) if (1..=i64::from(MOST_TOKENS)).contains(tokens) => {
-            Ok(*tokens as f64)
+        (Unit::Count { most, .. }, RawValue::Scalar(Value::Integer(count))) if (1..=i64::from(most)).contains(count) => {
+            Ok(*count as f64)
         }
-        (Unit::Tokens, other) => {
-            Err(Problem::at(raw, format!("{other} is no number of tokens; write a whole number from 1 to {MOST_TOKENS}")))
+        (Unit::Count { of, most }, other) => {
+            Err(Problem::at(raw, format!("{other} is no number of {of}; write a whole number from 1 to {most}")))
         }
     }
 }

@@ -9,7 +9,6 @@ use csv::{Error, ErrorKind, Position, Reader, ReaderBuilder, StringRecord, Trim}
 
 use super::Unit;
 use crate::config::{Time, is_path, nearest};
-use crate::dist::MOST_TOKENS;
 
 /// A million: ten of them still lie beyond the quantile 99.999 %, and they take 8 MB.
 const MOST: usize = 1_000_000;
@@ -60,7 +59,7 @@ pub(super) struct Column {
 
 enum Measure {
     Time { ending: &'static str, nanoseconds: f64 },
-    Tokens,
+    Count { of: &'static str, most: u32 },
 }
 
 impl SampleFile {
@@ -80,9 +79,9 @@ impl SampleFile {
         }
         let time = ENDINGS.into_iter().find(|(ending, _)| name.ends_with(ending));
         let measure = match (unit, time) {
-            (Unit::Tokens, None) => Measure::Tokens,
-            (Unit::Tokens, Some((ending, _))) => {
-                return Err(format!("the column \"{name}\" holds times, since its name ends with {ending}; name one of tokens"));
+            (Unit::Count { of, most }, None) => Measure::Count { of, most },
+            (Unit::Count { of, .. }, Some((ending, _))) => {
+                return Err(format!("the column \"{name}\" holds times, since its name ends with {ending}; name one of {of}"));
             }
             (Unit::Time, Some((ending, nanoseconds))) => Measure::Time { ending, nanoseconds },
             (Unit::Time, None) => {
@@ -94,7 +93,7 @@ impl SampleFile {
         Ok(Column { index, measure })
     }
 
-    /// Every value of the column: nanoseconds or tokens.
+    /// Every value of the column: nanoseconds or counts.
     pub(super) fn samples(&mut self, column: &Column) -> Result<Vec<f64>, String> {
         let mut samples = Vec::new();
         let mut record = StringRecord::new();
@@ -145,8 +144,8 @@ impl Measure {
                 let longest = Time::LONGEST.as_nanos() as f64;
                 Some(number * nanoseconds).filter(|time| (0.0..=longest).contains(time))
             }
-            Self::Tokens => {
-                let in_range = (1.0..=f64::from(MOST_TOKENS)).contains(&number);
+            Self::Count { most, .. } => {
+                let in_range = (1.0..=f64::from(*most)).contains(&number);
                 (in_range && libm::trunc(number) == number).then_some(number)
             }
         }
@@ -158,7 +157,7 @@ impl fmt::Display for Measure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Time { ending, .. } => write!(f, "a number of {} from 0 to a century", &ending[1..]),
-            Self::Tokens => write!(f, "a whole number of tokens from 1 to {MOST_TOKENS}"),
+            Self::Count { of, most } => write!(f, "a whole number of {of} from 1 to {most}"),
         }
     }
 }
