@@ -17,23 +17,43 @@ pub(super) struct Lines {
     number: u64,
 }
 
+/// Why there is no next line.
+#[derive(Debug)]
+pub(super) enum NotALine {
+    /// The file cannot be read.
+    Unreadable(io::Error),
+    /// There is one, which is no line of a trace: what is wrong with it.
+    Wrong(String),
+}
+
+impl From<io::Error> for NotALine {
+    fn from(error: io::Error) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
 impl Lines {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         Ok(Self { file: BufReader::new(File::open(path)?), text: String::new(), number: 0 })
     }
 
     /// Goes on to the next line; false at the end.
-    pub(super) fn advance(&mut self) -> io::Result<bool> {
+    pub(super) fn advance(&mut self) -> Result<bool, NotALine> {
         loop {
             self.text.clear();
-            let limited = io::Read::take(&mut self.file, LONGEST as u64).read_line(&mut self.text)?;
-            if limited == 0 {
+            let mut bytes = std::mem::take(&mut self.text).into_bytes();
+            let read = io::Read::take(&mut self.file, LONGEST as u64).read_until(b'\n', &mut bytes)?;
+            if read == 0 {
                 return Ok(false);
             }
             self.number += 1;
-            if limited == LONGEST {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is longer than a mebibyte"));
+            if read == LONGEST {
+                return Err(NotALine::Wrong("this line is longer than a mebibyte; a trace has a request in each".to_owned()));
             }
+            self.text = String::from_utf8(bytes).map_err(|error| {
+                let place = error.utf8_error().valid_up_to() + 1;
+                NotALine::Wrong(format!("its byte {place} is no text (UTF-8); a trace is CSV or JSON Lines, not compressed"))
+            })?;
             if !self.text.trim().is_empty() {
                 return Ok(true);
             }

@@ -10,7 +10,7 @@ use relaybench_mock::dist::MOST_TOKENS;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::lines::{Fields, Lines};
+use super::lines::{Fields, Lines, NotALine};
 use super::{TraceArrival, TraceFormat, azure, burstgpt, mooncake};
 
 /// How a trace is read.
@@ -113,21 +113,27 @@ pub(super) type Columns = [usize; 3];
 pub(super) fn read(path: &Path, options: &TraceOptions) -> Result<(TraceFormat, Vec<TraceArrival>), TraceError> {
     let unreadable = |error| TraceError::Unreadable { path: path.to_owned(), error };
     let nothing = |message: String| TraceError::Nothing { path: path.to_owned(), message };
+    let at_line = |line, message| TraceError::Line { path: path.to_owned(), line, message };
+    let advance = |lines: &mut Lines| {
+        lines.advance().map_err(|not| match not {
+            NotALine::Unreadable(error) => unreadable(error),
+            NotALine::Wrong(message) => at_line(lines.number(), message),
+        })
+    };
     let mut lines = Lines::open(path).map_err(unreadable)?;
-    if !lines.advance().map_err(unreadable)? {
+    if !advance(&mut lines)? {
         return Err(nothing("the file is empty".to_owned()));
     }
-    let at_line = |line, message| TraceError::Line { path: path.to_owned(), line, message };
     let mut layout = Layout::of(lines.text(), options).map_err(|message| at_line(lines.number(), message))?;
     let mut replay = Replay::new(options);
     // The first line of CSV is its header.
-    let mut has_line = layout.is_json() || lines.advance().map_err(unreadable)?;
+    let mut has_line = layout.is_json() || advance(&mut lines)?;
     while has_line {
         let kept = layout.written(lines.text()).and_then(|written| replay.add(written));
         if !kept.map_err(|message| at_line(lines.number(), message))? {
             break;
         }
-        has_line = lines.advance().map_err(unreadable)?;
+        has_line = advance(&mut lines)?;
     }
     replay.check_span().map_err(|message| at_line(lines.number(), message))?;
     if replay.arrivals.is_empty() {
