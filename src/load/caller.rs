@@ -42,6 +42,8 @@ pub(super) struct Answer {
     pub(super) usage: Option<Usage>,
     /// What it cost, if the price is known and the answer tells its usage.
     pub(super) cost_usd: Option<f64>,
+    /// How long the trace has it.
+    pub(super) traced_tokens: Option<u32>,
     /// The model that was asked, where they differ.
     pub(super) model: Option<Arc<str>>,
     /// What has been said, of a conversation.
@@ -156,7 +158,8 @@ impl Common {
 
     fn answer(&self, index: u64, sent: Instant, attempts: &[Attempt]) -> Answer {
         let model = self.composer.has_several_models().then(|| Arc::clone(self.composer.model(index)));
-        Answer { model, ..Answer::of(sent, attempts) }
+        let traced_tokens = self.composer.length(index).map(|length| length.completion_tokens);
+        Answer { traced_tokens, model, ..Answer::of(sent, attempts) }
     }
 }
 
@@ -185,6 +188,7 @@ impl Answer {
             attempts_sent: left.map(sent_attempt).collect(),
             usage: None,
             cost_usd: None,
+            traced_tokens: None,
             model: None,
             said: None,
         }

@@ -130,6 +130,9 @@ pub struct Sample {
     pub prompt_tokens: Option<u64>,
     /// What the answer says it used.
     pub completion_tokens: Option<u64>,
+    /// What the answer used in the trace, of a load with the lengths of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traced_completion_tokens: Option<u32>,
     /// The model asked, where the requests of a run ask several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<Arc<str>>,
@@ -187,6 +190,7 @@ impl Sample {
             attempts: 0,
             prompt_tokens: None,
             completion_tokens: None,
+            traced_completion_tokens: None,
             model: None,
             session: None,
         }

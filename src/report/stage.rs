@@ -24,6 +24,12 @@ pub(super) fn nothing_succeeded(sent: u64) -> String {
     format!("none of {sent} requests succeeded, so that there is nothing to measure")
 }
 
+/// The sum of so many numbers that follow one another.
+fn sum_of_run(first: u64, count: u64) -> u128 {
+    let [first, count] = [first, count].map(u128::from);
+    (first * count).wrapping_add(count * count.saturating_sub(1) / 2)
+}
+
 /// Collects the samples of one stage.
 #[derive(Debug)]
 pub(super) struct Accumulator {
@@ -33,11 +39,15 @@ pub(super) struct Accumulator {
     prices: Prices,
     end: Option<StageEnd>,
     requests: RequestCounts,
+    /// Of every request's place in the stage, which no sample twice and another missing leaves as it is.
+    sum_of_indices: u128,
     attempts: u64,
     windows: WindowCounts,
     errors: BTreeMap<String, u64>,
     unsent: BTreeMap<Unsent, u64>,
     usage: BTreeMap<Arc<str>, Usage>,
+    /// Succeeded answers of a trace that were of another length there.
+    off_the_trace: u64,
     latency: Histogram,
     service: Histogram,
     time_to_first_token: Histogram,
@@ -71,11 +81,13 @@ impl Accumulator {
             prices,
             end: None,
             requests: RequestCounts::default(),
+            sum_of_indices: 0,
             attempts: 0,
             windows: WindowCounts::default(),
             errors: BTreeMap::new(),
             unsent: BTreeMap::new(),
             usage: BTreeMap::new(),
+            off_the_trace: 0,
             latency: Histogram::default(),
             service: Histogram::default(),
             time_to_first_token: Histogram::default(),
@@ -96,6 +108,7 @@ impl Accumulator {
 
     pub(super) fn add(&mut self, sample: &Sample) {
         self.requests.scheduled += sample.count;
+        self.sum_of_indices = self.sum_of_indices.wrapping_add(sum_of_run(sample.index, sample.count));
         if let Outcome::Unsent { reason } = sample.outcome {
             self.requests.unsent += sample.count;
             *self.unsent.entry(reason).or_default() += sample.count;
@@ -156,6 +169,8 @@ impl Accumulator {
     fn succeeded(&mut self, sample: &Sample) {
         self.requests.succeeded += 1;
         self.completions.add(sample.ended.unwrap_or_default());
+        let lengths = sample.traced_completion_tokens.map(u64::from).zip(sample.completion_tokens);
+        self.off_the_trace += u64::from(lengths.is_some_and(|(traced, used)| traced != used));
         if !self.header.slo.is_empty() && self.good.is(sample) {
             self.good_count += 1;
             self.good_completions.add(sample.ended.unwrap_or_default());

@@ -30,7 +30,7 @@ fn azure() -> (String, Vec<(u64, u64)>) {
     (text, expected)
 }
 
-fn written(name: &str, text: &str) -> (TempDir, PathBuf) {
+fn written(name: &str, text: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join(name);
     fs::write(&file, text).unwrap();
@@ -41,7 +41,7 @@ fn load(file: &PathBuf, keys: &str) -> String {
     format!("load = {{ kind = \"trace\", file = {file:?}{keys} }}")
 }
 
-fn refusal(name: &str, text: &str, keys: &str) -> String {
+fn refusal(name: &str, text: impl AsRef<[u8]>, keys: &str) -> String {
     let (_directory, file) = written(name, text);
     let error = Scenario::parse(&format!("name = \"x\"\n[[stage]]\n{}\n", load(&file, keys)), "x.toml").unwrap_err();
     let message = error.to_string();
@@ -68,6 +68,22 @@ fn ten_minutes_of_an_azure_trace_keep_every_arrival_time_and_length() {
     // At the mock too, whose clock begins with the first.
     assert_eq!(played.arrivals_ns(), expected.iter().map(|(at_ns, _)| *at_ns).collect::<Vec<_>>());
     assert_eq!(played.report.stages[0].name, "trace-azure");
+}
+
+#[test]
+fn answers_of_another_length_than_the_trace_s_are_counted() {
+    let (text, expected) = azure();
+    let (_directory, file) = written("azure.csv", &text);
+    let told = |tokens: u32| {
+        let mock = format!(
+            "[latency]\ntotal = {{ dist = \"fixed\", value = \"9ms\" }}\n[completion]\ntokens = {{ dist = \"fixed\", value = {tokens} }}"
+        );
+        let report = play_virtual(&load(&file, ""), &mock).report;
+        report.warnings.into_iter().find(|warning| warning.contains("another length than the trace"))
+    };
+    assert_eq!(told(100_000), None);
+    let cut = told(1).unwrap();
+    assert!(cut.contains(&format!(" of {} answers have another length", expected.len())), "{cut}");
 }
 
 #[test]
@@ -103,7 +119,7 @@ fn a_trace_out_of_order_is_refused_with_the_line() {
 #[test]
 fn times_in_another_unit_are_refused_with_the_line() {
     let line = |timestamp: f64| format!("{{\"timestamp\": {timestamp}, \"input_length\": 20, \"output_length\": 5}}\n");
-    let fractions = refusal("m.jsonl", &[line(0.0), line(27.482)].concat(), "");
+    let fractions = refusal("m.jsonl", [line(0.0), line(27.482)].concat(), "");
     assert!(
         fractions.starts_with("2: timestamp: 27.482 is no whole number of milliseconds; if these are seconds"),
         "{fractions}"
@@ -125,13 +141,19 @@ fn what_is_no_trace_is_refused_with_the_line() {
     let unknown = refusal("a.csv", "time,tokens\n", "");
     assert!(unknown.starts_with("1: this is the beginning of no trace that is known here"), "{unknown}");
     let header = "TIMESTAMP,ContextTokens,GeneratedTokens\n";
-    let date = refusal("a.csv", &format!("{header}yesterday,1,2\n"), "");
+    let date = refusal("a.csv", format!("{header}yesterday,1,2\n"), "");
     assert!(date.starts_with("2: TIMESTAMP: \"yesterday\" is no date"), "{date}");
-    let tokens = refusal("a.csv", &format!("{header}2023-11-16 18:15:46.68,many,2\n"), "");
+    let tokens = refusal("a.csv", format!("{header}2023-11-16 18:15:46.68,many,2\n"), "");
     assert!(tokens.starts_with("2: ContextTokens: \"many\" is no number of tokens"), "{tokens}");
     assert!(refusal("a.csv", header, "").contains("there is no request in it"));
+    assert_eq!(
+        refusal("a.csv", [header.as_bytes(), b"2023-11-16 \x1f\x8b,1,2\n"].concat(), ""),
+        "2: its byte 13 is no text (UTF-8); a trace is CSV or JSON Lines, not compressed"
+    );
+    let endless = refusal("a.csv", [header.as_bytes(), &vec![b'1'; 2 << 20]].concat(), "");
+    assert_eq!(endless, "2: this line is longer than a mebibyte; a trace has a request in each");
     assert!(
-        refusal("a.csv", &format!("{header}2023-11-16 18:15:46.68,1,2\n"), ", unit = \"s\"")
+        refusal("a.csv", format!("{header}2023-11-16 18:15:46.68,1,2\n"), ", unit = \"s\"")
             .starts_with("1: Azure's traces have dates")
     );
 }

@@ -1,12 +1,15 @@
 //! A run says when its numbers may not be quoted: each reason provoked, with its figure, and a healthy run that has none.
 
-use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
+use std::{io, thread};
 
+use relaybench::client::ApiKey;
 use relaybench::load::{InFlight, Record, Sink, Stop};
 use relaybench::report::{Collector, Report, StageReport};
-use relaybench::target::Target;
+use relaybench::target::{Live, Target};
+use relaybench_mock::MockRelay;
 
 use crate::support::runs::{Played, play, play_virtual, profile, run, scenario};
 
@@ -139,6 +142,39 @@ fn a_processor_that_has_no_time_left_is_told() {
 }
 
 #[test]
+fn a_processor_that_the_process_itself_burns_is_told() {
+    let relay = MockRelay::start(profile("[latency]\ntotal = { dist = \"fixed\", value = \"20ms\" }\n")).unwrap();
+    let target = Live {
+        base_url: format!("{}/v1", relay.base_url()),
+        key: ApiKey::from("sk-test".to_owned()),
+        model: None,
+        max_requests: 1000,
+        max_cost_usd: 1000.0,
+    };
+    let played = || {
+        let scenario = scenario("[[stage]]\nload = { kind = \"closed\", concurrency = 2 }\nrequests = 60\n");
+        play(run(scenario, "none", Target::Live(target.clone()))).report
+    };
+    let is_over = AtomicBool::new(false);
+    // More threads than cores: how much of the machine this process gets is for other processes to say, so it goes on until it is
+    // enough of the one core that the harness can keep busy.
+    let report = thread::scope(|scope| {
+        for _ in 0..2 * thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop()
+                }
+            });
+        }
+        let report = std::iter::repeat_with(played).find(|report| !report.stages[0].checks["cpu_share"].ok);
+        is_over.store(true, Ordering::Relaxed);
+        report.unwrap()
+    });
+    assert!(report.stages[0].checks["cpu_share"].figure > 0.9);
+    assert_fails(&report, "cpu_share", "of the one core that it can keep busy");
+}
+
+#[test]
 fn what_takes_longer_than_the_histogram_s_hour_is_told() {
     let mut run = run(
         scenario("[[stage]]\nload = { kind = \"closed\", concurrency = 2 }\nrequests = 8\n"),
@@ -179,6 +215,10 @@ fn samples_that_were_changed_do_not_balance() {
     let mut twice = played.records.clone();
     twice.insert(78, played.records[77].clone());
     assert_fails(&reported(&twice), "unaccounted_requests", "but 4001 samples exist");
+
+    let mut one_for_another = played.records.clone();
+    one_for_another[77] = played.records[78].clone();
+    assert_fails(&reported(&one_for_another), "unaccounted_requests", "but one is there twice and another missing");
 
     let tried_again = spoilt(&played, |record| match record {
         Record::Sample(sample) => {

@@ -124,7 +124,8 @@ impl Composer {
         (request.max_tokens(max_tokens).temperature(temperature).include_usage(), conversation)
     }
 
-    fn length(&self, index: u64) -> Option<&TraceArrival> {
+    /// How long the trace has it, where its lengths are replayed.
+    pub(in crate::load) fn length(&self, index: u64) -> Option<&TraceArrival> {
         self.lengths.as_ref()?.get(index as usize)
     }
 

@@ -141,6 +141,7 @@ impl<'a> Calls<'a> {
             attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
             prompt_tokens: answer.usage.map(|usage| usage.prompt_tokens),
             completion_tokens: answer.usage.map(|usage| usage.completion_tokens),
+            traced_completion_tokens: answer.traced_tokens,
             model: answer.model,
             ..self.unsent(arrival.index, Unsent::Interrupted)
         }

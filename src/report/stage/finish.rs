@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Accumulator, StageReport, ThroughputOver, Usage, nothing_succeeded};
+use super::{Accumulator, StageReport, ThroughputOver, Usage, nothing_succeeded, sum_of_run};
 use crate::client::ErrorKind;
 use crate::load::{StageEnd, Unsent};
 use crate::report::slo::ObjectiveReport;
@@ -127,6 +127,7 @@ impl Accumulator {
             littles_law: self.littles_law(),
             scheduled: end.scheduled,
             samples: self.requests.scheduled,
+            is_each_once: self.sum_of_indices == sum_of_run(0, end.scheduled),
             sent: self.requests.sent,
             without_files: self.errors.get(ErrorKind::OpenFiles.as_str()).copied().unwrap_or(0),
             attempts: self.attempts,

@@ -32,6 +32,13 @@ impl Accumulator {
                 self.attempts
             ));
         }
+        if self.off_the_trace > 0 {
+            warnings.push(format!(
+                "{} of {} answers have another length than the trace: whoever answers may end earlier than max_tokens; a mock does not \
+                 whose profile's completions are longer than any of the trace (docs/load.md)",
+                self.off_the_trace, self.requests.succeeded
+            ));
+        }
         if self.header.steady && self.steady_latency.trend().is_none() {
             warnings.push(
                 "whether latency is steady cannot be told: the steady window is too short; make the stage longer".to_owned(),
