@@ -4,14 +4,15 @@ mod so_far;
 
 use std::fmt::Write;
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use relaybench::load::{InFlight, Record, Scenario, Schedule};
 
 use self::so_far::SoFar;
 
-/// How many samples share one text.
-const LINES: u64 = 8;
+/// How long one text stands: making it costs more than taking a sample does, and nobody reads faster.
+const STANDS: Duration = Duration::from_millis(50);
 
 /// A bar for the stage that is running: done, rate, time left, and below it what came of it so far.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) struct Progress {
     in_flight: InFlight,
     bar: ProgressBar,
     so_far: SoFar,
+    /// How long the stage had gone on when the text was made.
+    told_at: Option<Duration>,
     is_hidden: bool,
 }
 
@@ -31,7 +34,8 @@ impl Progress {
             .collect();
         let is_hidden = is_quiet || !std::io::stderr().is_terminal();
         let so_far = SoFar::new(scenario.request.models.first(), scenario.request.prices.clone());
-        let mut progress = Self { stages, in_flight: in_flight.clone(), bar: ProgressBar::hidden(), so_far, is_hidden };
+        let mut progress =
+            Self { stages, in_flight: in_flight.clone(), bar: ProgressBar::hidden(), so_far, told_at: None, is_hidden };
         progress.begin(0);
         progress
     }
@@ -46,14 +50,16 @@ impl Progress {
             Record::Sample(sample) => {
                 self.so_far.add(sample);
                 self.bar.inc(sample.count);
-                // Making a line costs more than taking a sample does; a few hundred a second are as many as anyone sees.
-                if self.bar.position().is_multiple_of(LINES) {
+                let elapsed = self.bar.elapsed();
+                if self.told_at.is_none_or(|told_at| elapsed >= told_at + STANDS) {
+                    self.told_at = Some(elapsed);
                     self.bar.set_message(self.so_far.line(self.in_flight.count()));
                 }
             }
             Record::Stage(end) => {
                 self.bar.finish_and_clear();
                 self.so_far.begin_stage();
+                self.told_at = None;
                 self.begin(end.stage as usize + 1);
             }
         }
