@@ -125,6 +125,16 @@ impl Distribution {
         // The cast saturates.
         (value as u32).min(MOST_TOKENS)
     }
+
+    /// The most that [`draw_count`](Self::draw_count) gives.
+    pub fn most_count(&self) -> u32 {
+        const LARGEST: f64 = 1.0 - f64::EPSILON / 2.0;
+        match self {
+            // What a mixture draws last need not be its largest.
+            Self::Mixture(mixture) => mixture.components().map(Self::most_count).max().unwrap_or(MOST_TOKENS),
+            other => other.draw_count(LARGEST),
+        }
+    }
 }
 
 /// The quantile `u` of the exponential distribution with a mean of 1, exact to rounding near 0 as near 1.

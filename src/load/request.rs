@@ -6,7 +6,7 @@ mod words;
 
 use std::sync::Arc;
 
-use relaybench_mock::dist::{Distribution, MOST_TOKENS};
+use relaybench_mock::dist::Distribution;
 
 use super::draw::{Key, Purpose};
 use crate::pricing::{Price, Prices, most_prompt_tokens};
@@ -126,7 +126,7 @@ impl Prompt {
         match self {
             Self::Text(text) => most_prompt_tokens(text),
             Self::File(file) => file.most_bytes(),
-            Self::Synthetic(distribution) => u64::from(Length::most_of(distribution)) * u64::from(Self::BYTES_A_TOKEN),
+            Self::Synthetic(distribution) => u64::from(distribution.most_count().max(1)) * u64::from(Self::BYTES_A_TOKEN),
         }
     }
 }
@@ -152,16 +152,7 @@ impl Length {
     pub fn most(&self) -> u32 {
         match self {
             Self::Fixed(tokens) => *tokens,
-            Self::Drawn(distribution) => Self::most_of(distribution),
-        }
-    }
-
-    fn most_of(distribution: &Distribution) -> u32 {
-        const LARGEST: f64 = 1.0 - f64::EPSILON / 2.0;
-        match distribution {
-            // What a mixture draws last need not be its longest.
-            Distribution::Mixture(_) => MOST_TOKENS,
-            other => other.draw_count(LARGEST).max(1),
+            Self::Drawn(distribution) => distribution.most_count().max(1),
         }
     }
 }

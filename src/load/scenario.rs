@@ -396,6 +396,8 @@ mod tests {
         assert!(no_unit.starts_with("x.toml:4: stage.duration: 30 has no unit"), "{no_unit}");
         let nobody = refusal("name = \"x\"\n[[stage]]\nload = { kind = \"closed\", concurrency = 0 }\nrequests = 1\n");
         assert!(nobody.starts_with("x.toml:3: stage.load") && nobody.contains('0'), "{nobody}");
+        let hot = refusal(&format!("name = \"x\"\n[request]\ntemperature = 3\n{STAGE}requests = 1\n"));
+        assert_eq!(hot, "x.toml:3: request.temperature: 3 is beyond what relays take; write 0 to 2");
         let typo = refusal(&format!("nam = \"x\"\n{STAGE}requests = 1\n"));
         assert_eq!(typo, "x.toml:1: nam: unknown key, did you mean \"name\"?");
         let policy = refusal(&format!("name = \"x\"\npolicy = \"tutorial\"\n{STAGE}requests = 1\n"));

@@ -51,6 +51,9 @@ pub fn markdown(report: &Report) -> String {
     if report.stages.iter().any(|stage| stage.published.is_some()) {
         text += "\nIn parentheses: the published figure.\n";
     }
+    if !report.stages.is_empty() {
+        text += &format!("\n{}\n", escaped(&report.latency_counts_from()));
+    }
     let notes = table::beyond_littles_law_notes(report).into_iter().chain(report.warnings.iter().cloned());
     let notes: String = notes.map(|note| format!("- {}\n", escaped(note.trim()))).collect();
     if !notes.is_empty() {

@@ -40,6 +40,27 @@ impl Report {
         self
     }
 
+    /// From where latency counts, in a sentence or two: of a closed loop it knows no waiting for a slot, which has to be said.
+    pub(super) fn latency_counts_from(&self) -> String {
+        let mut closed: Vec<&str> = Vec::new();
+        for stage in self.stages.iter().filter(|stage| stage.load.concurrency().is_some()) {
+            let name = stage.repeat.as_ref().map_or(&*stage.name, |repeat| &repeat.of);
+            if closed.last() != Some(&name) && !closed.contains(&name) {
+                closed.push(name);
+            }
+        }
+        if closed.is_empty() {
+            "Latency is from the intended send.".to_owned()
+        } else if self.stages.iter().all(|stage| stage.load.concurrency().is_some()) {
+            "Closed: latency is from the send, and knows no waiting for a slot.".to_owned()
+        } else {
+            let closed = closed.join(", ");
+            format!(
+                "Closed, where latency is from the send and knows no waiting for a slot: {closed}. Else it is from the intended send."
+            )
+        }
+    }
+
     /// The report as it is written to report.json, with a newline at its end.
     pub fn to_json(&self) -> String {
         let mut json = serde_json::to_string_pretty(self).expect("a report has only string keys and finite numbers");

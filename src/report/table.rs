@@ -162,6 +162,9 @@ fn notes(report: &Report) -> Vec<String> {
         notes.push("In parentheses: the published figure.".to_owned());
     }
     notes.extend(beyond_littles_law_notes(report));
+    if !report.stages.is_empty() {
+        notes.push(report.latency_counts_from());
+    }
     if report.stages.iter().any(|stage| stage.throughput_over == ThroughputOver::Stage && stage.requests.sent > 0) {
         notes.push("A throughput over the whole stage counts its ramp and its drain too.".to_owned());
     }

@@ -67,6 +67,7 @@ fn no_more_conversations_go_on_at_once_than_asked_thinking_ones_included() {
         edges.push((turns.last().unwrap().ended.unwrap(), -1));
         *lengths.entry(turns.len()).or_default() += 1;
     }
+    assert!(played.report.verdict.valid, "{:?}", played.report.verdict.reasons);
     assert_eq!(lengths.keys().copied().collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6]);
     edges.sort_unstable();
     let mut going_on = 0;

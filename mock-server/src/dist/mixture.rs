@@ -38,6 +38,10 @@ impl Mixture {
         Some(Self { components: components.into() })
     }
 
+    pub(super) fn components(&self) -> impl Iterator<Item = &Distribution> {
+        self.components.iter().map(|component| &component.distribution)
+    }
+
     /// The component that `u` (above 0 and below 1) falls to, and what is left of `u` to draw from it: where it lies within the
     /// component's share.
     pub(super) fn pick(&self, u: f64) -> (&Distribution, f64) {

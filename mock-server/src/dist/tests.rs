@@ -29,6 +29,14 @@ fn a_delay_is_a_century_at_most_and_a_length_a_million() {
 }
 
 #[test]
+fn the_most_of_a_count_is_its_largest_whichever_of_a_mixture_has_it() {
+    let uniform = |min, max| Distribution::Uniform { min, max };
+    assert_eq!(uniform(1.0, 4.0).most_count(), 4);
+    let mixture = Mixture::new([(0.5, uniform(1.0, 90.0)), (0.5, Distribution::Fixed(7.0))]).unwrap();
+    assert_eq!(Distribution::Mixture(mixture).most_count(), 90);
+}
+
+#[test]
 fn golden_draws_hold_to_the_bit() {
     let table = QuantileTable::new(&[(0.5, 400e6), (0.95, 612e6), (0.99, 789e6)]).unwrap();
     let mixture = Mixture::new([(0.98, gamma(2.0, 1e8)), (0.02, Distribution::Exponential { mean: 4e9 })]).unwrap();

@@ -153,7 +153,8 @@ impl RawLoad {
         let (written, shape) = match (&self.shape, &self.cv) {
             (None, None) => return Ok(None),
             (Some(shape), None) => (shape, *shape.get_ref()),
-            (None, Some(cv)) => (cv, 1.0 / (cv.get_ref() * cv.get_ref())),
+            // Squared, one below 0 would be one above.
+            (None, Some(cv)) => (cv, if *cv.get_ref() > 0.0 { 1.0 / (cv.get_ref() * cv.get_ref()) } else { f64::NAN }),
             (Some(_), Some(cv)) => return Err(Problem::at(cv, "the shape is given as well; remove one of them")),
         };
         if !SHAPES.contains(&shape) {
@@ -226,7 +227,7 @@ impl RawLoad {
             }
         };
         let turns = written.get_ref().valid(Unit::Count { of: "turns", most: MOST_TURNS }, origin)?;
-        let most = if let Distribution::Fixed(fixed) = turns { fixed as u32 } else { MOST_TURNS };
+        let most = turns.most_count().clamp(1, MOST_TURNS);
         Ok((turns, most))
     }
 }
@@ -280,6 +281,10 @@ mod tests {
             (
                 "kind = \"gamma\", rate = \"1/s\", shape = 0.01",
                 "stage.load.shape: 0.01 is out of range; write a shape from 0.05 to 1000, or a cv from 0.0316 to 4.4721",
+            ),
+            (
+                "kind = \"gamma\", rate = \"1/s\", cv = -2",
+                "stage.load.cv: -2 is out of range; write a shape from 0.05 to 1000, or a cv from 0.0316 to 4.4721",
             ),
             (
                 "kind = \"gamma\", rate = \"1/s\", shape = 1, cv = 1",

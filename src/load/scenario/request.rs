@@ -17,7 +17,7 @@ pub(super) struct RawRequest {
     prompts: Option<Spanned<String>>,
     prompt_tokens: Option<Spanned<Written>>,
     max_tokens: Option<Spanned<Written>>,
-    temperature: Option<f64>,
+    temperature: Option<Spanned<f64>>,
     stream: Option<bool>,
 }
 
@@ -42,9 +42,18 @@ impl RawRequest {
                 },
                 None => default.max_tokens,
             },
-            temperature: self.temperature.unwrap_or(default.temperature),
+            temperature: self.temperature()?.unwrap_or(default.temperature),
             stream: self.stream.unwrap_or(default.stream),
         })
+    }
+
+    fn temperature(&self) -> Result<Option<f64>, Problem> {
+        let Some(written) = &self.temperature else { return Ok(None) };
+        let temperature = *written.get_ref();
+        if !(0.0..=2.0).contains(&temperature) {
+            return Err(Problem::at(written, format!("{temperature} is beyond what relays take; write 0 to 2")));
+        }
+        Ok(Some(temperature))
     }
 
     fn models(&self) -> Result<Option<Models>, Problem> {

@@ -106,6 +106,8 @@ pub(super) enum Level {
 impl Level {
     fn of(self, load: &Load) -> Option<f64> {
         match self {
+            // Of conversations only some are in flight, the others' users think.
+            Self::Concurrency if matches!(load, Load::Sessions(_)) => None,
             Self::Concurrency => load.concurrency().map(|concurrency| concurrency as f64),
             Self::Rate => load.rate().map(Rate::rps),
         }

@@ -49,7 +49,7 @@ pub(super) fn figures(report: &Report) -> Markup {
             }
         }
         p.note {
-            "Latencies in milliseconds, from the " (if has_intended_times(report) { "intended send" } else { "send" }) " to the last byte. "
+            "Latencies in milliseconds, to the last byte. " (report.latency_counts_from()) " "
             @if report.stages.iter().any(|stage| stage.throughput_over == ThroughputOver::Stage) {
                 "Where the steady window was shorter than five mean latencies, throughput is over the whole stage with its ramp and drain: "
                 (report.stages.iter().filter(|stage| stage.throughput_over == ThroughputOver::Stage).map(|stage| stage.name.as_str()).collect::<Vec<_>>().join(", "))
@@ -57,10 +57,6 @@ pub(super) fn figures(report: &Report) -> Markup {
             }
         }
     }
-}
-
-fn has_intended_times(report: &Report) -> bool {
-    report.stages.iter().any(|stage| stage.load.concurrency().is_none())
 }
 
 /// What is measured beside what was published for that load; none where nothing was.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Accumulator, StageReport, ThroughputOver, Usage, nothing_succeeded, sum_of_run};
 use crate::client::ErrorKind;
-use crate::load::{StageEnd, Unsent};
+use crate::load::{Load, StageEnd, Unsent};
 use crate::report::slo::ObjectiveReport;
 use crate::report::verdict::{Checks, Evidence, judge};
 use crate::stats::{Histogram, LittlesLaw, Summary};
@@ -127,7 +127,8 @@ impl Accumulator {
             littles_law: self.littles_law(),
             scheduled: end.scheduled,
             samples: self.requests.scheduled,
-            is_each_once: self.sum_of_indices == sum_of_run(0, end.scheduled),
+            // Conversations leave out the places of turns that they do not have.
+            is_each_once: matches!(self.header.load, Load::Sessions(_)) || self.sum_of_indices == sum_of_run(0, end.scheduled),
             sent: self.requests.sent,
             without_files: self.errors.get(ErrorKind::OpenFiles.as_str()).copied().unwrap_or(0),
             attempts: self.attempts,
