@@ -6,18 +6,21 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use relaybench::load::{InFlight, Record, Scenario, Schedule};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use relaybench::load::{Extent, InFlight, Record, Sample, Scenario, Schedule};
 
 use self::so_far::SoFar;
 
 /// How long one text stands: making it costs more than taking a sample does, and nobody reads faster.
 const STANDS: Duration = Duration::from_millis(50);
 
+/// How often the lines are drawn while nothing ends: a relay that stalls is when they are looked at.
+const TICK: Duration = Duration::from_millis(200);
+
 /// A bar for the stage that is running: done, rate, time left, and below it what came of it so far.
 #[derive(Debug)]
 pub(super) struct Progress {
-    stages: Vec<(String, Option<u64>)>,
+    stages: Vec<Shown>,
     in_flight: InFlight,
     bar: ProgressBar,
     so_far: SoFar,
@@ -26,11 +29,24 @@ pub(super) struct Progress {
     is_hidden: bool,
 }
 
+/// What is known of a stage before it begins.
+#[derive(Debug)]
+struct Shown {
+    name: String,
+    scheduled: Option<u64>,
+    /// How long it sends, where that is what was asked.
+    sends_for: Option<Duration>,
+}
+
 impl Progress {
     pub(super) fn new(scenario: &Scenario, in_flight: &InFlight, is_quiet: bool) -> Self {
         let stages = (0..)
             .zip(&scenario.stages)
-            .map(|(number, stage)| (stage.name.clone(), Schedule::new(scenario, number).scheduled()))
+            .map(|(number, stage)| Shown {
+                name: stage.name.clone(),
+                scheduled: Schedule::new(scenario, number).scheduled(),
+                sends_for: if let Extent::Duration(duration) = stage.extent { Some(duration) } else { None },
+            })
             .collect();
         let is_hidden = is_quiet || !std::io::stderr().is_terminal();
         let so_far = SoFar::new(scenario.request.models.first(), scenario.request.prices.clone());
@@ -49,11 +65,11 @@ impl Progress {
             Record::Run(_) => {}
             Record::Sample(sample) => {
                 self.so_far.add(sample);
-                self.bar.inc(sample.count);
+                self.count(sample);
                 let elapsed = self.bar.elapsed();
                 if self.told_at.is_none_or(|told_at| elapsed >= told_at + STANDS) {
                     self.told_at = Some(elapsed);
-                    self.bar.set_message(self.so_far.line(self.in_flight.count()));
+                    self.bar.set_message(self.so_far.line());
                 }
             }
             Record::Stage(end) => {
@@ -65,18 +81,35 @@ impl Progress {
         }
     }
 
+    /// What was not sent makes the stage shorter, and is no rate.
+    fn count(&self, sample: &Sample) {
+        match self.bar.length() {
+            Some(length) if sample.sent.is_none() => self.bar.set_length(length.saturating_sub(sample.count)),
+            None if sample.sent.is_none() => {}
+            _ => self.bar.inc(sample.count),
+        }
+    }
+
     fn begin(&mut self, stage: usize) {
-        let Some((name, scheduled)) = self.stages.get(stage).filter(|_| !self.is_hidden) else { return };
+        let Some(Shown { name, scheduled, sends_for }) = self.stages.get(stage).filter(|_| !self.is_hidden) else { return };
         let template = match scheduled {
-            Some(_) => "{prefix:>12} {wide_bar} {pos}/{len}  {rate}  {eta} left\n{wide_msg}",
-            None => "{prefix:>12} {spinner} {pos}  {rate}  {elapsed}\n{wide_msg}",
+            Some(_) => "{prefix:>12} {wide_bar} {pos}/{len}  {rate}  {eta} left\n{in_flight:>12} in flight{wide_msg}",
+            None => "{prefix:>12} {spinner} {pos}  {rate}  {elapsed}{sends_for}\n{in_flight:>12} in flight{wide_msg}",
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let (in_flight, sends_for) = (self.in_flight.clone(), *sends_for);
+        let style = style.with_key("in_flight", move |_: &ProgressState, out: &mut dyn Write| {
+            let _ = write!(out, "{}", in_flight.count());
+        });
+        let style = style.with_key("sends_for", move |_: &ProgressState, out: &mut dyn Write| {
+            let _ = sends_for.map_or(Ok(()), |sends_for| write!(out, " of {:#}", HumanDuration(sends_for)));
+        });
         let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
             // A line that cannot be drawn is not worth ending a run for.
             let _ = write!(out, "{:.0} req/s", state.per_sec());
         });
         self.bar =
             ProgressBar::with_draw_target(*scheduled, ProgressDrawTarget::stderr()).with_style(style).with_prefix(name.clone());
+        self.bar.enable_steady_tick(TICK);
     }
 }

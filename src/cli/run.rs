@@ -346,8 +346,9 @@ pub(super) fn announce(run: &Run, directory: &Path, args: &RunArgs) {
     let Scenario { name, stages, request, .. } = &run.scenario;
     if !args.quiet {
         eprintln!(
-            "{name}: {} stages, model {}, target {}; files in {}",
+            "{name}: {} stage{}, model {}, target {}; files in {}",
             stages.len(),
+            if stages.len() == 1 { "" } else { "s" },
             request.models.names().collect::<Vec<_>>().join(", "),
             run.target.name(),
             directory.display()

@@ -55,6 +55,8 @@ mod outputs_exports;
 mod providers;
 mod readme;
 mod support;
+#[cfg(target_os = "linux")]
+mod terminal;
 mod tutorial;
 mod verdict_ledger;
 mod verdict_reasons;

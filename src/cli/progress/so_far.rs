@@ -40,16 +40,21 @@ impl SoFar {
         self.spent_usd = self.spent_usd.zip(price).map(|(spent, price)| spent + price.cost_usd(tokens.0, tokens.1));
     }
 
-    /// All of it in a line. A percentile that too few samples support is not there.
-    pub(super) fn line(&self, in_flight: usize) -> String {
+    /// All of it in a line that goes on from another figure. A percentile that too few samples support is not there, and of errors only
+    /// the kinds that there is room for: the most frequent.
+    pub(super) fn line(&self) -> String {
+        const KINDS: usize = 3;
         let percentiles = [("p50", 0.5), ("p99", 0.99)].into_iter().filter_map(|(name, quantile)| {
             let value = self.latency.quantile(quantile)?;
             Some(format!("{name} {:.0} ms", value.as_secs_f64() * 1e3))
         });
-        let errors = self.errors.iter().map(|(kind, count)| format!("{kind} {count}"));
+        let mut errors: Vec<_> = self.errors.iter().map(|(kind, count)| (*count, kind)).collect();
+        errors.sort_by(|(a, _), (b, _)| b.cmp(a));
+        let others: u64 = errors.iter().skip(KINDS).map(|(count, _)| count).sum();
+        let errors = errors.iter().take(KINDS).map(|(count, kind)| format!("{kind} {count}"));
+        let others = (others > 0).then(|| format!("other errors {others}"));
         let spent = self.spent_usd.map(|spent| format!("${spent:.4} spent"));
-        let parts = [format!("{in_flight} in flight")].into_iter().chain(percentiles).chain(spent).chain(errors);
-        format!("{:12} {}", "", parts.collect::<Vec<_>>().join(" · "))
+        percentiles.chain(spent).chain(errors).chain(others).map(|part| format!(" · {part}")).collect()
     }
 }
 
@@ -76,14 +81,18 @@ mod tests {
     #[test]
     fn the_line_tells_latency_spending_and_errors_by_kind_as_far_as_they_are_known() {
         let mut so_far = SoFar::new("gpt-4.1", Prices::built_in().clone());
-        assert_eq!(so_far.line(3).trim(), "3 in flight · $0.0000 spent");
+        assert_eq!(so_far.line(), " · $0.0000 spent");
         so_far.add(&ended(Outcome::Failed { error: "reset".to_owned() }, None));
         (0..20).for_each(|_| so_far.add(&ended(Outcome::Succeeded, None)));
         so_far.add(&Sample::unsent(0, 0, Unsent::CostCap));
         let price = Prices::built_in().of("gpt-4.1").unwrap().cost_usd(1_000_000, 0);
-        assert_eq!(so_far.line(0).trim(), format!("0 in flight · p50 400 ms · ${:.4} spent · reset 1", 21.0 * price));
+        assert_eq!(so_far.line(), format!(" · p50 400 ms · ${:.4} spent · reset 1", 21.0 * price));
         so_far.begin_stage();
         so_far.add(&ended(Outcome::Succeeded, Some("no-such-model")));
-        assert_eq!(so_far.line(1).trim(), "1 in flight", "what it costs cannot be told");
+        assert_eq!(so_far.line(), "", "what it costs cannot be told");
+        for (kind, count) in [("closed", 1), ("connect", 4), ("reset", 2), ("status-429", 9), ("truncated", 1)] {
+            (0..count).for_each(|_| so_far.add(&ended(Outcome::Failed { error: kind.to_owned() }, Some("no-such-model"))));
+        }
+        assert_eq!(so_far.line(), " · status-429 9 · connect 4 · reset 2 · other errors 2");
     }
 }
