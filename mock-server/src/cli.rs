@@ -110,8 +110,9 @@ fn seeded(profile: Profile, args: &MockArgs) -> Profile {
 
 async fn serve(profile: Profile, settings: Settings, args: &MockArgs) -> Result<(), MockError> {
     let unable = |source| MockError::Listen { addr: args.listen, source };
-    let listener = Listener::bind(args.listen, security(args)?).map_err(unable)?;
+    let security = security(args)?;
     let server = MockServer::with_settings(profile, settings);
+    let listener = Listener::bind(args.listen, security, &server).map_err(unable)?;
     let (mut stop, reload) = (Stop::installed()?, Reload::installed()?);
     print(&format!("listening on {}{}", listener.url(), authority(&listener, args)?))?;
     let mut unwritten = std::pin::pin!(flush_each_second(args, server.ledger()));

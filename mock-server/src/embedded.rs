@@ -46,7 +46,7 @@ pub struct MockRelayBuilder {
 }
 
 impl MockRelay {
-    /// Starts a relay with a ledger in memory; it accepts from when this returns.
+    /// Starts a relay with a ledger in memory; it accepts from when this returns, or refuses, where the profile says so.
     ///
     /// # Errors
     ///
@@ -81,6 +81,28 @@ impl MockRelay {
     }
 
     /// The record of what was planned and what happened.
+    ///
+    /// ```
+    /// use std::io::{Read, Write};
+    ///
+    /// use relaybench_mock::{Ending, FaultName, FaultOutcome, MockRelay, Profile};
+    ///
+    /// let relay = MockRelay::start("[[fault]]\nfault = \"no-done\"".parse::<Profile>()?)?;
+    /// let body = r#"{"model":"gpt-4.1","messages":[{"role":"user","content":"hi"}]}"#;
+    /// let head = "POST /v1/chat/completions HTTP/1.1\r\nconnection: close\r\nauthorization: Bearer a\r\nx-client-request-id: mine";
+    /// let mut connection = std::net::TcpStream::connect(relay.addr())?;
+    /// write!(connection, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())?;
+    /// connection.read_to_end(&mut Vec::new())?;
+    /// drop(connection);
+    /// relay.assert().attempts(1); // which waits for attempts that are about to end
+    ///
+    /// let entry = &relay.ledger().entries()[0];
+    /// assert_eq!((entry.request_id.as_deref(), entry.status, entry.ending), (Some("mine"), Some(200), Ending::Served));
+    /// // The answer was no stream, so that it had no mark of its end to lose.
+    /// let fault = entry.fault.ok_or("no fault was planned")?;
+    /// assert_eq!((fault.name, fault.outcome), (FaultName::NoDone, FaultOutcome::NeedsStream));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn ledger(&self) -> &Ledger {
         self.server.ledger()
     }
@@ -145,7 +167,7 @@ impl MockRelayBuilder {
         Self { security: Security::Tls(tls), ..self }
     }
 
-    /// Starts the relay; it accepts from when this returns.
+    /// Starts the relay; it accepts from when this returns, or refuses, where the profile says so.
     ///
     /// # Errors
     ///
@@ -177,11 +199,12 @@ impl MockRelayBuilder {
 
     fn listening(self) -> io::Result<(Runtime, Listener, MockServer)> {
         let runtime = Runtime::new()?;
+        let server = MockServer::with_settings(self.profile, self.settings);
         let listener = {
             let _context = runtime.enter();
-            Listener::bind(self.addr, self.security)?
+            Listener::bind(self.addr, self.security, &server)?
         };
-        Ok((runtime, listener, MockServer::with_settings(self.profile, self.settings)))
+        Ok((runtime, listener, server))
     }
 }
 

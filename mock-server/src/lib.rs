@@ -32,6 +32,10 @@
 //! client(relay.base_url())?;
 //!
 //! relay.assert().requests(1).attempts(3).statuses([429, 200, 200]).script_done();
+//!
+//! // What was planned for each attempt, and what happened.
+//! let entries = relay.ledger().entries();
+//! assert_eq!((entries[1].attempt, entries[1].ending), (1, relaybench_mock::Ending::Broken));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -20,10 +20,13 @@ use crate::server::{MockServer, Peer};
 /// see them a second later.
 const BACKLOG: u32 = 4096;
 
+/// As many callers as the system may hold for a socket, whatever it makes of [`BACKLOG`].
+const MOST_HELD: u32 = 2 * BACKLOG;
+
 /// When no file descriptor is free, one may be after this.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// A socket that listens, and how those who come are to speak.
+/// A socket at which callers come in, and how they are to speak.
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: Socket,
@@ -47,9 +50,12 @@ pub(crate) enum Security {
 }
 
 impl Listener {
-    pub(crate) fn bind(addr: SocketAddr, security: Security) -> io::Result<Self> {
-        let socket = bound(addr)?.listen(BACKLOG)?;
-        Ok(Self { addr: socket.local_addr()?, socket: Socket::Open(socket), security })
+    /// Takes an address, and listens there unless the server's profile refuses all from its start.
+    pub(crate) fn bind(addr: SocketAddr, security: Security, server: &MockServer) -> io::Result<Self> {
+        let socket = bound(addr)?;
+        let mut listener = Self { addr: socket.local_addr()?, socket: Socket::Shut(Some(socket)), security };
+        listener.listen_unless(server.refuses_all().0, server)?;
+        Ok(listener)
     }
 
     pub(crate) fn addr(&self) -> SocketAddr {
@@ -85,7 +91,7 @@ impl Listener {
             let mut swapped = pin!(server.swapped());
             let (refuses, until) = server.refuses_all();
             // Somebody else may have taken the address meanwhile, and give it back.
-            let until = self.listen_unless(refuses).map_or_else(|_| Some(relaybench_clock::now() + ACCEPT_PAUSE), |()| until);
+            let until = self.listen_unless(refuses, &server).map_or_else(|_| Some(relaybench_clock::now() + ACCEPT_PAUSE), |()| until);
             let mut changes = pin!(changed(until));
             loop {
                 tokio::select! {
@@ -102,18 +108,41 @@ impl Listener {
         }
     }
 
-    fn listen_unless(&mut self, refuses: bool) -> io::Result<()> {
+    fn listen_unless(&mut self, refuses: bool, server: &MockServer) -> io::Result<()> {
         match (&mut self.socket, refuses) {
             (Socket::Open(_), true) => {
+                if let Socket::Open(listener) = std::mem::replace(&mut self.socket, Socket::Shut(None)) {
+                    self.turn_away(listener, server)?;
+                }
                 // Closed first: an address that somebody listens on is not given again.
-                self.socket = Socket::Shut(None);
                 self.socket = Socket::Shut(Some(bound(self.addr)?));
             }
+            (Socket::Shut(None), true) => self.socket = Socket::Shut(Some(bound(self.addr)?)),
             (Socket::Shut(kept), false) => {
                 let socket = kept.take().map_or_else(|| bound(self.addr), Ok)?;
                 self.socket = Socket::Open(socket.listen(BACKLOG)?);
             }
             _ => {}
+        }
+        Ok(())
+    }
+}
+
+impl Listener {
+    /// Takes in those whom the system has connected already, each as a connection that the profile refuses: with the socket they would
+    /// be reset as well, but nobody would know of them.
+    fn turn_away(&self, listener: TcpListener, server: &MockServer) -> io::Result<()> {
+        let listener = listener.into_std()?;
+        for _ in 0..MOST_HELD {
+            let (stream, peer) = match listener.accept() {
+                Ok(accepted) => accepted,
+                Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::Interrupted) => continue,
+                // All are taken in, or there is no descriptor for another one.
+                Err(_) => break,
+            };
+            stream.set_nonblocking(true)?;
+            let stream = TcpStream::from_std(stream)?;
+            self.security.hand_over(server, Accepted { stream, peer: peer.into(), place: None });
         }
         Ok(())
     }

@@ -21,6 +21,38 @@ fn until(mut holds: impl FnMut() -> bool) {
 }
 
 #[test]
+fn who_connects_to_a_relay_that_refuses_from_its_start_is_refused_by_the_system() {
+    let relay = MockRelay::start(profile("[[fault]]\nfault = \"refuse\"")).unwrap();
+    for _ in 0..20 {
+        assert_eq!(error_of_connecting(relay.addr()), Some(ErrorKind::ConnectionRefused));
+    }
+    assert_eq!((relay.ledger().connections_opened(), relay.ledger().entries().len()), (0, 0));
+}
+
+#[test]
+fn those_who_wait_to_be_accepted_when_all_are_refused_are_reset_and_are_entries() {
+    let mut limits = ServerLimits::default();
+    limits.max_connections = Some(1);
+    let mut settings = Settings::default();
+    settings.limits = limits;
+    let relay = MockRelay::builder(profile("")).settings(settings).start().unwrap();
+    let first = TcpStream::connect(relay.addr()).unwrap();
+    until(|| relay.ledger().connections_opened() == 1);
+    // There is no place for them, so that the system alone knows of them.
+    let mut waiting: Vec<_> = (0..3).map(|_| TcpStream::connect(relay.addr()).unwrap()).collect();
+    relay.server().swap_profile(profile("[[fault]]\nfault = \"refuse\""));
+    for connection in &mut waiting {
+        assert_eq!(connection.read(&mut [0; 10]).map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
+    }
+    until(|| error_of_connecting(relay.addr()) == Some(ErrorKind::ConnectionRefused));
+    let refused = PlannedFault { name: FaultName::Refuse, outcome: FaultOutcome::Played };
+    let seen: Vec<_> = relay.ledger().entries().iter().map(|entry| (entry.connection, entry.fault, entry.ending)).collect();
+    // Who connected in between, while it was looked, is refused as well.
+    assert_eq!(seen[..3], [1, 2, 3].map(|number| (number, Some(refused), Ending::Broken)));
+    drop(first);
+}
+
+#[test]
 fn while_all_are_refused_the_system_refuses_them_and_afterwards_the_same_port_serves() {
     let refusing = || profile("[[fault]]\nfault = \"refuse\"");
     let relay = MockRelay::start(refusing()).unwrap();
