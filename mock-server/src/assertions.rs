@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Debug, Display, Write};
 
-use crate::ledger::{Ending, Entry};
+use crate::ledger::{Ending, Entry, FaultOutcome, PlannedFault};
 use crate::profile::FaultName;
 use crate::relay::limits::LimitName;
 use crate::server::MockServer;
@@ -13,7 +13,7 @@ use crate::server::MockServer;
 #[derive(Debug)]
 #[must_use = "nothing is expected yet"]
 pub struct Assertions {
-    /// In the order of arrival; refused connections are none.
+    /// In the order of arrival; connections that were refused, or left before they were accepted, are none.
     attempts: Vec<Entry>,
     connections: u64,
     queued: u64,
@@ -22,7 +22,7 @@ pub struct Assertions {
 impl Assertions {
     pub(crate) fn new(server: &MockServer) -> Self {
         let mut attempts = server.ledger().entries();
-        attempts.retain(|entry| !entry.fault.is_some_and(|fault| fault.name == FaultName::Refuse));
+        attempts.retain(|entry| !entry.fault.is_some_and(|fault| fault.name.befalls_connections()));
         Self { attempts, connections: server.ledger().connections_opened(), queued: server.queued() }
     }
 
@@ -64,11 +64,23 @@ impl Assertions {
         self.each("endings", expected, |entry| entry.ending)
     }
 
-    /// These faults were to befall them, in the order of arrival of those that were befallen.
+    /// These faults were played, in the order of arrival of those that they befell.
     #[track_caller]
     pub fn faults(&self, expected: impl IntoIterator<Item = FaultName>) -> &Self {
-        let seen: Vec<_> = self.attempts.iter().filter_map(|entry| entry.fault).map(|fault| fault.name).collect();
-        self.same("faults", &expected.into_iter().collect(), &seen)
+        let seen = self.planned().filter(|fault| fault.outcome == FaultOutcome::Played).map(|fault| fault.name).collect();
+        self.same("faults", &expected.into_iter().collect::<Vec<_>>(), &seen)
+    }
+
+    /// These faults were planned and not played, for these reasons, in the order of arrival of those that they were to befall.
+    #[track_caller]
+    pub fn faults_not_played(&self, expected: impl IntoIterator<Item = (FaultName, FaultOutcome)>) -> &Self {
+        let not_played = self.planned().filter(|fault| fault.outcome != FaultOutcome::Played);
+        let seen = not_played.map(|fault| (fault.name, fault.outcome)).collect();
+        self.same("faults not played", &expected.into_iter().collect::<Vec<_>>(), &seen)
+    }
+
+    fn planned(&self) -> impl Iterator<Item = PlannedFault> {
+        self.attempts.iter().filter_map(|entry| entry.fault)
     }
 
     /// These limits of their callers' own refused them, in the order of arrival of those that were refused so.
@@ -122,6 +134,14 @@ impl Display for Table<'_> {
     }
 }
 
+/// A fault's name, and why it was not played if it was not.
+fn as_read(fault: PlannedFault) -> String {
+    match fault.outcome {
+        FaultOutcome::Played => fault.name.to_string(),
+        outcome => format!("{} ({})", fault.name, outcome.as_str()),
+    }
+}
+
 fn row(entry: &Entry) -> [String; HEADINGS.len()] {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     [
@@ -131,7 +151,7 @@ fn row(entry: &Entry) -> [String; HEADINGS.len()] {
         entry.attempt.to_string(),
         or_dash(entry.model.as_deref().map(str::to_owned)),
         or_dash(entry.status.map(|status| status.to_string())),
-        or_dash(entry.fault.map(|fault| fault.name.to_string())),
+        or_dash(entry.fault.map(as_read)),
         or_dash(entry.refused_by.as_deref().map(|by| format!("{:?}", by.limit))),
         format!("{:?}", entry.ending),
         format!("{:.3}ms", entry.arrived_ns as f64 / 1e6),

@@ -83,6 +83,26 @@ impl Ledger {
     }
 
     /// A copy of the entries in memory, in order of arrival.
+    ///
+    /// ```
+    /// use relaybench_mock::{Ending, MockServer, Profile};
+    /// use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    ///
+    /// relaybench_clock::run_virtual(async {
+    ///     let server = MockServer::new("latency.total = { dist = \"fixed\", value = \"3s\" }".parse::<Profile>()?);
+    ///     let mut connection = server.connect()?;
+    ///     let body = r#"{"model":"gpt-4.1","messages":[{"role":"user","content":"hi"}]}"#;
+    ///     let head = "POST /v1/chat/completions HTTP/1.1\r\nconnection: close\r\nauthorization: Bearer a";
+    ///     connection.write_all(format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes()).await?;
+    ///     connection.read_to_end(&mut Vec::new()).await?;
+    ///
+    ///     let entry = &server.ledger().entries()[0];
+    ///     assert_eq!((entry.model.as_deref(), entry.status, entry.ending), (Some("gpt-4.1"), Some(200), Ending::Served));
+    ///     assert_eq!((entry.latency_ns, entry.end_written_ns), (3_000_000_000, entry.due_end_ns));
+    ///     Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn entries(&self) -> Vec<Entry> {
         in_order(self.store().kept.entries().cloned().collect())
     }
@@ -152,6 +172,11 @@ impl Ledger {
         store.kept.push(entry);
         drop(store);
         self.0.ended.fetch_add(1, Release);
+    }
+
+    /// Counts what was done to a connection of which there is no entry.
+    pub(crate) fn count_fault(&self, fault: PlannedFault) {
+        self.store().totals.count_fault(fault);
     }
 
     pub(crate) fn connection_opened(&self) -> OpenConnection {

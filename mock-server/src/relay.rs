@@ -22,7 +22,7 @@ mod window;
 
 pub use behaviour::{Decided, Decision, Delay, Demand, Finish, Request, Stay, completion_length, decide, fault};
 pub(crate) use faults::refuses_all;
-pub use faults::{Tally, Welcome, welcome};
+pub use faults::{Tally, Welcome, missed, welcome};
 pub use pace::{Pace, Told};
 pub use refusal::{INJECTED_WAIT, Invalid, Refusal};
 

@@ -278,14 +278,8 @@ impl Shared {
         let Welcome { is_refused, served_after, closes_idle_after } =
             relay::welcome(&term.profile, self.common.since_reset(&open), now, &term.tally);
         if is_refused {
-            self.common.ledger.record(Entry {
-                sequence: self.common.ledger.next_sequence(),
-                connection: open.number(),
-                arrived_ns: u64::try_from(term.since_server_start(now).as_nanos()).unwrap_or(u64::MAX),
-                ending: Ending::Broken,
-                fault: Some(PlannedFault { name: FaultName::Refuse, outcome: FaultOutcome::Played }),
-                ..Entry::default()
-            });
+            let refused = PlannedFault { name: FaultName::Refuse, outcome: FaultOutcome::Played };
+            self.common.record_connection(&open, term.instant(now), refused, Ending::Broken);
             return None;
         }
         let served = self.common.drain.connection();
@@ -297,6 +291,18 @@ impl Common {
     /// How often a request of this hash came before.
     pub(crate) fn occurrence(&self, request: u64) -> u64 {
         self.occurrences.lock().unwrap_or_else(PoisonError::into_inner).next(request)
+    }
+
+    /// An entry of a connection over which nothing was asked.
+    pub(crate) fn record_connection(&self, open: &OpenConnection, arrived: Instant, fault: PlannedFault, ending: Ending) {
+        self.ledger.record(Entry {
+            sequence: self.ledger.next_sequence(),
+            connection: open.number(),
+            arrived_ns: u64::try_from((arrived - self.start).as_nanos()).unwrap_or(u64::MAX),
+            ending,
+            fault: Some(fault),
+            ..Entry::default()
+        });
     }
 
     /// The number of a connection among those since the last reset, which its draws belong to.
@@ -314,6 +320,11 @@ impl Common {
     /// What the next attempt gets, if that was ordered.
     pub(crate) fn next_order(&self) -> Option<Outcome> {
         self.orders.next()
+    }
+
+    /// Whether the next attempt gets something that was ordered.
+    pub(crate) fn has_orders(&self) -> bool {
+        self.orders.left() > 0
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use relaybench_mock::{Ending, Entry, FaultName};
+use relaybench_mock::{Ending, Entry};
 
 use super::sample::LedgerBalance;
 use crate::stats::Histogram;
@@ -112,7 +112,7 @@ impl Reconciliation {
 
 /// A connection over which nothing was ever asked.
 fn is_refused_connection(entry: &Entry) -> bool {
-    entry.request_id.is_none() && entry.fault.is_some_and(|fault| fault.name == FaultName::Refuse)
+    entry.request_id.is_none() && entry.fault.is_some_and(|fault| fault.name.befalls_connections())
 }
 
 /// From when the mock had the request's head to when it had written the last byte of the answer.
@@ -123,19 +123,20 @@ fn happened(entry: &Entry) -> Took {
 
 #[cfg(test)]
 mod tests {
-    use relaybench_mock::{FaultOutcome, PlannedFault};
+    use relaybench_mock::{FaultName, FaultOutcome, PlannedFault};
 
     use super::*;
 
     #[test]
     fn a_refused_connection_stands_for_one_attempt_that_was_never_read() {
-        let fault = Some(PlannedFault { name: FaultName::Refuse, outcome: FaultOutcome::Played });
-        let refused = Entry { fault, ..Entry::default() };
-        let mut books = Reconciliation::new("rb-1-0-".to_owned());
-        books.sent(0, &[sent(0)]);
-        books.sent(1, &[sent(0), sent(1)]);
-        books.received(&[received(0, 0), refused]);
-        assert_eq!(books.balance(), LedgerBalance { matched: 2, missing: 1, unknown: 0 });
+        for (name, outcome) in [(FaultName::Refuse, FaultOutcome::Played), (FaultName::SlowAccept, FaultOutcome::NotReached)] {
+            let refused = Entry { fault: Some(PlannedFault { name, outcome }), ..Entry::default() };
+            let mut books = Reconciliation::new("rb-1-0-".to_owned());
+            books.sent(0, &[sent(0)]);
+            books.sent(1, &[sent(0), sent(1)]);
+            books.received(&[received(0, 0), refused]);
+            assert_eq!(books.balance(), LedgerBalance { matched: 2, missing: 1, unknown: 0 });
+        }
     }
 
     fn sent(number: u32) -> SentAttempt {

@@ -13,7 +13,7 @@ use crate::ledger::{Ending, Entry, FaultOutcome, PlannedFault, kept_id};
 use crate::profile::{FaultKind, Keys, Outcome};
 use crate::relay::limits::{Caller, Resource, Standing};
 use crate::relay::{
-    Arrival, Decided, Decision, Demand, Grant, INJECTED_WAIT, Plan, Progress, Refusal, Request, Ticket, decide, fault,
+    Arrival, Decided, Decision, Demand, Grant, INJECTED_WAIT, Plan, Progress, Refusal, Request, Ticket, decide, fault, missed,
 };
 use crate::server::Term;
 use crate::wire::dialect::{Dialect, Gaps, KeepAlive};
@@ -220,11 +220,14 @@ impl Attempt {
         draws: Draws,
     ) -> Result<(Plan, Option<Grant>), Refusal> {
         // Whoever is refused for what it tells takes nothing from the queue.
-        request.told = overrides.told(&self.term.profile, self.entry.stream)?;
+        request.told = overrides
+            .told(&self.term.profile, self.entry.stream)
+            .inspect_err(|_| self.misses(request.key, request.model, draws))?;
         request.order = overrides.fault.map(Outcome::Fault).or_else(|| self.term.common.next_order());
-        let Decided { decision, fault } = decide(&self.term.profile, &request, draws, self.arrived(), &self.term.tally);
-        if fault.is_some() {
-            self.is_befallen(fault, overrides, draws);
+        let Decided { decision, fault, missed } = decide(&self.term.profile, &request, draws, self.arrived(), &self.term.tally);
+        match fault {
+            Some(_) => self.is_befallen(fault, overrides, draws),
+            None => self.is_planned(missed),
         }
         match decision {
             Decision::Refuse(refusal) => Err(refusal),
@@ -239,6 +242,17 @@ impl Attempt {
         Ok(overrides)
     }
 
+    /// It is refused before the profile's faults have their say: the one that would have befallen it is in its entry all the same, unless
+    /// it asked for one, or would have got what is queued, which waits for the next. `model` is that which it is about; empty where that
+    /// is none.
+    pub(super) fn misses(&mut self, key: &str, model: &str, draws: Draws) {
+        if self.entry.fault.is_none() && !self.term.common.has_orders() {
+            let request = Request { key, model, ..Request::default() };
+            let missed = missed(&self.term.profile, &request, draws, self.arrived(), &self.term.tally);
+            self.is_planned(missed);
+        }
+    }
+
     fn is_planned(&mut self, kind: Option<FaultKind>) {
         self.entry.fault = kind.map(|kind| PlannedFault { name: kind.name(), outcome: FaultOutcome::NotReached });
     }
@@ -246,9 +260,10 @@ impl Attempt {
     /// What befalls it where nothing is made, so that the relay's capacity and its bursts do not matter. `model` is that which it is
     /// about; empty where that is none.
     pub(super) fn decide_alone(&mut self, headers: &Headers<'_>, model: &str, draws: Draws) -> Result<(), Refusal> {
-        let overrides = Overrides::read(headers, &[])?;
+        let key = headers.key.unwrap_or_default();
+        let overrides = Overrides::read(headers, &[]).inspect_err(|_| self.misses(key, model, draws))?;
         let order = overrides.fault.map(Outcome::Fault).or_else(|| self.term.common.next_order());
-        let request = Request { key: headers.key.unwrap_or_default(), model, order, ..Request::default() };
+        let request = Request { key, model, order, ..Request::default() };
         let fault = fault(&self.term.profile, &request, draws, self.arrived(), &self.term.tally);
         if fault.is_some() || overrides != Overrides::default() {
             self.is_befallen(fault, overrides, draws);

@@ -6,10 +6,10 @@ mod frames;
 mod guard;
 mod hang_up;
 mod head_end;
+mod slow_accept;
 mod watch;
 
-#[cfg(feature = "tls")]
-pub(super) use self::hang_up::hung_up;
+pub(super) use self::slow_accept::accepted;
 pub(super) use self::watch::{GiveUp, RequestBody};
 
 use std::future::Future;
@@ -64,18 +64,13 @@ pub(super) struct Caller {
 }
 
 /// Serves a connection until either side closes it.
-pub(crate) async fn serve<IO>(admitted: Admitted, mut io: IO, protocol: Protocol)
+pub(crate) async fn serve<IO>(mut admitted: Admitted, mut io: IO, protocol: Protocol)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    if !admitted.served_after.is_zero() {
-        tokio::select! {
-            biased;
-            // Nobody was let in yet.
-            () = admitted.served.told().wait() => return,
-            () = hang_up::hung_up(&mut io) => return,
-            () = relaybench_clock::sleep(admitted.served_after) => {}
-        }
+    // In a box of its own, since it is rare.
+    if !admitted.served_after.is_zero() && !Box::pin(accepted(&mut admitted, &mut io)).await {
+        return;
     }
     // What goes wrong here is the caller's doing, or the plan's; the ledger has what it did to each attempt.
     let _ = serve_admitted(&admitted, io, protocol).await;

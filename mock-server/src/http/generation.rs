@@ -45,13 +45,18 @@ pub(super) async fn answer(
     // What is wrong with them is said to those who may call.
     let _ = attempt.overrides(headers, &[]);
     if let Err(refusal) = attempt.authorize(headers) {
-        let identity = Identity::new(attempt.draws(&[]));
-        return Ok(response::refused(attempt, head, &identity, refusal));
+        let draws = attempt.draws(&[]);
+        attempt.misses(headers.key.unwrap_or_default(), "", draws);
+        return Ok(response::refused(attempt, head, &Identity::new(draws), refusal));
     }
     let entered = match read(body, attempt.term().profile.body_limit).await {
         // The body is dropped here, so that whoever waits does not hold it.
         Ok(body) => enter(&mut attempt, &generation, headers, &body),
-        Err(Unread::Refused(refusal)) => Err(Box::new((Identity::new(attempt.draws(&[])), refusal))),
+        Err(Unread::Refused(refusal)) => {
+            let draws = attempt.draws(&[]);
+            attempt.misses(headers.key.unwrap_or_default(), "", draws);
+            Err(Box::new((Identity::new(draws), refusal)))
+        }
         Err(Unread::CallerLeft) => return Err(Cut),
         Err(Unread::TooSlow) => {
             // Over HTTP/2 nothing is said: the stream is reset.
@@ -146,20 +151,30 @@ fn enter(
 ) -> Result<Entered, Box<(Identity, Refusal)>> {
     let overrides = attempt.overrides(headers, body);
     let asked = generation.endpoint.read(body, generation.deployment.as_deref(), &attempt.term().profile);
-    match &asked {
-        Ok(asked) => attempt.asked(asked),
-        Err(_) => {
-            if let Some(model) = named_model(body, generation.deployment.as_deref()) {
-                attempt.concerns(&model);
-            }
+    let named = match &asked {
+        Ok(asked) => {
+            attempt.asked(asked);
+            None
         }
-    }
+        Err(_) => named_model(body, generation.deployment.as_deref()).and_then(|model| {
+            attempt.concerns(&model);
+            attempt.term().profile.model(&model)
+        }),
+    };
     let draws = attempt.draws(body);
     let refused = |refusal| Box::new((Identity::new(draws), refusal));
-    let asked = asked.map_err(refused)?;
-    let overrides = overrides.map_err(refused)?;
-    attempt.admit(|term| Need::of(&asked, term, draws)).map_err(refused)?;
-    let request = Request { key: headers.key.unwrap_or_default(), model: &asked.model, ..asked.request };
+    let key = headers.key.unwrap_or_default();
+    let admitted = asked.and_then(|asked| {
+        let overrides = overrides?;
+        attempt.admit(|term| Need::of(&asked, term, draws))?;
+        Ok((asked, overrides))
+    });
+    let (asked, overrides) = admitted.map_err(|refusal| {
+        let model = named.as_deref().unwrap_or_else(|| attempt.model()).to_owned();
+        attempt.misses(key, &model, draws);
+        refused(refusal)
+    })?;
+    let request = Request { key, model: &asked.model, ..asked.request };
     let (plan, grant) = attempt.decide(request, overrides, draws).map_err(refused)?;
     let (outcome, timing) = match plan {
         Plan::Hang => return Ok(Entered::Held(grant)),

@@ -91,7 +91,8 @@ impl Listener {
             let mut swapped = pin!(server.swapped());
             let (refuses, until) = server.refuses_all();
             // Somebody else may have taken the address meanwhile, and give it back.
-            let until = self.listen_unless(refuses, &server).map_or_else(|_| Some(relaybench_clock::now() + ACCEPT_PAUSE), |()| until);
+            let until =
+                self.listen_unless(refuses, &server).map_or_else(|_| Some(relaybench_clock::now() + ACCEPT_PAUSE), |()| until);
             let mut changes = pin!(changed(until));
             loop {
                 tokio::select! {
@@ -217,15 +218,10 @@ fn bound(addr: SocketAddr) -> io::Result<TcpSocket> {
 async fn serve_tls(mut admitted: Admitted, tls: crate::Tls, mut stream: TcpStream) {
     let (told, timeout) = (admitted.served.told(), admitted.server.common.limits.head_timeout);
     // The handshake waits as well.
-    let served_after = std::mem::take(&mut admitted.served_after);
+    if !super::connection::accepted(&mut admitted, &mut stream).await {
+        return;
+    }
     let shaking = async {
-        if !served_after.is_zero() {
-            tokio::select! {
-                biased;
-                () = super::connection::hung_up(&mut stream) => return None,
-                () = relaybench_clock::sleep(served_after) => {}
-            }
-        }
         let handshake = tls.acceptor().accept(stream);
         match timeout {
             None => handshake.await.ok(),

@@ -67,7 +67,9 @@ pub(super) fn models(mut attempt: Box<Attempt>, head: &Parts, headers: &Headers<
         },
     });
     // Whoever is refused for its key or its model takes nothing from the queue.
-    match found.and_then(|body| attempt.decide_alone(headers, id.unwrap_or_default(), draws).map(|()| body)) {
+    let about = id.unwrap_or_default();
+    let found = found.inspect_err(|_| attempt.misses(headers.key.unwrap_or_default(), about, draws));
+    match found.and_then(|body| attempt.decide_alone(headers, about, draws).map(|()| body)) {
         Err(refusal) => refused(attempt, head, &identity, refusal),
         Ok(body) => {
             attempt.answered_at_once(200);

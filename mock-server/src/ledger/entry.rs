@@ -108,6 +108,21 @@ pub enum FaultOutcome {
     NeedsReset,
 }
 
+impl FaultOutcome {
+    /// As the ledger writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Played => "played",
+            Self::NotReached => "not_reached",
+            Self::NeedsStream => "needs_stream",
+            Self::NeedsWhole => "needs_whole",
+            Self::NothingThere => "nothing_there",
+            Self::NeedsHttp1 => "needs_http1",
+            Self::NeedsReset => "needs_reset",
+        }
+    }
+}
+
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -132,6 +147,14 @@ pub enum Ending {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn outcomes_are_written_as_in_the_ledgers_lines() {
+        use FaultOutcome::{NeedsHttp1, NeedsReset, NeedsStream, NeedsWhole, NotReached, NothingThere, Played};
+        for outcome in [Played, NotReached, NeedsStream, NeedsWhole, NothingThere, NeedsHttp1, NeedsReset] {
+            assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.as_str());
+        }
+    }
 
     #[test]
     fn a_million_entries_with_ids_fit_in_210_megabytes() {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Ending, Entry, FaultOutcome};
+use super::{Ending, Entry, FaultOutcome, PlannedFault};
 
 /// Counts, under the lock that recording an entry takes anyway.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Totals {
     kinds: Vec<(Kind, u64)>,
+    faults: Vec<(PlannedFault, u64)>,
     lateness: Lateness,
 }
 
@@ -34,11 +35,26 @@ impl Totals {
             Some((_, count)) => *count += 1,
             None => self.kinds.push((Kind { model: entry.model.clone(), status: entry.status, ending: entry.ending }, 1)),
         }
+        if let Some(fault) = entry.fault {
+            self.count_fault(fault);
+        }
         // A fault that was played may hold an answer back, as planned.
         let is_played = entry.fault.as_ref().is_some_and(|fault| fault.outcome == FaultOutcome::Played);
         if let (Some(written), Some(due), false) = (entry.end_written_ns, entry.due_end_ns, is_played) {
             self.lateness.count(written.saturating_sub(due));
         }
+    }
+
+    pub(super) fn count_fault(&mut self, fault: PlannedFault) {
+        match self.faults.iter_mut().find(|(counted, _)| *counted == fault) {
+            Some((_, count)) => *count += 1,
+            None => self.faults.push((fault, 1)),
+        }
+    }
+
+    /// How often each fault came to each outcome.
+    pub(crate) fn faults(&self) -> &[(PlannedFault, u64)] {
+        &self.faults
     }
 
     /// How many attempts of each kind.
@@ -90,7 +106,6 @@ mod tests {
 
     #[test]
     fn what_a_fault_holds_back_is_not_late() {
-        use super::super::PlannedFault;
         use crate::profile::FaultName;
 
         let mut totals = Totals::default();

@@ -38,6 +38,8 @@ pub struct Decided {
     pub decision: Decision,
     /// The fault that befalls it. Those that turn away, and a hang, are in the decision already; the others befall its answer.
     pub fault: Option<FaultKind>,
+    /// The fault that would have befallen it, had a burst not turned it away.
+    pub missed: Option<FaultKind>,
 }
 
 /// The first step: turned away at once, or served with a demand.
@@ -118,7 +120,10 @@ pub fn decide(profile: &Profile, request: &Request<'_>, draws: Draws, now: Durat
         None => match faults::in_phases(profile, request, draws, now, tally) {
             Some(fault) => Some(fault),
             None => match turned_away(profile, draws, now) {
-                Some(refusal) => return Decided { decision: Decision::Refuse(refusal), fault: None },
+                Some(refusal) => {
+                    let missed = faults::missed_always(profile, request, draws, tally);
+                    return Decided { decision: Decision::Refuse(refusal), fault: None, missed };
+                }
                 None => faults::always(profile, request, draws, tally),
             },
         },
@@ -128,7 +133,7 @@ pub fn decide(profile: &Profile, request: &Request<'_>, draws: Draws, now: Durat
         (None, Some(FaultKind::Hang)) => Decision::Serve(Demand::Hang),
         (None, _) => Decision::Serve(completion(profile, request, draws, now, fault)),
     };
-    Decided { decision, fault }
+    Decided { decision, fault, missed: None }
 }
 
 /// Which fault befalls an attempt that arrives `now`, where there are no bursts.

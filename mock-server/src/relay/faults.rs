@@ -23,9 +23,15 @@ impl Tally {
     }
 }
 
-/// Whether one more is among the first so many.
-fn is_among_first(first: Option<u64>, seen: &AtomicU64) -> bool {
+/// Whether one more is among the first so many: takes a turn, or only looks.
+type Turn = fn(first: Option<u64>, seen: &AtomicU64) -> bool;
+
+fn take_turn(first: Option<u64>, seen: &AtomicU64) -> bool {
     first.is_none_or(|first| seen.fetch_add(1, Relaxed) < first)
+}
+
+fn is_next_turn(first: Option<u64>, seen: &AtomicU64) -> bool {
+    first.is_none_or(|first| seen.load(Relaxed) < first)
 }
 
 pub(super) fn in_phases(
@@ -35,17 +41,43 @@ pub(super) fn in_phases(
     now: Duration,
     tally: &Tally,
 ) -> Option<FaultKind> {
+    of_phases(profile, request, draws, now, tally, take_turn)
+}
+
+fn of_phases(
+    profile: &Profile,
+    request: &Request<'_>,
+    draws: Draws,
+    now: Duration,
+    tally: &Tally,
+    turn: Turn,
+) -> Option<FaultKind> {
     profile.phases.iter().zip(&tally.phases).zip(0..).find_map(|((phase, seen), which)| {
         let rule = phase.fault.as_ref().filter(|rule| rule.is_about(request))?;
         let strength = phase.strength(now);
-        let strikes = strength > 0.0 && is_among_first(rule.first, seen);
+        let strikes = strength > 0.0 && turn(rule.first, seen);
         (strikes && draws.uniform(Purpose::PhaseFault(which)) < rule.probability * strength).then_some(rule.kind)
     })
 }
 
 pub(super) fn always(profile: &Profile, request: &Request<'_>, draws: Draws, tally: &Tally) -> Option<FaultKind> {
+    of_all_times(profile, request, draws, tally, take_turn)
+}
+
+/// Which fault of the profile's own would have befallen an attempt that is refused before they have their say. It takes no turn from those that befall only the first.
+pub fn missed(profile: &Profile, request: &Request<'_>, draws: Draws, now: Duration, tally: &Tally) -> Option<FaultKind> {
+    let in_phases = of_phases(profile, request, draws, now, tally, is_next_turn);
+    in_phases.or_else(|| of_all_times(profile, request, draws, tally, is_next_turn))
+}
+
+/// The same, where no phase has one.
+pub(super) fn missed_always(profile: &Profile, request: &Request<'_>, draws: Draws, tally: &Tally) -> Option<FaultKind> {
+    of_all_times(profile, request, draws, tally, is_next_turn)
+}
+
+fn of_all_times(profile: &Profile, request: &Request<'_>, draws: Draws, tally: &Tally, turn: Turn) -> Option<FaultKind> {
     profile.faults.iter().zip(&tally.faults).zip(0..).find_map(|((rule, seen), which)| {
-        let strikes = rule.is_about(request) && is_among_first(rule.first, seen);
+        let strikes = rule.is_about(request) && turn(rule.first, seen);
         (strikes && draws.uniform(Purpose::Fault(which)) < rule.probability).then_some(rule.kind)
     })
 }
@@ -76,7 +108,7 @@ pub fn welcome(profile: &Profile, number: u64, now: Duration, tally: &Tally) -> 
     for ((rule, seen), which) in profile.listener.iter().zip(&tally.listener).zip(0..) {
         let phase = rule.phase.and_then(|phase| profile.phases.get(phase as usize));
         let strength = phase.map_or(1.0, |phase| phase.strength(now));
-        if strength == 0.0 || !is_among_first(rule.first, seen) {
+        if strength == 0.0 || !take_turn(rule.first, seen) {
             continue;
         }
         if draws.uniform(Purpose::ListenerFault(which)) >= rule.probability * strength {

@@ -223,6 +223,33 @@ fn metrics_count_what_happened() {
 }
 
 #[test]
+fn metrics_count_faults_by_what_came_of_them_those_of_connections_too() {
+    run_virtual(async {
+        let rules = ["slow-accept=3s\"\nfirst = 2", "refuse\"\nfirst = 1", "close-idle=5s\""];
+        let server = server(&rules.map(|rule| format!("[[fault]]\nfault = \"{rule}\n")).concat());
+        assert!(server.connect().is_err());
+        let mut idle = server.connect().unwrap();
+        sleep(ms(20_000)).await;
+        assert_eq!(idle.read(&mut [0; 10]).await.unwrap(), 0);
+        server.script(["no-done".parse().unwrap(), "status=503".parse().unwrap()]);
+        for _ in 0..2 {
+            text(&server, &chat("", "")).await;
+        }
+        let answer = text(&server, &request("GET", "/metrics", "", "")).await;
+        let counted: Vec<&str> = answer.lines().filter(|line| line.starts_with("relaybench_mock_faults_total{")).collect();
+        let once = [
+            ("refuse", "played"),
+            ("slow-accept", "played"),
+            ("close-idle", "played"),
+            ("no-done", "needs_stream"),
+            ("status", "played"),
+        ];
+        let line = |(fault, outcome)| format!("relaybench_mock_faults_total{{fault=\"{fault}\",outcome=\"{outcome}\"}} 1");
+        assert_eq!(counted, once.map(line));
+    });
+}
+
+#[test]
 fn what_is_no_way_of_control_says_what_is() {
     run_virtual(async {
         let server = server("");

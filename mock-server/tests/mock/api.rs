@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use relaybench_clock::run_virtual;
-use relaybench_mock::{Assertions, Ending, FaultName, LimitName, MockRelay, MockServer, Outcome};
+use relaybench_mock::{Assertions, Ending, FaultName, FaultOutcome, LimitName, MockRelay, MockServer, Outcome};
 
 use crate::support::{chat, exchange, profile, server};
 
@@ -73,6 +73,27 @@ fn an_expectation_that_is_not_met_shows_all_attempts() {
             assert!(said.starts_with(beginning), "{said}");
         }
         seen.attempts(2).requests(2).connections(2).statuses([429, 200]).script_done();
+    });
+}
+
+#[test]
+fn a_fault_that_was_not_played_is_no_fault_that_was_and_the_table_says_why() {
+    run_virtual(async {
+        let server = server("");
+        server.script([Outcome::fault("no-done"), Outcome::status(503)]);
+        for id in ["first", "second"] {
+            exchange(&server, &chat(&format!("x-client-request-id: {id}\r\n"), "")).await;
+        }
+        let seen = server.assert();
+        seen.faults([FaultName::Status]).faults_not_played([(FaultName::NoDone, FaultOutcome::NeedsStream)]);
+        let panic = catch_unwind(AssertUnwindSafe(|| _ = seen.faults([FaultName::NoDone, FaultName::Status]))).unwrap_err();
+        let said = panic.downcast::<String>().unwrap();
+        let expected = "faults: [NoDone, Status] expected, [Status] seen
+  #  conn  request  try  model    status  fault                   refused by  ending  arrived
+  0  0     first    0    gpt-4.1  200     no-done (needs_stream)  -           Served  0.000ms
+  1  1     second   0    gpt-4.1  503     status                  -           Served  0.000ms
+";
+        assert_eq!(*said, expected);
     });
 }
 

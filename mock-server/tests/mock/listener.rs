@@ -159,6 +159,30 @@ fn a_connection_that_is_accepted_slowly_is_answered_that_much_later_once() {
 }
 
 #[test]
+fn whoever_leaves_before_it_is_accepted_is_an_entry_and_no_attempt() {
+    run_virtual(async {
+        let server = server("[[fault]]\nfault = \"slow-accept=10s\"");
+        let mut stays = server.connect().unwrap();
+        stays.write_all(&chat("", "")).await.unwrap();
+        drop(server.connect().unwrap());
+        sleep(ms(5_000)).await;
+        let slow = PlannedFault { name: FaultName::SlowAccept, outcome: FaultOutcome::NotReached };
+        let entries = server.ledger().entries();
+        let seen: Vec<_> = entries.iter().map(|entry| (entry.connection, entry.fault, entry.ending, entry.arrived_ns)).collect();
+        assert_eq!(seen, [(1, Some(slow), Ending::CallerLeft, 0)]);
+        server.assert().attempts(0).connections(2);
+        assert_eq!(server.connections(), 1);
+        // The relay ends before it has let the next in.
+        let waits = server.connect().unwrap();
+        stays.read_to_end(&mut Vec::new()).await.unwrap();
+        server.drain().await;
+        drop(waits);
+        let seen: Vec<_> = server.ledger().entries().iter().map(|entry| (entry.connection, entry.ending)).collect();
+        assert_eq!(seen, [(1, Ending::CallerLeft), (0, Ending::Served), (2, Ending::Stopped)]);
+    });
+}
+
+#[test]
 fn an_idle_connection_is_closed_without_a_word_and_a_busy_one_is_not() {
     run_virtual(async {
         let server = server("latency.total = { dist = \"fixed\", value = \"30s\" }\n[[fault]]\nfault = \"close-idle=5s\"");

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::ledger::{Lateness, Totals};
+use crate::ledger::{Lateness, PlannedFault, Totals};
 use crate::server::MockServer;
 
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -20,6 +20,7 @@ fn write(out: &mut String, server: &MockServer) -> fmt::Result {
     let ledger = server.ledger();
     let totals = ledger.totals();
     attempts(out, &totals)?;
+    faults(out, &totals)?;
     lateness(out, totals.lateness())?;
     for (name, kind, help, value) in [
         ("attempts_open", "gauge", "Attempts that arrived and have not ended.", ledger.open()),
@@ -44,6 +45,14 @@ fn attempts(out: &mut String, totals: &Totals) -> fmt::Result {
         let ending = serde_json::to_value(kind.ending).unwrap_or_default();
         let ending = ending.as_str().unwrap_or_default();
         writeln!(out, "relaybench_mock_attempts_total{{model=\"{model}\",status=\"{status}\",ending=\"{ending}\"}} {count}")?;
+    }
+    Ok(())
+}
+
+fn faults(out: &mut String, totals: &Totals) -> fmt::Result {
+    header(out, "faults_total", "counter", "Faults of attempts and connections, by what came of them.")?;
+    for (PlannedFault { name, outcome }, count) in totals.faults() {
+        writeln!(out, "relaybench_mock_faults_total{{fault=\"{name}\",outcome=\"{}\"}} {count}", outcome.as_str())?;
     }
     Ok(())
 }

@@ -17,6 +17,8 @@ use super::ahead::Ahead;
 use super::frames::Frames;
 use super::head_end::HeadEnds;
 use super::watch::{Phase, Stage};
+use crate::ledger::{FaultOutcome, PlannedFault};
+use crate::profile::FaultName;
 
 /// What a caller reads whose request did not come in time.
 const TOO_LATE: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
@@ -31,6 +33,8 @@ pub(super) struct Guarded<IO> {
     ahead: Option<Box<Ahead>>,
     /// Whoever is served over it waits for what the caller sends, and so learns that it has gone.
     is_waited_for: bool,
+    /// It was idle for as long as a fault lets it be.
+    is_closed_idle: bool,
     reading: Option<Wait>,
     ends: HeadEnds,
     /// Of HTTP/2; in a box, since it is rarer.
@@ -55,6 +59,7 @@ impl<IO> Guarded<IO> {
             again: Box::default(),
             ahead: None,
             is_waited_for: false,
+            is_closed_idle: false,
             reading: None,
             ends: HeadEnds::default(),
             frames: None,
@@ -131,7 +136,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Guarded<IO> {
     /// Ends the connection of a caller that owes something: with a word where there is room for one.
     fn end(&mut self, owed: Phase, cx: &mut Context<'_>) -> io::Result<()> {
         match owed {
-            Phase::Idle | Phase::Streams => return Ok(()),
+            Phase::Idle | Phase::Streams => {
+                if !mem::replace(&mut self.is_closed_idle, true) {
+                    let closed = PlannedFault { name: FaultName::CloseIdle, outcome: FaultOutcome::Played };
+                    self.caller.server.common.ledger.count_fault(closed);
+                }
+                return Ok(());
+            }
             Phase::Head | Phase::Body if self.writing.is_none() => {
                 // Seventy bytes fit, or the caller is past caring.
                 let _ = Pin::new(&mut self.io).poll_write(cx, TOO_LATE);

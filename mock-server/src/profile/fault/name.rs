@@ -76,6 +76,11 @@ impl FaultName {
         Self::CloseIdle,
     ];
 
+    /// Whether it befalls connections, before anything is asked over them: an entry of it is no attempt.
+    pub fn befalls_connections(self) -> bool {
+        matches!(self, Self::Refuse | Self::SlowAccept | Self::CloseIdle)
+    }
+
     /// As it is written.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -117,6 +117,65 @@ fn a_fault_that_was_asked_for_is_in_the_entry_of_an_attempt_that_is_refused_befo
     });
 }
 
+/// What is asked of a server, the status that is answered, and the fault in its entry.
+async fn refused(server: &MockServer, request: &[u8], expected: u16) -> Option<(FaultName, FaultOutcome)> {
+    let answer = text(server, request).await;
+    assert_eq!(crate::support::status(&answer), expected, "{answer}");
+    server.ledger().entries().pop().unwrap().fault.map(|fault| (fault.name, fault.outcome))
+}
+
+#[test]
+fn a_fault_of_the_profile_that_a_refusal_forestalls_is_in_the_entry() {
+    run_virtual(async {
+        let stalled = Some((FaultName::Stall, FaultOutcome::NotReached));
+        let limits = "auth.keys = [\"sk-test\"]\nlimits.requests_per_minute = 1\nlimits.body_bytes = 400\n";
+        let stall = "[[fault]]\nfault = \"stall\"\nmodels = [\"gpt-4.1\"]\n";
+        let server = server(&format!("{limits}{stall}[[fault]]\nfault = \"no-done\""));
+        let (key, path, body) = (crate::support::KEY, "/v1/chat/completions", crate::support::chat_body("gpt-4.1", ""));
+        let hot = crate::support::chat_body("gpt-4.1", r#","temperature":9"#);
+        let large = format!("{body}{}", " ".repeat(400));
+        let of_all = Some((FaultName::NoDone, FaultOutcome::NotReached));
+        server.script([Outcome::Ordinary]);
+        assert_eq!(refused(&server, &chat("", ""), 200).await, None);
+        for (method, path, headers, body, status, fault) in [
+            ("POST", path, key, body.as_str(), 429, stalled),
+            ("POST", path, key, hot.as_str(), 400, stalled),
+            // Its model is not known, so that only those for all models would have befallen it.
+            ("POST", path, "", body.as_str(), 401, of_all),
+            ("POST", path, key, large.as_str(), 413, of_all),
+            ("POST", path, key, &body.replace("gpt-4.1", "gpt-0"), 404, of_all),
+            ("GET", "/v1/models/gpt-0", key, "", 404, of_all),
+            ("GET", "/v1/models", "", "", 401, of_all),
+            // No rule is about routes.
+            ("GET", "/v1/nothing", key, "", 404, None),
+        ] {
+            let request = crate::support::request(method, path, headers, body);
+            assert_eq!(refused(&server, &request, status).await, fault, "{method} {path} {status}");
+        }
+        // What is queued would have befallen it, and waits for the next.
+        server.script([Outcome::Ordinary]);
+        assert_eq!(refused(&server, &chat("", ""), 429).await, None);
+        assert_eq!(server.queued(), 1);
+    });
+}
+
+#[test]
+fn a_refusal_takes_no_turn_from_a_fault_of_the_first_and_names_it_while_it_lasts() {
+    run_virtual(async {
+        let burst = "[[burst]]\nevery = \"10s\"\nfor = \"1s\"\nshare = 1.0\nretry_after = \"1s\"\n";
+        let server = server(&format!("{burst}[[fault]]\nfault = \"status=503\"\nfirst = 1"));
+        let missed = Some((FaultName::Status, FaultOutcome::NotReached));
+        for _ in 0..3 {
+            assert_eq!(refused(&server, &chat("", ""), 429).await, missed);
+        }
+        relaybench_clock::sleep(crate::support::ms(2_000)).await;
+        assert_eq!(refused(&server, &chat("", ""), 503).await, Some((FaultName::Status, FaultOutcome::Played)));
+        assert_eq!(refused(&server, &chat("", ""), 200).await, None);
+        relaybench_clock::sleep(crate::support::ms(8_000)).await;
+        assert_eq!(refused(&server, &chat("", ""), 429).await, None);
+    });
+}
+
 #[test]
 fn whoever_is_refused_for_what_it_tells_takes_nothing_from_the_queue() {
     run_virtual(async {
