@@ -58,8 +58,11 @@ impl Overrides {
 /// The last marker, from behind its beginning. What only begins like one, such as the name of a bird, is none.
 fn last_marker(body: &[u8]) -> Option<&[u8]> {
     let mut rest = memmem::rfind_iter(body, MARKER).map(|place| &body[place + MARKER.len()..]);
-    rest.find(|rest| matches!(rest.first(), Some(b' ' | b']')))
+    rest.find(|rest| matches!(rest.first(), Some(b' ' | b']')) || SPACES.iter().any(|space| rest.starts_with(space.as_bytes())))
 }
+
+/// White space as it is escaped in JSON.
+const SPACES: [&str; 3] = ["\\n", "\\r", "\\t"];
 
 /// What a marker asks for, from behind its beginning.
 fn marked(rest: &[u8]) -> Result<Overrides, Refusal> {
@@ -67,7 +70,8 @@ fn marked(rest: &[u8]) -> Result<Overrides, Refusal> {
     let unfinished = || invalid("messages", format!("A marker in the prompt begins and does not end; write {EXAMPLE}."));
     let mut overrides = Overrides::default();
     let twice = |key: &str| invalid("messages", format!("{key} is twice in a marker. Write {EXAMPLE}."));
-    for word in marker.ok_or_else(unfinished)?.split_ascii_whitespace() {
+    let marker = SPACES.iter().fold(marker.ok_or_else(unfinished)?.to_owned(), |marker, space| marker.replace(space, " "));
+    for word in marker.split_ascii_whitespace() {
         match word.split_once('=') {
             Some(("fault", _)) if overrides.fault.is_some() => return Err(twice("fault")),
             Some(("latency", _)) if overrides.latency.is_some() => return Err(twice("latency")),

@@ -78,6 +78,10 @@ fn a_request_says_what_befalls_it_in_headers_or_in_its_prompt() {
             (with_prompt("[[mock fault=html=502 latency=20ms]]"), 502, 20),
             (with_prompt("[[mock fault=status=500]] [[mock latency=1s]]"), 200, 1_000),
             (with_prompt("[[mocking]]"), 200, 900),
+            // As JSON escapes them.
+            (with_prompt(r"[[mock\nfault=status=503\r\n\tlatency=20ms\n]]"), 503, 20),
+            (with_prompt("[[MOCK fault=status=503]]"), 200, 900),
+            (with_prompt(r"\u005b[mock fault=status=503]]"), 200, 900),
         ] {
             let start = now();
             let parts = exchange(&server, &request).await;
@@ -124,6 +128,7 @@ fn a_wrong_request_is_answered_with_what_would_be_right() {
             ),
             (with_prompt("[[mock lateny=1s]]"), r#"\"lateny=1s\" in a marker is unknown, did you mean \"latency\"?"#),
             (with_prompt("[[mock lag=1s]]"), r#"\"lag=1s\" in a marker is unknown, known here: fault, latency. Write [[mock"#),
+            (with_prompt(r"[[mock fault=resett\n]]"), r#"\"resett\" is no fault, did you mean \"reset\"?"#),
             (with_prompt("[[mock]]"), "A marker in the prompt asks for nothing. Write [[mock"),
             (with_prompt("[[mock ]]"), "A marker in the prompt asks for nothing. Write [[mock"),
             (with_prompt("[[mock fault=reset fault=close]]"), "fault is twice in a marker."),
