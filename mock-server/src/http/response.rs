@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Body;
+use hyper::ext::ReasonPhrase;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use hyper::http::HeaderValue;
 use hyper::http::request::Parts;
@@ -132,7 +133,7 @@ pub(super) fn unrouted(mut attempt: Box<Attempt>, refusal: Refusal, head: &Parts
 }
 
 pub(super) fn subject<'a>(head: &'a Parts, model: &'a str, request_id: &'a str) -> Subject<'a> {
-    Subject { method: head.method.as_str(), path: head.uri.path(), model, request_id }
+    Subject { method: head.method.as_str(), path: head.uri.path(), query: head.uri.query(), model, request_id }
 }
 
 /// `body` is the body of `error`.
@@ -149,7 +150,12 @@ fn with_error(dialect: Dialect, error: Reply, body: AnswerBody, request_id: Stri
         }
         false => with_headers(body, dialect, headers(dialect, request_id, took, content_type, KEPT)),
     };
-    *response.status_mut() = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = status;
+    if status.canonical_reason().is_none() {
+        // Where it knows none, hyper would write "<none>".
+        response.extensions_mut().insert(ReasonPhrase::from_static(b""));
+    }
     for (name, value) in error.headers {
         let value = HeaderValue::try_from(value).expect("an error's headers are printable");
         response.headers_mut().insert(HeaderName::from_static(name), value);

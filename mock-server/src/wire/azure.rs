@@ -89,7 +89,7 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
         other => {
             let error = WireError::new(other, subject);
             let (wait, allow) = (error.retry_after, error.allow);
-            Reply::from(error).retry_after(wait).allow(allow)
+            Reply::from(error).retry_after_and_ms(wait).allow(allow)
         }
     }
 }
@@ -98,12 +98,19 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
 fn rate_limited(subject: Subject<'_>, limit: &str, wait: Option<Duration>) -> Reply {
     let after = wait.map_or(String::new(), |wait| format!(" Please retry after {} seconds.", seconds(wait)));
     let message = format!(
-        "Requests to the {} Operation under Azure OpenAI API version {API_VERSION} have exceeded {limit} of your \
+        "Requests to the {} Operation under Azure OpenAI API version {} have exceeded {limit} of your \
          current OpenAI S0 pricing tier.{after} Please go here: https://aka.ms/oai/quotaincrease if you would like to further \
          increase the default rate limit.",
-        operation(subject.path)
+        operation(subject.path),
+        api_version(subject.query)
     );
-    refused(429, "429", &message).retry_after(wait)
+    refused(429, "429", &message).retry_after_and_ms(wait)
+}
+
+/// The version that a caller names, as it names it.
+fn api_version(query: Option<&str>) -> &str {
+    let named = query.unwrap_or_default().split('&').find_map(|pair| pair.strip_prefix("api-version="));
+    named.filter(|version| !version.is_empty()).unwrap_or(API_VERSION)
 }
 
 /// What the endpoint of a path is called. Of the chat's alone the name is known from messages; the others are formed like it.

@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_status_that_is_injected_is_the_status_in_every_dialect() {
-        let subject = Subject { method: "POST", path: "/v1/chat/completions", model: "gpt-4.1", request_id: "a" };
+        let subject = Subject { method: "POST", path: "/v1/chat/completions", query: None, model: "gpt-4.1", request_id: "a" };
         for (name, dialect) in Dialect::NAMED {
             for status in 400..600 {
                 for refusal in [Refusal::Injected(status), Refusal::InjectedHtml(status)] {
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_breaks_off_says_so_under_the_key_that_clients_look_for() {
-        let subject = Subject { method: "POST", path: "/v1/chat/completions", model: "gpt-4.1", request_id: "a" };
+        let subject = Subject { method: "POST", path: "/v1/chat/completions", query: None, model: "gpt-4.1", request_id: "a" };
         for (name, dialect) in Dialect::NAMED {
             let body: serde_json::Value =
                 serde_json::from_slice(&dialect.stream_error(Refusal::Injected(500), subject).body).unwrap();

@@ -9,6 +9,7 @@ use super::chunks::Chunks;
 use super::dialect::Dialect;
 use super::events::{Events, Form};
 use super::openai::embeddings::Embeddings;
+use super::openai::responses::Echo;
 use super::openai::stream::UsageChunk;
 use super::openai::{completion, embeddings, request, responses, stream, text};
 use super::prompt::Prompt;
@@ -83,7 +84,7 @@ pub(super) struct Ask<'a> {
 pub(super) enum Manner {
     Chat(UsageChunk),
     Text(UsageChunk),
-    Responses,
+    Responses(Arc<Echo>),
     Embeddings(Embeddings),
     Messages,
 }
@@ -128,12 +129,12 @@ impl Asked {
         let form = match (&self.manner, self.stream) {
             (Manner::Chat(_), false) => return Written::Whole(completion::body(answer, choices())),
             (Manner::Text(_), false) => return Written::Whole(text::body(answer, choices())),
-            (Manner::Responses, false) => return Written::Whole(responses::body(answer, choices())),
+            (Manner::Responses(echo), false) => return Written::Whole(responses::body(answer, echo, choices())),
             (Manner::Messages, false) => return Written::Whole(messages::body(answer, choices())),
             (Manner::Embeddings(embeddings), _) => return Written::Whole(embeddings.body(answer, seed)),
             (Manner::Chat(usage), true) => Form::Chat(stream::Form::new(answer, *usage)),
             (Manner::Text(usage), true) => Form::Text(Box::new(text::Form::new(answer, *usage))),
-            (Manner::Responses, true) => Form::Responses(Box::new(responses::Form::new(answer))),
+            (Manner::Responses(echo), true) => Form::Responses(Box::new(responses::Form::new(answer, echo))),
             (Manner::Messages, true) => Form::Messages(Box::new(messages::Form::new(answer))),
         };
         Written::Stream(Events::new(form, choices(), chunks))

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hyper::HeaderMap;
 use hyper::http::HeaderValue;
 
+use super::header_number;
 use crate::relay::limits::{Resource, Standing};
 
 /// The names of the three headers of a resource: its limit, what remains, and when all of it is there again.
@@ -22,8 +23,8 @@ pub(super) fn write(
     written: impl FnOnce(Duration) -> String,
     headers: &mut HeaderMap,
 ) {
-    headers.insert(limit, standing.limit.into());
-    headers.insert(remaining, standing.remaining.into());
+    headers.insert(limit, header_number(standing.limit));
+    headers.insert(remaining, header_number(standing.remaining));
     headers.insert(reset, HeaderValue::try_from(written(standing.reset)).expect("digits, letters and signs"));
 }
 

@@ -53,7 +53,7 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
     let WireError { retry_after, allow, .. } = WireError::new(refusal, subject);
     let code = status.to_string();
     let error = Error { message: &message, r#type: kind, param, code: &code };
-    Reply::json(status, &Enveloped { error }).retry_after(retry_after).allow(allow)
+    Reply::json(status, &Enveloped { error }).retry_after_and_ms(retry_after).allow(allow)
 }
 
 /// The exception, with the one of OpenAI's own library that it was made of.

@@ -42,7 +42,7 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
         Refusal::Overloaded | Refusal::Injected(503) => no_channel(model),
         Refusal::LimitReached(LimitReached::Rate { resource: Resource::Requests, period, limit, wait, .. }) => {
             let minutes = if period == Period::Day { 1440 } else { 1 };
-            own(429, &format!("您已达到请求数限制：{minutes}分钟内最多请求{limit}次")).retry_after(Some(wait))
+            own(429, &format!("您已达到请求数限制：{minutes}分钟内最多请求{limit}次")).retry_after_and_ms(Some(wait))
         }
         // What asks for too much is told so by the channel: no wait helps.
         Refusal::LimitReached(LimitReached::Rate { .. } | LimitReached::Concurrency { .. })
@@ -50,7 +50,7 @@ pub(super) fn error(refusal: Refusal, subject: Subject<'_>) -> Reply {
         | Refusal::TooManyInFlight
         | Refusal::Injected(429) => {
             let WireError { retry_after, .. } = WireError::new(refusal, subject);
-            own(429, "当前分组上游负载已饱和，请稍后再试").retry_after(retry_after)
+            own(429, "当前分组上游负载已饱和，请稍后再试").retry_after_and_ms(retry_after)
         }
         // What it cannot read of an answer it describes by the status.
         Refusal::Injected(status @ 500..) => {

@@ -22,6 +22,8 @@ pub(crate) struct Reply {
 pub(crate) struct Subject<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
+    /// What is behind the path's `?`.
+    pub(crate) query: Option<&'a str>,
     /// Empty where none was read.
     pub(crate) model: &'a str,
     pub(crate) request_id: &'a str,
@@ -71,15 +73,15 @@ impl Reply {
     /// The same without what its caller is not told.
     pub(crate) fn with_gaps(mut self, gaps: Gaps) -> Self {
         if gaps.retry_after {
-            self.headers.retain(|(name, _)| *name != "retry-after");
+            self.headers.retain(|(name, _)| !["retry-after", "retry-after-ms"].contains(name));
         }
         self
     }
 
-    /// The header `retry-after-ms`.
-    pub(super) fn retry_after_ms(self, wait: Option<Duration>) -> Self {
+    /// Both forms that OpenAI's clients read: `retry-after`, and `retry-after-ms` in whole milliseconds, rounded up as well.
+    pub(super) fn retry_after_and_ms(self, wait: Option<Duration>) -> Self {
         match wait {
-            Some(wait) => self.with("retry-after-ms", wait.as_nanos().div_ceil(1_000_000).to_string()),
+            Some(ms) => self.retry_after(wait).with("retry-after-ms", ms.as_nanos().div_ceil(1_000_000).to_string()),
             None => self,
         }
     }

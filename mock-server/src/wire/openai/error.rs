@@ -15,7 +15,7 @@ use crate::wire::reply::{Reply, Subject};
 pub(crate) fn reply(refusal: Refusal, subject: Subject<'_>) -> Reply {
     let error = WireError::new(refusal, subject);
     let (wait, allow) = (error.retry_after, error.allow);
-    Reply::from(error).retry_after(wait).retry_after_ms(wait).allow(allow)
+    Reply::from(error).retry_after_and_ms(wait).allow(allow)
 }
 
 /// An error before it is put into the shape of a dialect.
@@ -34,7 +34,7 @@ pub(crate) struct WireError {
 
 impl WireError {
     pub(crate) fn new(refusal: Refusal, subject: Subject<'_>) -> Self {
-        let Subject { method, path, model, request_id } = subject;
+        let Subject { method, path, model, request_id, .. } = subject;
         match refusal {
             Refusal::KeyMissing => Self::unauthorized(
                 "You did not provide an API key. Send it in the header \"Authorization: Bearer YOUR_KEY\".".into(),

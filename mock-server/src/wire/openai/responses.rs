@@ -1,8 +1,12 @@
 //! `POST /v1/responses`: one message as output, whole or as events that are named and numbered.
 
+mod echo;
 mod events;
 
+pub(crate) use echo::Echo;
 pub(crate) use events::Form;
+
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -33,13 +37,14 @@ pub(in crate::wire) fn ask(body: &[u8]) -> Result<Ask<'_>, Refusal> {
     }
     // There are no penalties here.
     fields.within(&RANGES[..2])?;
+    let echo = Echo::of(&fields)?;
     Ok(Ask {
         model: fields.model()?.into(),
         stream: fields.flag("stream")?,
         max_tokens: fields.count("max_output_tokens")?,
         choices: 1,
         prompt: Prompt::Said(turns),
-        manner: Manner::Responses,
+        manner: Manner::Responses(Arc::new(echo)),
     })
 }
 
@@ -57,13 +62,13 @@ fn turn(place: &str, item: &Value) -> Result<Option<Turn>, Refusal> {
 }
 
 /// The body of a response.
-pub(crate) fn body(answer: &Answer, mut choices: Choices) -> Vec<u8> {
+pub(crate) fn body(answer: &Answer, echo: &Arc<Echo>, mut choices: Choices) -> Vec<u8> {
     let mut text = Vec::with_capacity(choices.size());
     for content in choices.iter_mut() {
         content.write(content.remaining(), &mut text);
     }
     let mut out = Vec::with_capacity(1024 + text.len());
-    Response::new(answer).write(State::Ended, &text, &mut out);
+    Response::new(answer, echo).write(State::Ended, &text, &mut out);
     out
 }
 
@@ -84,10 +89,11 @@ struct Response {
     model: Box<[u8]>,
     finish: Finish,
     usage: Usage,
+    echo: Arc<Echo>,
 }
 
 impl Response {
-    fn new(answer: &Answer) -> Self {
+    fn new(answer: &Answer, echo: &Arc<Echo>) -> Self {
         let mut id = b"{\"id\":\"resp_".to_vec();
         answer.identity.write_answer_letters(&mut id);
         id.extend_from_slice(b"\",\"object\":\"response\",\"created_at\":");
@@ -96,7 +102,14 @@ impl Response {
         answer.identity.write_answer_letters(&mut item_id);
         let mut model = Vec::new();
         write_string(&answer.model, &mut model);
-        Self { id: id.into(), item_id: item_id.into(), model: model.into(), finish: answer.finish, usage: answer.usage }
+        Self {
+            id: id.into(),
+            item_id: item_id.into(),
+            model: model.into(),
+            finish: answer.finish,
+            usage: answer.usage,
+            echo: Arc::clone(echo),
+        }
     }
 
     /// The word for how it stands.
@@ -118,21 +131,22 @@ impl Response {
             (State::Ended, Finish::Length) => b"{\"reason\":\"max_output_tokens\"}",
             _ => b"null",
         });
-        out.extend_from_slice(b",\"instructions\":null,\"max_output_tokens\":null,\"model\":");
+        self.echo.write_before_model(out);
+        out.extend_from_slice(b",\"model\":");
         out.extend_from_slice(&self.model);
         out.extend_from_slice(b",\"output\":[");
         if state == State::Ended {
             self.write_item(state, Some(text), out);
         }
-        out.extend_from_slice(
-            b"],\"parallel_tool_calls\":true,\"previous_response_id\":null,\"temperature\":1.0,\"tool_choice\":\"auto\",\
-              \"tools\":[],\"top_p\":1.0,\"truncation\":\"disabled\",\"usage\":",
-        );
+        out.push(b']');
+        self.echo.write_behind_output(out);
+        out.extend_from_slice(b",\"usage\":");
         match state {
             State::InProgress => out.extend_from_slice(b"null"),
             State::Ended => self.write_usage(out),
         }
-        out.extend_from_slice(b",\"metadata\":{}}");
+        self.echo.write_at_end(out);
+        out.push(b'}');
     }
 
     /// The message, with its text if it has one yet.

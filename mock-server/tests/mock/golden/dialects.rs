@@ -81,6 +81,19 @@ fn what_azure_leaves_out_is_as_recorded() {
 }
 
 #[test]
+fn azure_names_the_version_that_its_caller_named() {
+    let burst = "[[burst]]\nevery = \"20s\"\nfor = \"2s\"\nretry_after = \"1234567us\"\n";
+    let named = |query: &str| {
+        let path = format!("/openai/deployments/gpt-4.1/chat/completions{query}");
+        request("POST", &path, "api-key: sk-test\r\n", &chat_body("gpt-4.1", ""))
+    };
+    let matches = |name: &str, query: &str| matches_golden_of("azure", name, &in_dialect("azure", burst), named(query));
+    matches("429-of-api-version", "?a=b&api-version=2025-04-01-preview");
+    // Those who name none are told of the same version as callers of other paths.
+    matches("429-of-no-api-version", "?api-version=");
+}
+
+#[test]
 fn reasons_for_a_429_are_as_recorded_in_every_dialect() {
     for dialect in ["openai"].into_iter().chain(DIALECTS) {
         let limits = "limits = { requests_per_minute = 600, tokens_per_minute = 90_000 }\n";

@@ -64,6 +64,14 @@ fn responses_are_as_recorded() {
     matches_golden("response", SHORT, response(""));
     matches_golden("response-stream", SHORT, response(r#","stream":true"#));
     matches_golden("response-stream-cut", SHORT, response(r#","stream":true,"max_output_tokens":2"#));
+    let told = concat!(
+        r#","max_output_tokens":50,"temperature":0.7,"top_p":0.9,"metadata":{"team":"b\u00fc\"ro"},"parallel_tool_calls":false"#,
+        r#","previous_response_id":"resp_1","tool_choice":"none","tools":[{"type":"function","name":"f"}],"truncation":"auto""#,
+        r#","user":"u","store":true,"reasoning":{"effort":"low"},"service_tier":"flex""#,
+    );
+    matches_golden("response-echo", SHORT, response(told));
+    matches_golden("response-echo-stream", SHORT, response(&format!(r#"{told},"stream":true"#)));
+    matches_golden("response-400-metadata", SHORT, response(r#","metadata":[1]"#));
     matches_golden("response-400-too-hot", SHORT, response(r#","temperature":-0.5"#));
     matches_golden("response-400-top-p", SHORT, response(r#","top_p":1.5"#));
     matches_golden("response-400", SHORT, post("/v1/responses", r#"{"model":"gpt-4.1","input":[4]}"#));

@@ -21,35 +21,21 @@ struct Resets {
     prefix: &'static str,
     names: fn(&str, &str) -> String,
     unit: Duration,
-    /// Whether tokens of prompts and of completions have headers of their own.
-    tells_kinds: bool,
+    /// How many resources have headers of their own: requests, tokens, those of prompts and of completions.
+    resources: usize,
     /// How long after the answer's head, which left so long after the start.
     read: fn(&str, Duration) -> Duration,
 }
 
-const RESETS: [Resets; 4] = [
-    Resets {
-        dialect: "openai",
-        prefix: "x-ratelimit",
-        names: as_openai,
-        unit: ms(1),
-        tells_kinds: false,
-        read: |text, _| go(text),
-    },
-    Resets {
-        dialect: "groq",
-        prefix: "x-ratelimit",
-        names: as_openai,
-        unit: ms(1),
-        tells_kinds: false,
-        read: |text, _| go(text),
-    },
+const RESETS: [Resets; 5] = [
+    Resets { dialect: "openai", prefix: "x-ratelimit", names: as_openai, unit: ms(1), resources: 2, read: |text, _| go(text) },
+    Resets { dialect: "groq", prefix: "x-ratelimit", names: as_openai, unit: ms(1), resources: 2, read: |text, _| go(text) },
     Resets {
         dialect: "azure",
         prefix: "x-ratelimit",
         names: as_openai,
         unit: ms(1_000),
-        tells_kinds: false,
+        resources: 2,
         read: |text, _| Duration::from_secs(text.parse().unwrap()),
     },
     Resets {
@@ -57,14 +43,24 @@ const RESETS: [Resets; 4] = [
         prefix: "anthropic-ratelimit",
         names: |what, resource| format!("{resource}-{what}"),
         unit: ms(1_000),
-        tells_kinds: true,
-        read: |text, head| {
-            let start: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-            let reset: jiff::Timestamp = text.parse().unwrap();
-            Duration::try_from(reset.duration_since(start)).unwrap().saturating_sub(head)
-        },
+        resources: 4,
+        read: |text, head| since_start(text.parse().unwrap()).saturating_sub(head),
+    },
+    Resets {
+        dialect: "openrouter",
+        prefix: "x-ratelimit",
+        names: |what, _| what.to_owned(),
+        unit: ms(1),
+        resources: 1,
+        read: |text, head| since_start(jiff::Timestamp::from_millisecond(text.parse().unwrap()).unwrap()).saturating_sub(head),
     },
 ];
+
+/// How long after the beginning of a run in virtual time.
+fn since_start(at: jiff::Timestamp) -> Duration {
+    let start: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    Duration::try_from(at.duration_since(start)).unwrap()
+}
 
 fn as_openai(what: &str, resource: &str) -> String {
     format!("{what}-{resource}")
@@ -93,7 +89,7 @@ impl Resets {
             ("input-tokens", Resource::InputTokens),
             ("output-tokens", Resource::OutputTokens),
         ];
-        for (name, resource) in all.into_iter().take(if self.tells_kinds { 4 } else { 2 }) {
+        for (name, resource) in all.into_iter().take(self.resources) {
             let named = |what| format!("{}-{}", self.prefix, (self.names)(what, name));
             let expected = standings.iter().find(|standing| (standing.resource, standing.period) == (resource, Period::Minute));
             let expected = expected.unwrap();
@@ -118,7 +114,7 @@ proptest! {
     ) {
         const LATENCY: Duration = Duration::from_millis(250);
         let resets = &RESETS[which];
-        let kinds = if resets.tells_kinds { "input_tokens_per_minute = 90, output_tokens_per_minute = 200, " } else { "" };
+        let kinds = if resets.resources == 4 { "input_tokens_per_minute = 90, output_tokens_per_minute = 200, " } else { "" };
         let limits = format!("limits = {{ requests_per_minute = 9, tokens_per_minute = 300, {kinds}window = \"{window}\" }}");
         let toml = format!("dialect = \"{}\"\n{ANSWERS}{limits}", resets.dialect);
         run_virtual(async move {
@@ -150,7 +146,7 @@ proptest! {
                     Err(reached) => {
                         assert_eq!((status(&answer), start.elapsed()), (429, arrived));
                         let LimitReached::Rate { wait, .. } = reached else { panic!("{reached:?}") };
-                        if resets.dialect == "openai" {
+                        if ["openai", "azure"].contains(&resets.dialect) {
                             assert_eq!(u128::from(figure(&answer, "retry-after-ms")), wait.as_nanos().div_ceil(1_000_000));
                         }
                         assert_eq!(u128::from(figure(&answer, "retry-after")), wait.as_nanos().div_ceil(1_000_000_000));

@@ -1,6 +1,8 @@
 //! A response as events.
 
-use super::{Response, State, write_part};
+use std::sync::Arc;
+
+use super::{Echo, Response, State, write_part};
 use crate::relay::Finish;
 use crate::wire::answer::Answer;
 use crate::wire::events::without_brace;
@@ -18,8 +20,8 @@ pub(crate) struct Form {
 }
 
 impl Form {
-    pub(crate) fn new(answer: &Answer) -> Self {
-        Self { response: Response::new(answer), sequence: 0, said: Vec::new() }
+    pub(crate) fn new(answer: &Answer, echo: &Arc<Echo>) -> Self {
+        Self { response: Response::new(answer, echo), sequence: 0, said: Vec::new() }
     }
 
     /// The response and its message begin.
