@@ -48,12 +48,11 @@ impl Echo {
         fields.flag("parallel_tool_calls")?;
         fields.text("previous_response_id")?;
         fields.text("truncation")?;
-        let forms: [(&str, &str, fn(&Value) -> bool); 2] =
-            [("metadata", "an object", Value::is_object), ("tools", "an array", Value::is_array)];
-        for (key, expected, is_right) in forms {
-            if let Some(wrong) = fields.value(key).filter(|value| !is_right(value)) {
-                return Err(wrong_type(key, expected, wrong).into());
-            }
+        if let Some(wrong) = fields.value("metadata").filter(|metadata| !metadata.is_object()) {
+            return Err(wrong_type("metadata", "an object", wrong).into());
+        }
+        if let Some(wrong) = fields.value("tools").filter(|tools| !tools.is_array()) {
+            return Err(wrong_type("tools", "an array", wrong).into());
         }
         Ok(Self {
             before_model: written(fields, &BEFORE_MODEL),
