@@ -4,6 +4,7 @@
 //! `docs/providers.md` has the format.
 //!
 //! ```
+//! use relaybench::client::Catalog;
 //! use relaybench::provider::Providers;
 //!
 //! let mut providers = Providers::built_in();
@@ -16,6 +17,7 @@
 //!     price = { input_usd_per_mtok = 2.0, output_usd_per_mtok = 8.0, source = "the invoice", date = "2025-11" }
 //!     "#,
 //!     "providers.toml",
+//!     &Catalog::default(),
 //! )?;
 //! let quote = providers.named("openai")?.model("gpt-4.1").and_then(|model| model.quote.as_ref());
 //! assert_eq!(quote.map(|quote| quote.price.output_usd_per_mtok), Some(8.0));
@@ -134,7 +136,7 @@ impl Provider {
     ///
     /// The first thing that is wrong, with its line.
     pub fn parse(text: &str, origin: &str) -> Result<Self, ConfigError> {
-        config::parse_valid(text, origin, |raw: RawProvider| raw.valid(None, origin))
+        config::parse_valid(text, origin, |raw: RawProvider| raw.valid(None, &Catalog::default(), origin))
     }
 
     /// What it offers under a model's name, its own or the catalog's.
@@ -207,14 +209,25 @@ impl Providers {
         BUILT_IN.iter().map(|(name, _)| *name)
     }
 
-    /// Adds the providers of a TOML file, each a `[[provider]]`. One that has a known one's name changes of it what it says.
+    /// Adds the providers of a TOML file, each a `[[provider]]`. One that has a known one's name changes of it what it says. Models may
+    /// be called by the catalog's aliases. What comes back are notes, a line each, on what was probably not meant.
     ///
     /// # Errors
     ///
     /// The first thing that is wrong, with its line. Nothing was changed then.
-    pub fn extend_from_toml(&mut self, text: &str, origin: &str) -> Result<(), ConfigError> {
-        self.0 = config::parse_valid(text, origin, |raw: RawFile| raw.valid(&self.0, origin))?;
-        Ok(())
+    pub fn extend_from_toml(&mut self, text: &str, origin: &str, catalog: &Catalog) -> Result<Vec<String>, ConfigError> {
+        let extended = config::parse_valid(text, origin, |raw: RawFile| raw.valid(&self.0, catalog, origin))?;
+        let before = std::mem::replace(&mut self.0, extended);
+        let notes = before.iter().zip(&self.0).flat_map(|(before, after)| near_misses(before, after, catalog));
+        Ok(notes.map(|note| format!("{origin}: {note}")).collect())
+    }
+
+    /// Models that a catalog of one's own has a price for cost that, whatever was known before: the providers' own prices of them are
+    /// forgotten.
+    pub fn forget_prices_of(&mut self, catalog: &Catalog) {
+        let is_priced = |name: &str| catalog.model(name).is_some_and(|model| model.list_price.is_some());
+        let offers = self.0.iter_mut().flat_map(|provider| &mut provider.models);
+        offers.filter(|offer| is_priced(&offer.name)).for_each(|offer| offer.quote = None);
     }
 
     /// As [`extend_from_toml`](Self::extend_from_toml), from the file at a path.
@@ -222,10 +235,10 @@ impl Providers {
     /// # Errors
     ///
     /// When it cannot be read, and when it is wrong.
-    pub fn extend_from_file(&mut self, path: &str) -> Result<(), LoadError> {
+    pub fn extend_from_file(&mut self, path: &str, catalog: &Catalog) -> Result<Vec<String>, LoadError> {
         let text = std::fs::read_to_string(path);
         let text = text.map_err(|source| LoadError::Unreadable { what: "providers", path: path.to_owned(), source })?;
-        Ok(self.extend_from_toml(&text, path)?)
+        Ok(self.extend_from_toml(&text, path, catalog)?)
     }
 
     /// All of them.
@@ -244,6 +257,17 @@ impl Providers {
             hint: config::nearest(name, self.iter().map(|provider| provider.name.as_str())),
         })
     }
+}
+
+/// Models that were added to a provider, nobody knows, and are called nearly as one that it had.
+fn near_misses(before: &Provider, after: &Provider, catalog: &Catalog) -> Vec<String> {
+    let had = Catalog::new(before.models.iter().map(|offer| offer.name.as_str()));
+    let is_new = |offer: &&Offer| had.model(&offer.name).is_none() && catalog.model(&offer.name).is_none();
+    let note = |offer: &Offer| {
+        let (name, near, provider) = (&offer.name, had.nearest(&offer.name)?, &before.name);
+        Some(format!("\"{name}\" was added to the models of {provider}; did you mean \"{near}\", which is unchanged?"))
+    };
+    after.models.iter().filter(is_new).filter_map(note).collect()
 }
 
 /// There is no provider of this name.

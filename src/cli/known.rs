@@ -14,7 +14,8 @@ pub(crate) struct KnownArgs {
     /// [env: RELAYBENCH_PROVIDERS_FILE]
     #[arg(long, value_name = "FILE")]
     providers: Option<String>,
-    /// A TOML file of models that are added to the catalog, or take a model's place in it [env: RELAYBENCH_MODELS_FILE]
+    /// A TOML file of models that are added to the catalog, or take a model's place in it; their prices win over what is built in
+    /// [env: RELAYBENCH_MODELS_FILE]
     #[arg(long, value_name = "FILE")]
     models: Option<String>,
 }
@@ -27,6 +28,7 @@ pub(crate) struct Known {
 }
 
 impl KnownArgs {
+    #[expect(clippy::print_stderr, reason = "stdout is for the result")]
     pub(crate) fn load(&self) -> anyhow::Result<Known> {
         let named = |flag: &Option<String>, variable: &str| {
             let set = || std::env::var(variable).ok().filter(|path| !path.trim().is_empty());
@@ -34,10 +36,12 @@ impl KnownArgs {
         };
         let mut known = Known { providers: Providers::built_in(), catalog: Catalog::default() };
         if let Some(path) = named(&self.models, MODELS_FILE) {
-            known.catalog.extend_from(Catalog::from_file(&path)?);
+            let own = known.catalog.extend_from_file(&path)?;
+            known.providers.forget_prices_of(&own);
         }
         if let Some(path) = named(&self.providers, PROVIDERS_FILE) {
-            known.providers.extend_from_file(&path)?;
+            let notes = known.providers.extend_from_file(&path, &known.catalog)?;
+            notes.iter().for_each(|note| eprintln!("note: {note}"));
         }
         Ok(known)
     }

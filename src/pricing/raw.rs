@@ -25,6 +25,12 @@ impl RawQuote {
             cached_input_usd_per_mtok: self.cached_input_usd_per_mtok.as_ref().map(usd).transpose()?,
             output_usd_per_mtok: usd(&self.output_usd_per_mtok)?,
         };
+        if let Some(cached) = &self.cached_input_usd_per_mtok
+            && *cached.get_ref() > price.input_usd_per_mtok
+        {
+            let message = format!("{} is above the price of input, {}", cached.get_ref(), price.input_usd_per_mtok);
+            return Err(Problem::at(cached, format!("{message}; write what cached input costs, or leave it out")));
+        }
         Ok(Quote { price, source: words(&self.source)?, date: date(&self.date)? })
     }
 }

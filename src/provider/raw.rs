@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::base_url::{filled, is_variable};
 use super::{Figures, Limits, Offer, Provider, Published};
+use crate::client::Catalog;
 use crate::pricing::raw::{RawQuote, date, words};
 
 /// A file that changes providers and adds others.
@@ -65,7 +66,7 @@ struct RawOffer {
 
 impl RawFile {
     /// The known providers with what the file says of them, and those that it adds.
-    pub(super) fn valid(self, known: &[Provider], origin: &str) -> Result<Vec<Provider>, Problem> {
+    pub(super) fn valid(self, known: &[Provider], catalog: &Catalog, origin: &str) -> Result<Vec<Provider>, Problem> {
         if self.provider.get_ref().is_empty() {
             return Err(Problem::at(&self.provider, "there is no provider; write [[provider]] and a name"));
         }
@@ -81,8 +82,8 @@ impl RawFile {
                 ));
             }
             match providers.iter_mut().find(|provider| provider.name == name) {
-                Some(provider) => *provider = raw.valid(Some(provider), origin)?,
-                None => providers.push(raw.valid(None, origin)?),
+                Some(provider) => *provider = raw.valid(Some(provider), catalog, origin)?,
+                None => providers.push(new(raw, known, catalog, origin)?),
             }
             seen.push(name);
         }
@@ -90,9 +91,21 @@ impl RawFile {
     }
 }
 
+/// A provider that is not known yet. Where most of what it needs is missing, a known one was probably meant.
+fn new(raw: RawProvider, known: &[Provider], catalog: &Catalog, origin: &str) -> Result<Provider, Problem> {
+    if raw.base_url.is_none() && raw.profile.is_none() && raw.default_model.is_none() {
+        let name = name(&raw.name)?;
+        let hint = nearest(&name, known.iter().map(|provider| provider.name.as_str()));
+        let needs = "a new one needs base_url, key_variable, dialect, profile and default_model";
+        return Err(Problem::at(&raw.name, format!("there is no provider \"{name}\" to change, {hint} ({needs})")));
+    }
+    raw.valid(None, catalog, origin)
+}
+
 impl RawProvider {
-    /// `known`: what holds where nothing is said. `origin`: the file, from which others are found.
-    pub(super) fn valid(self, known: Option<&Provider>, origin: &str) -> Result<Provider, Problem> {
+    /// `known`: what holds where nothing is said. `catalog`: whose aliases stand for its names. `origin`: the file, from which others are
+    /// found.
+    pub(super) fn valid(self, known: Option<&Provider>, catalog: &Catalog, origin: &str) -> Result<Provider, Problem> {
         let required = |raw: &Option<Spanned<String>>, key: &str, known: Option<&String>| match (raw, known) {
             (Some(raw), _) => words(raw),
             (None, Some(known)) => Ok(known.clone()),
@@ -116,8 +129,9 @@ impl RawProvider {
                 format!("the profile \"{profile_name}\" speaks \"{}\", and the provider \"{dialect}\"", profile.dialect());
             return Err(Problem::at(place, format!("{message}; write the same in both")));
         }
-        let models = offers(&self.model, known.map_or(&[], |known| &known.models))?;
+        let models = offers(&self.model, known.map_or(&[], |known| &known.models), catalog)?;
         let default_model = required(&self.default_model, "default_model", known.map(|known| &known.default_model))?;
+        let default_model = offered_as(&default_model, &models, catalog).unwrap_or(default_model);
         check_default(&default_model, &models, self.default_model.as_ref().unwrap_or(&self.name))?;
         Ok(Provider {
             title: self.title.as_ref().map(words).transpose()?.or(known.map(|known| known.title.clone())).unwrap_or(name.clone()),
@@ -138,10 +152,16 @@ impl RawProvider {
     }
 }
 
+/// What a command line calls all providers.
+const ALL: &str = "all";
+
 /// It is part of paths and of lists on the command line.
 fn name(raw: &Spanned<String>) -> Result<String, Problem> {
     let name = raw.get_ref();
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+    if name == ALL {
+        return Err(Problem::at(raw, "\"all\" means all providers; write another name"));
+    }
     match !name.is_empty() && name.chars().all(is_plain) {
         true => Ok(name.clone()),
         false => {
@@ -150,12 +170,19 @@ fn name(raw: &Spanned<String>) -> Result<String, Problem> {
     }
 }
 
+/// What is added to a base URL.
+const ENDPOINT: &str = "/chat/completions";
+
 fn check_base_url(raw: &Spanned<String>) -> Result<(), Problem> {
     let url = raw.get_ref();
     let is_http = url.starts_with("https://") || url.starts_with("http://");
     // What may hold a key is not repeated.
     if url.contains(['@', '?', '#']) {
         return Err(Problem::at(raw, "a base URL has no user, password, query or fragment; write it like \"https://host/v1\""));
+    }
+    if url.trim_end_matches('/').ends_with(ENDPOINT) {
+        let right = url.trim_end_matches('/').trim_end_matches(ENDPOINT);
+        return Err(Problem::at(raw, format!("\"{url}\" is the endpoint; the base URL is \"{right}\"")));
     }
     let is_filled = filled(url, |name| is_variable(name).then(String::new)).is_ok_and(|url| !url.contains(['$', '{', '}']));
     match is_http && is_filled {
@@ -194,24 +221,38 @@ fn check_default(default: &str, models: &[Offer], place: &Spanned<String>) -> Re
     if served().any(|offer| offer.is_called(default)) {
         return Ok(());
     }
-    let hint = nearest(default, served().map(|offer| offer.name.as_str()));
+    let hint = nearest(default, served().flat_map(|offer| [offer.name.as_str(), offer.own_name.as_str()]));
     Err(Problem::at(place, format!("the default model \"{default}\" is not among those that are served, {hint}")))
 }
 
+/// The name of the offer that a name stands for: that of an offer, its own name at the provider, or an alias in the catalog.
+fn offered_as(written: &str, offers: &[Offer], catalog: &Catalog) -> Option<String> {
+    let named = offers.iter().find(|offer| offer.name == written);
+    let called = || offers.iter().find(|offer| offer.own_name == written);
+    let aliased = || catalog.model(written).and_then(|model| offers.iter().find(|offer| offer.name == model.name));
+    named.or_else(called).or_else(aliased).map(|offer| offer.name.clone())
+}
+
 /// The known offers with what is said of them, and the new ones.
-fn offers(raw: &[RawOffer], known: &[Offer]) -> Result<Vec<Offer>, Problem> {
+fn offers(raw: &[RawOffer], known: &[Offer], catalog: &Catalog) -> Result<Vec<Offer>, Problem> {
     let mut offers = known.to_vec();
-    for (place, offer) in raw.iter().enumerate() {
-        let name = words(&offer.name)?;
-        if raw[..place].iter().any(|earlier| *earlier.name.get_ref() == name) {
-            return Err(Problem::at(&offer.name, format!("\"{name}\" is offered twice; remove one of them")));
+    let mut seen: Vec<String> = Vec::new();
+    for offer in raw {
+        let written = words(&offer.name)?;
+        // What the catalog calls otherwise is the same model, asked for there as it is written.
+        let of_catalog = || catalog.model(&written).map(|model| model.name.clone());
+        let name = offered_as(&written, known, catalog).or_else(of_catalog).unwrap_or_else(|| written.clone());
+        if seen.contains(&name) {
+            let is = if name == written { String::new() } else { format!(" is \"{name}\", which") };
+            return Err(Problem::at(&offer.name, format!("\"{written}\"{is} is offered twice; remove one of them")));
         }
+        seen.push(name.clone());
         let known = offers.iter().position(|known| known.name == name);
         let before = known.map(|place| offers[place].clone());
         let own_name = offer.own_name.as_ref().map(words).transpose()?;
         let quote = offer.price.as_ref().map(RawQuote::valid).transpose()?;
         let valid = Offer {
-            own_name: own_name.or_else(|| Some(before.as_ref()?.own_name.clone())).unwrap_or_else(|| name.clone()),
+            own_name: own_name.or_else(|| Some(before.as_ref()?.own_name.clone())).unwrap_or(written),
             is_served: offer.served.or_else(|| Some(before.as_ref()?.is_served)).unwrap_or(true),
             quote: quote.or_else(|| before?.quote),
             name,

@@ -1,7 +1,7 @@
 use super::*;
 
 fn refusal(text: &str) -> String {
-    Providers::built_in().extend_from_toml(text, "p.toml").unwrap_err().to_string()
+    Providers::built_in().extend_from_toml(text, "p.toml", &Catalog::default()).unwrap_err().to_string()
 }
 
 const OWN: &str = "[[provider]]\nname = \"mine\"\nbase_url = \"https://mine/v1\"\nkey_variable = \"MY_KEY\"\ndialect = \"openai\"\n\
@@ -35,7 +35,7 @@ fn a_file_changes_what_it_says_and_nothing_else() {
     let mut providers = Providers::built_in();
     let text = "[[provider]]\nname = \"groq\"\n[[provider.model]]\nname = \"llama-3.1-8b-instant\"\n\
                 price = { input_usd_per_mtok = 1, output_usd_per_mtok = 2, source = \"us\", date = \"2025-11-01\" }\n";
-    providers.extend_from_toml(text, "p.toml").unwrap();
+    providers.extend_from_toml(text, "p.toml", &Catalog::default()).unwrap();
     let (groq, before) = (providers.named("groq").unwrap(), Providers::built_in());
     let before = before.named("groq").unwrap();
     assert_eq!(groq.model("llama-3.1-8b-instant").unwrap().quote.as_ref().unwrap().price.output_usd_per_mtok, 2.0);
@@ -46,7 +46,7 @@ fn a_file_changes_what_it_says_and_nothing_else() {
 #[test]
 fn a_file_adds_a_provider_that_has_names_of_its_own() {
     let mut providers = Providers::built_in();
-    providers.extend_from_toml(OWN, "p.toml").unwrap();
+    providers.extend_from_toml(OWN, "p.toml", &Catalog::default()).unwrap();
     let mine = providers.named("mine").unwrap();
     assert_eq!((mine.title.as_str(), providers.iter().count()), ("mine", 5));
     assert_eq!(mine.asked_for("gpt-4o").offer.own_name, "x/gpt-4o");
@@ -119,6 +119,52 @@ fn every_price_says_how_much_who_said_so_and_when() {
 #[test]
 fn a_refused_file_changes_nothing() {
     let mut providers = Providers::built_in();
-    assert!(providers.extend_from_toml(&format!("{OWN}{OWN}"), "p.toml").is_err());
+    assert!(providers.extend_from_toml(&format!("{OWN}{OWN}"), "p.toml", &Catalog::default()).is_err());
     assert_eq!(providers.iter().count(), 4);
+}
+
+#[test]
+fn an_alias_in_a_file_means_the_model_that_it_stands_for() {
+    let mut providers = Providers::built_in();
+    let price = "price = { input_usd_per_mtok = 1, output_usd_per_mtok = 2, source = \"us\", date = \"2025\" }\n";
+    let alias = "[[provider.model]]\nname = \"claude-sonnet-4.5\"\n";
+    let text = format!("[[provider]]\nname = \"holysheep\"\n{alias}{price}");
+    let notes = providers.extend_from_toml(&text, "p.toml", &Catalog::default()).unwrap();
+    assert!(notes.is_empty(), "{notes:?}");
+    let relay = providers.named("holysheep").unwrap();
+    assert_eq!(relay.models.len(), Providers::built_in().named("holysheep").unwrap().models.len());
+    let claude = relay.model("claude-sonnet-4-20250514").unwrap();
+    assert_eq!((claude.quote.as_ref().unwrap().price.output_usd_per_mtok, claude.own_name.as_str()), (2.0, claude.name.as_str()));
+    // A new provider is asked by the name that its file has.
+    let text = OWN.replace("name = \"gpt-4o\"\nown_name = \"x/gpt-4o\"", "name = \"claude-sonnet-4.5\"");
+    let text = text.replace("gpt-4o", "claude-sonnet-4.5");
+    providers.extend_from_toml(&text, "p.toml", &Catalog::default()).unwrap();
+    let mine = providers.named("mine").unwrap().model("claude-sonnet-4-20250514").unwrap();
+    assert_eq!(mine.own_name, "claude-sonnet-4.5");
+    let twice = format!("{text}{alias}");
+    assert!(refusal(&twice).contains("\"claude-sonnet-4.5\" is \"claude-sonnet-4-20250514\", which is offered twice"));
+}
+
+#[test]
+fn a_model_that_is_called_nearly_as_a_known_one_is_added_with_a_note() {
+    let mut providers = Providers::built_in();
+    let text = "[[provider]]\nname = \"openai\"\n[[provider.model]]\nname = \"gpt-4.l\"\n[[provider.model]]\nname = \"o3\"\n";
+    let notes = providers.extend_from_toml(text, "p.toml", &Catalog::default()).unwrap();
+    let note = "p.toml: \"gpt-4.l\" was added to the models of openai; did you mean \"gpt-4.1\", which is unchanged?";
+    assert_eq!(notes, [note]);
+    assert!(["gpt-4.l", "o3"].iter().all(|name| providers.named("openai").unwrap().model(name).is_some()));
+}
+
+#[test]
+fn what_was_probably_not_meant_is_refused_with_what_was() {
+    let changed = |from: &str, to: &str| refusal(&OWN.replace(from, to));
+    assert!(
+        refusal("[[provider]]\nname = \"opnai\"\n[[provider.model]]\nname = \"gpt-4o\"\n")
+            .starts_with("p.toml:2: provider.name: there is no provider \"opnai\" to change, did you mean \"openai\"?")
+    );
+    assert!(changed("\"mine\"", "\"all\"").starts_with("p.toml:2: provider.name: \"all\" means all providers"));
+    assert!(changed("mine/v1", "mine/v1/chat/completions").ends_with("is the endpoint; the base URL is \"https://mine/v1\""));
+    assert!(changed("default_model = \"gpt-4o\"", "default_model = \"x/gpt-4\"").ends_with("did you mean \"x/gpt-4o\"?"));
+    let cached = "price = { input_usd_per_mtok = 1, cached_input_usd_per_mtok = 1.5, output_usd_per_mtok = 2, source = \"us\", date = \"2025\" }";
+    assert!(refusal(&format!("{OWN}{cached}\n")).contains("cached_input_usd_per_mtok: 1.5 is above the price of input, 1"));
 }

@@ -155,3 +155,39 @@ fn what_cannot_be_calculated_is_refused() {
     refused(&["--provider", "opnai", "--model", "gpt-4.1", "--input", "1M", "--output", "1M"], 1, "did you mean \"openai\"?");
     refused(&["--cached-share", "0.5"], 1, "--cached-share");
 }
+
+#[test]
+fn a_file_of_ones_own_wins_however_it_calls_the_model() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: String| {
+        let path = directory.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let price = |usd: f64| format!("input_usd_per_mtok = {usd}\noutput_usd_per_mtok = {usd}\nsource = \"us\"\ndate = \"2025\"\n");
+    let offer = "[[provider]]\nname = \"holysheep\"\n[[provider.model]]\nname = \"claude-sonnet-4.5\"\n[provider.model.price]\n";
+    let providers = file("providers.toml", format!("{offer}{}", price(2.0)));
+    let listed = format!(
+        "[[model]]\nname = \"claude-sonnet-4-20250514\"\naliases = [\"claude-sonnet-4.5\"]\n[model.list_price]\n{}",
+        price(1.0)
+    );
+    let models = file("models.toml", listed);
+    let usd = |arguments: &[&str]| {
+        let asked = ["--model", "claude-sonnet-4.5", "--input", "1M", "--output", "1M", "--provider", "holysheep"];
+        json(&[arguments, &asked].concat())["providers"][0]["total_usd"].as_f64().unwrap()
+    };
+    assert_eq!(usd(&[]), 30.0);
+    assert_eq!(usd(&["--providers", &providers]), 4.0);
+    assert_eq!(usd(&["--models", &models]), 2.0, "before the prices that are built in");
+    assert_eq!(usd(&["--models", &models, "--providers", &providers]), 4.0, "what a provider takes comes first");
+
+    let mut run = relaybench(&["run", "--virtual", "--quiet", "--provider", "holysheep", "--model", "claude-sonnet-4.5"]);
+    run.args(["--providers", &providers, "--concurrency", "2", "--requests", "20", "--format", "json"]);
+    let run = ended(run.args(["--out", directory.path().join("out").to_str().unwrap()]));
+    let comparison: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {}", run.stderr));
+    let report = fs::read_to_string(directory.path().join("out/holysheep/report.json")).unwrap();
+    let usage = &serde_json::from_str::<Value>(&report).unwrap()["stages"][0]["usage"];
+    let tokens = usage["prompt_tokens"].as_u64().unwrap() + usage["completion_tokens"].as_u64().unwrap();
+    let cost = comparison["providers"][0]["stages"][0]["cost_usd"].as_f64().unwrap();
+    assert!((cost / (tokens as f64 * 2.0 / 1e6) - 1.0).abs() < 1e-9, "{cost} for {tokens}");
+}

@@ -337,7 +337,7 @@ fn the_files_that_the_documentation_shows_are_read_and_refused_as_it_says() {
     let read = |text: &str| {
         fs::write(path("providers.toml"), text).unwrap();
         let mut providers = Providers::built_in();
-        providers.extend_from_file(&path("providers.toml")).map(|()| providers)
+        providers.extend_from_file(&path("providers.toml"), &Catalog::default()).map(|_| providers)
     };
     let shown = block("toml", 1);
     let providers = read(shown).unwrap();

@@ -46,7 +46,7 @@ impl Catalog {
     /// The first thing that is wrong, with its line: an unknown key, a name or alias that means two models, a negative price, a price
     /// without source and date.
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, ConfigError> {
-        config::parse_valid(text, origin, |raw: RawCatalog| raw.valid())
+        config::parse_valid(text, origin, |raw: RawCatalog| raw.valid(&Self(Vec::new())))
     }
 
     /// As [`from_toml`](Self::from_toml), from the file at a path.
@@ -58,6 +58,19 @@ impl Catalog {
         let text = fs::read_to_string(path);
         let text = text.map_err(|source| LoadError::Unreadable { what: "catalog", path: path.to_owned(), source })?;
         Ok(Self::from_toml(&text, path)?)
+    }
+
+    /// Adds the models of a TOML file, as [`extend_from`](Self::extend_from) does, and gives those alone.
+    ///
+    /// # Errors
+    ///
+    /// As for [`from_file`](Self::from_file), and an alias that is the name of another model that is known. Nothing was changed then.
+    pub fn extend_from_file(&mut self, path: &str) -> Result<Self, LoadError> {
+        let text = fs::read_to_string(path);
+        let text = text.map_err(|source| LoadError::Unreadable { what: "catalog", path: path.to_owned(), source })?;
+        let own: Self = config::parse_valid(&text, path, |raw: RawCatalog| raw.valid(self))?;
+        self.extend_from(own.clone());
+        Ok(own)
     }
 
     /// The catalog as such a file.
@@ -89,7 +102,8 @@ struct RawModel {
 }
 
 impl RawCatalog {
-    fn valid(self) -> Result<Catalog, Problem> {
+    /// `known`: other models, whose names are no aliases.
+    fn valid(self, known: &Catalog) -> Result<Catalog, Problem> {
         if self.model.get_ref().is_empty() {
             return Err(Problem::at(&self.model, "there is no model; write [[model]] and a name"));
         }
@@ -105,7 +119,8 @@ impl RawCatalog {
             }
         }
         for alias in self.model.get_ref().iter().flat_map(|model| &model.aliases) {
-            if !calls.insert(alias.get_ref().as_str()) {
+            let is_known = known.names().any(|name| name == alias.get_ref());
+            if !calls.insert(alias.get_ref().as_str()) || is_known {
                 return Err(Problem::at(
                     alias,
                     format!("\"{}\" means a model already; remove it here or there", alias.get_ref()),
@@ -132,5 +147,24 @@ impl RawModel {
             aliases: self.aliases.iter().map(|alias| alias.get_ref().clone()).collect(),
             list_price: self.list_price.as_ref().map(RawQuote::valid).transpose()?,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alias_that_is_another_models_name_is_refused_with_its_line_and_changes_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("models.toml");
+        fs::write(&path, "[[model]]\nname = \"mine\"\naliases = [\"m\", \"gpt-4o\"]\n").unwrap();
+        let mut catalog = Catalog::default();
+        let refusal = catalog.extend_from_file(path.to_str().unwrap()).unwrap_err().to_string();
+        assert!(
+            refusal.ends_with("models.toml:3: model.aliases: \"gpt-4o\" means a model already; remove it here or there"),
+            "{refusal}"
+        );
+        assert_eq!(catalog, Catalog::default());
     }
 }
