@@ -16,6 +16,7 @@
 //!     concurrency = 50
 //!     mean_ms = 423
 //!     throughput_rps = 890
+//!     success_percent = 99.8
 //!     "#,
 //!     "table.toml",
 //! )?;
@@ -46,7 +47,8 @@ mod waves;
 use serde::Serialize;
 
 pub use claims::{
-    Claims, Headline, LoadClaims, Method, PriceClaim, ProviderClaim, Row, SavingClaim, SuccessClaim, ThroughputOver,
+    AvailabilityOf, Claims, Headline, LoadClaims, Method, PriceClaim, Protocol, ProviderClaim, Row, SavingClaim, SuccessClaim,
+    ThroughputCounts, ThroughputOver,
 };
 pub use figure::Figure;
 pub use finding::{Finding, Line, Verdict};

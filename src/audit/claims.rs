@@ -20,8 +20,12 @@ pub struct Claims {
     pub headline: Option<Headline>,
     /// What share of the time, or of requests, is served, in percent.
     pub availability_percent: Option<Figure>,
+    /// What that is a share of.
+    pub availability_of: AvailabilityOf,
     /// Prices beside the official ones.
     pub prices: Vec<PriceClaim>,
+    /// Whether these are the prices of all models that there are.
+    pub are_all_models_priced: bool,
     /// What moving is said to save.
     pub savings: Vec<SavingClaim>,
     /// Named providers, compared.
@@ -37,12 +41,16 @@ pub struct LoadClaims {
     pub method: Method,
     /// The most connections that the client could have.
     pub connections: Option<u64>,
+    /// What was spoken over them.
+    pub protocol: Protocol,
     /// How often each level was measured.
     pub repeats: Option<u64>,
     /// What counted as a success.
     pub success: SuccessClaim,
     /// What time the throughput was counted over.
     pub throughput_over: ThroughputOver,
+    /// Which requests the throughput counts.
+    pub throughput_counts: ThroughputCounts,
     /// A row for each level.
     pub rows: Vec<Row>,
 }
@@ -91,6 +99,47 @@ pub enum ThroughputOver {
     Window,
 }
 
+/// Which requests a throughput counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ThroughputCounts {
+    /// Those that succeeded, which the latencies are of too.
+    Succeeded,
+    /// All that ended.
+    All,
+    /// It is not told.
+    #[default]
+    Unstated,
+}
+
+/// What a client speaks over its connections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum Protocol {
+    /// One request at a time on each connection.
+    #[serde(rename = "http/1.1")]
+    Http1,
+    /// Many at a time.
+    #[serde(rename = "http/2")]
+    Http2,
+    /// It is not told.
+    #[default]
+    #[serde(rename = "unstated")]
+    Unstated,
+}
+
+/// What an availability is a share of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AvailabilityOf {
+    /// Of requests, whenever they are sent.
+    Requests,
+    /// Of the time: an outage may be as long as a measurement.
+    Time,
+    /// It is not told.
+    #[default]
+    Unstated,
+}
+
 /// One load level.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row {
@@ -108,7 +157,7 @@ pub struct Row {
     pub p99_ms: Option<Figure>,
     /// The longest latency.
     pub max_ms: Option<Figure>,
-    /// Requests completed in a second.
+    /// Requests completed in a second; at a provider those that succeeded.
     pub throughput_rps: Option<Figure>,
     /// Share of requests that succeeded, in percent.
     pub success_percent: Option<Figure>,
@@ -121,6 +170,10 @@ pub struct Headline {
     pub row: Row,
     /// By how many percent prices are below the official ones.
     pub cheaper_percent: Option<Figure>,
+    /// The model that the percent is of, if it is one.
+    pub cheaper_model: Option<String>,
+    /// Whether every model is said to be cheaper.
+    pub is_all_cheaper: bool,
 }
 
 /// A model's price, one for both directions, in US dollars for a million tokens.
@@ -166,7 +219,7 @@ pub struct ProviderClaim {
     pub requests_per_minute: Option<Figure>,
     /// How many tokens are let through in a minute.
     pub tokens_per_minute: Option<Figure>,
-    /// How many tokens a request of the measured ones had.
+    /// How many tokens a request had, on average of the measured ones that succeeded.
     pub tokens_per_request: Option<Figure>,
 }
 

@@ -17,6 +17,9 @@ pub struct Figure {
 pub(super) struct NoFigure;
 
 impl Figure {
+    /// More than anybody counts or charges.
+    const MOST: f64 = 1e15;
+
     /// Reads a decimal number as TOML writes it. `8.00` was printed to the hundredth, `1_200` to the unit, `1.2e3` to the hundred.
     pub(super) fn parse(text: &str) -> Result<Self, NoFigure> {
         let plain = text.replace('_', "");
@@ -30,7 +33,7 @@ impl Figure {
         let value: f64 = plain.parse().map_err(|_| NoFigure)?;
         // The unit of the last digit, read as the figure itself is: powers of ten are then as exact as numbers can be.
         let unit: f64 = format!("1e{}", exponent.saturating_sub(decimals)).parse().map_err(|_| NoFigure)?;
-        let is_readable = value.is_finite() && unit.is_finite() && unit > 0.0;
+        let is_readable = value <= Self::MOST && unit.is_finite() && unit > 0.0;
         is_readable.then(|| Self { text: plain.to_owned(), value, unit }).ok_or(NoFigure)
     }
 

@@ -15,10 +15,15 @@ pub(super) fn quoted(claims: &Claims) -> Vec<Line> {
         return vec![Line::cannot_tell("the headline", "which level it is of is not told")];
     };
     let about = headline.about();
-    match rows.iter().find(|row| row.concurrency == Some(concurrency)) {
-        None => vec![Line::cannot_tell(about, "there is no row of this level")],
-        Some(row) => figures(headline).into_iter().map(|quote| compare(&about, &quote, row, rows)).collect(),
-    }
+    // A level may have several rows: the headline is of that which it is most like.
+    let of_level = rows.iter().filter(|row| row.concurrency == Some(concurrency));
+    let compared =
+        of_level.map(|row| figures(headline).iter().map(|quote| compare(&about, quote, row, rows)).collect::<Vec<_>>());
+    let wrong = |lines: &Vec<Line>| {
+        let count = |verdict| lines.iter().filter(|line| line.verdict == verdict).count();
+        (count(Verdict::Inconsistent), count(Verdict::CannotTell))
+    };
+    compared.min_by_key(wrong).unwrap_or_else(|| vec![Line::cannot_tell(about, "there is no row of this level")])
 }
 
 /// A figure with its name, its unit, and where it stands in a row.

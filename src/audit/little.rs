@@ -4,7 +4,7 @@
 //! no more than N times the wall time, so that throughput ≤ N / mean latency (Little, Operations Research 9, 1961, needs long runs only
 //! for equality).
 
-use super::claims::{Claims, LoadClaims, Method, Row, ThroughputOver};
+use super::claims::{Claims, LoadClaims, Method, Row, ThroughputCounts, ThroughputOver};
 use super::figure::{Figure, Interval};
 use super::finding::{Line, Verdict};
 use super::waves::{self, Level};
@@ -26,7 +26,8 @@ fn level(load: &LoadClaims, row: &Row) -> Option<Line> {
         let why = format!("{throughput} req/s: in an open loop the concurrency bounds nothing");
         return Some(Line::cannot_tell(about, why));
     }
-    let law = Law { concurrency, mean, throughput };
+    let counts_failed = load.throughput_counts != ThroughputCounts::Succeeded;
+    let law = Law { concurrency, mean, throughput, counts_failed };
     let waves = (load.method == Method::Waves).then(|| Level::of(concurrency, row)).flatten();
     let verdict = match load.throughput_over {
         ThroughputOver::Whole => law.over_the_whole(row),
@@ -39,10 +40,7 @@ fn level(load: &LoadClaims, row: &Row) -> Option<Line> {
             let in_waves = expected.map(|rps| format!(", in waves about {}", grouped(rps.round()))).unwrap_or_default();
             Line::new(about, verdict, law.refutation() + &in_waves)
         }
-        (Verdict::CannotTell, _) => {
-            let why = format!("{}; in a part of the run more may end: needs requests and longest", law.confirmation());
-            Line::new(about, verdict, why)
-        }
+        (Verdict::CannotTell, _) => Line::new(about, verdict, law.leeway(row)),
         (_, Some(level)) if whole => in_waves(&law, &level, about),
         _ => Line::new(about, verdict, law.confirmation()),
     })
@@ -57,7 +55,9 @@ pub(super) fn providers(claims: &Claims) -> Vec<Line> {
             let why = format!("{throughput} req/s at a mean of {mean} ms are {needed} in flight; how many were is not told");
             return Some(Line::cannot_tell(name, why));
         };
-        let law = Law { concurrency, mean, throughput };
+        // Its throughput is of those that succeeded, unless a share that did not is told.
+        let counts_failed = row.success_percent.is_some();
+        let law = Law { concurrency, mean, throughput, counts_failed };
         let verdict = law.over_the_whole(row);
         let why = if verdict == Verdict::Inconsistent { law.refutation() } else { law.confirmation() };
         Some(Line::new(name, verdict, why))
@@ -69,29 +69,41 @@ struct Law<'a> {
     concurrency: u64,
     mean: &'a Figure,
     throughput: &'a Figure,
+    /// Whether the throughput may count requests that the mean is not of.
+    counts_failed: bool,
 }
 
 impl Law<'_> {
-    /// The most a second, with the printed digits' room. Where some failed, the throughput may count them, and the mean latency may not:
-    /// they may have taken no time.
-    fn most(&self, row: &Row) -> f64 {
-        let succeeded = row.succeeded().low;
+    /// The most a second where this share succeeded, with the printed digits' room. The failed may have taken no time.
+    fn most(&self, succeeded: f64) -> f64 {
         self.concurrency as f64 / (self.mean.interval().low / 1e3 * succeeded)
     }
 
+    /// Where some failed, the throughput may count them, and the mean latency may not.
     fn over_the_whole(&self, row: &Row) -> Verdict {
-        if self.throughput.interval().is_above(self.most(row)) { Verdict::Inconsistent } else { Verdict::Consistent }
+        let is_above = |succeeded| self.throughput.interval().is_above(self.most(succeeded));
+        match row.succeeded() {
+            _ if !is_above(1.0) => Verdict::Consistent,
+            _ if !self.counts_failed => Verdict::Inconsistent,
+            Some(share) if is_above(share.low) => Verdict::Inconsistent,
+            Some(_) => Verdict::Consistent,
+            None => Verdict::CannotTell,
+        }
     }
 
     /// Without ramp and drain: either is as long as the longest request at most, and no more requests end meanwhile than in all. The mean
-    /// may leave out the first request of each slot.
+    /// may leave out the first request of each slot. The longest that is told is of those that succeeded: one that failed may have
+    /// made ramp or drain as long as it liked.
     fn over_a_window(&self, row: &Row) -> Verdict {
         if self.over_the_whole(row) == Verdict::Consistent {
             return Verdict::Consistent;
         }
         let (Some(requests), Some(max)) = (row.requests, &row.max_ms) else { return Verdict::CannotTell };
+        if !row.all_succeeded() {
+            return Verdict::CannotTell;
+        }
         let counted = requests.saturating_sub(self.concurrency) as f64;
-        let least_s = counted / self.most(row) - 2.0 * max.interval().high / 1e3;
+        let least_s = counted / self.most(1.0) - 2.0 * max.interval().high / 1e3;
         let most = if least_s > 0.0 { requests as f64 / least_s } else { f64::INFINITY };
         if self.throughput.interval().is_above(most) { Verdict::Inconsistent } else { Verdict::Consistent }
     }
@@ -104,6 +116,16 @@ impl Law<'_> {
     fn refutation(&self) -> String {
         let needed = amount(self.throughput.value() * self.mean.value() / 1e3);
         format!("{} req/s need {needed} in flight; {} at most", self.throughput, self.ceiling())
+    }
+
+    /// What would make true what is above the law's bound.
+    fn leeway(&self, row: &Row) -> String {
+        let bound = self.confirmation();
+        if row.success_percent.is_some() || !self.counts_failed {
+            return format!("{bound}; in a part of the run more may end: needs requests, the longest, and that none failed");
+        }
+        let failed = (1.0 - self.most(1.0) / self.throughput.value()) * 100.0;
+        format!("{bound}, unless {} % failed at once and count: what share succeeded is not told", amount(failed.max(0.0)))
     }
 
     fn confirmation(&self) -> String {
@@ -135,9 +157,15 @@ impl Row {
         self.concurrency.map_or_else(|| "a level".to_owned(), |concurrency| format!("{} in flight", grouped(concurrency as f64)))
     }
 
-    /// The share that succeeded, as far as it is told.
-    pub(super) fn succeeded(&self) -> Interval {
-        let share = self.success_percent.as_ref().map(|percent| percent.interval().scaled(0.01));
-        share.map_or(Interval::new(1.0, 1.0), |share| Interval::new(share.low, share.high.min(1.0)))
+    /// The share that succeeded, if it is told.
+    pub(super) fn succeeded(&self) -> Option<Interval> {
+        let share = self.success_percent.as_ref()?.interval().scaled(0.01);
+        Some(Interval::new(share.low, share.high.min(1.0)))
+    }
+
+    /// Whether the printed share leaves no room for a single failure.
+    fn all_succeeded(&self) -> bool {
+        let told = self.requests.zip(self.succeeded());
+        told.is_some_and(|(requests, share)| requests as f64 * (1.0 - share.low) < 1.0 - 1e-6)
     }
 }

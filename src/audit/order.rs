@@ -38,8 +38,8 @@ fn printed(interval: Interval) -> f64 {
 /// A mean below what the slowest alone add up to, or above what all can.
 fn mean_out_of_reach(row: &Row, percentiles: &[Percentile]) -> Option<String> {
     let mean = row.mean_ms.as_ref()?;
-    // The mean may be of the succeeded alone.
-    let samples = row.requests.map(|requests| (requests as f64 * row.succeeded().low).max(1.0));
+    // Mean and percentiles may be of the succeeded alone.
+    let samples = row.requests.zip(row.succeeded()).map(|(requests, share)| (requests as f64 * share.low).max(1.0));
     let least = least_mean(percentiles, samples);
     if mean.interval().is_below(least) {
         return Some(format!("a mean of {mean} ms is below the {} ms that the percentiles make of it", amount(least)));

@@ -19,6 +19,9 @@ fn amount_of(saving: &SavingClaim) -> Option<Line> {
     };
     let difference = official.interval().minus(relay.interval());
     let percent = relay.interval().percent_below(official.interval());
+    if official.value() == 0.0 {
+        return Some(Line::cannot_tell(&saving.name, format!("of $0 nothing can be saved, and ${relay} are no percent of it")));
+    }
     let is_off = |figure: &Option<Figure>, truth: Interval| figure.as_ref().is_some_and(|figure| !figure.interval().meets(truth));
     let is_wrong = is_off(&saving.saved, difference) || is_off(&saving.saved_percent, percent);
     let (saved, true_percent) = (official.value() - relay.value(), (1.0 - relay.value() / official.value()) * 100.0);
@@ -51,7 +54,7 @@ fn cost_of(claims: &Claims, saving: &SavingClaim) -> Line {
         let Some(claimed) = claimed else { continue };
         lines.push(match &saving.model {
             Some(model) => of_model(claims.price(model).and_then(price), mtok, claimed, side),
-            None => of_any_mix(claims.prices.iter().filter_map(price), mtok, claimed, side),
+            None => of_any_mix(claims.prices.iter().filter_map(price), claims.are_all_models_priced, mtok, claimed, side),
         });
     }
     let verdict = lines.iter().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::CannotTell);
@@ -81,7 +84,13 @@ fn of_model(price: Option<&Figure>, mtok: &Figure, claimed: &Figure, side: &str)
 }
 
 /// Tokens × something between the lowest and the highest price, of models that are not named.
-fn of_any_mix<'a>(prices: impl Iterator<Item = &'a Figure>, mtok: &Figure, claimed: &Figure, side: &str) -> (Verdict, String) {
+fn of_any_mix<'a>(
+    prices: impl Iterator<Item = &'a Figure>,
+    are_all: bool,
+    mtok: &Figure,
+    claimed: &Figure,
+    side: &str,
+) -> (Verdict, String) {
     let exact = prices.map(|price| Interval::new(price.value(), price.value()));
     let Some(range) = exact.reduce(Interval::hull) else {
         return (Verdict::CannotTell, format!("{side} ${claimed}: no {side} price is told"));
@@ -90,6 +99,8 @@ fn of_any_mix<'a>(prices: impl Iterator<Item = &'a Figure>, mtok: &Figure, claim
     let by_hand = format!("{side} {mtok} at ${} to ${} are ${low} to ${high}", amount(range.low), amount(range.high));
     if claimed.interval().meets(possible(mtok, range)) {
         (Verdict::CannotTell, format!("{by_hand}: ${claimed} for some mix"))
+    } else if !are_all {
+        (Verdict::CannotTell, format!("{by_hand}: ${claimed} for a mix with models that are not priced here"))
     } else {
         (Verdict::Inconsistent, format!("{by_hand}, not ${claimed}"))
     }

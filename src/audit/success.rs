@@ -1,6 +1,6 @@
 //! What counts as a success, and whether as many succeeded as are said to be served.
 
-use super::claims::{Claims, LoadClaims, SuccessClaim};
+use super::claims::{AvailabilityOf, Claims, LoadClaims, SuccessClaim};
 use super::figure::Figure;
 use super::finding::{Line, Verdict};
 use crate::report::figures::{amount, grouped};
@@ -35,6 +35,11 @@ pub(super) fn availability(claims: &Claims) -> Vec<Line> {
         return vec![Line::cannot_tell(about, "no share that succeeded is told")];
     };
     let claimed = availability.interval();
+    let untold = match claims.availability_of {
+        AvailabilityOf::Requests => None,
+        AvailabilityOf::Time => Some("unless an outage fell into the measurement, which the time may leave"),
+        AvailabilityOf::Unstated => Some("unless an outage fell into the measurement: of requests or of the time is not told"),
+    };
     let is_below = rates.iter().any(|(_, rate)| rate.interval().is_below(claimed.low));
     let Some(rates) = rates.iter().map(|(requests, rate)| Some(((*requests)? as f64, rate))).collect::<Option<Vec<_>>>() else {
         let verdict = if is_below { Verdict::Weak } else { Verdict::Consistent };
@@ -52,7 +57,11 @@ pub(super) fn availability(claims: &Claims) -> Vec<Line> {
         grouped(requests),
         amount(promised)
     );
-    vec![Line::inconsistent_if(chance_of_as_many(failed, expected) < NO_ACCIDENT, about, why)]
+    let is_accident = chance_of_as_many(failed, expected) >= NO_ACCIDENT;
+    vec![match untold {
+        Some(unless) if !is_accident => Line::cannot_tell(about, format!("{why}, {unless}")),
+        _ => Line::inconsistent_if(!is_accident, about, why),
+    }]
 }
 
 /// As few as the printed digits leave: the true share is below what would round or truncate to the next.

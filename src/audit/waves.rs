@@ -45,12 +45,13 @@ impl Level {
     /// None where too little is told, or what is told contradicts itself.
     pub(super) fn of(concurrency: u64, row: &Row) -> Option<Self> {
         let (requests, mean) = (row.requests?, row.mean_ms.as_ref()?);
-        let (succeeded, all) = (row.succeeded(), requests as f64);
+        let (succeeded, all) = (row.succeeded()?, requests as f64);
         let max = row.max_ms.as_ref().map(super::figure::Figure::interval);
         let level = Self {
             concurrency,
             requests,
-            samples: ((all * succeeded.low).floor(), (all * succeeded.high).ceil().min(all)),
+            // They are whole: as many as a share of them is at least.
+            samples: ((all * succeeded.low - 1e-6).ceil(), (all * succeeded.high).ceil().min(all)),
             mean_ms: mean.interval().low,
             percentiles: percentiles(row),
             max_ms: max.map_or((0.0, f64::INFINITY), |max| (max.low, max.high)),
@@ -164,7 +165,14 @@ mod tests {
 
     fn row(requests: u64, mean: &str, p95: &str, p99: &str) -> Row {
         let figure = |text| Some(Figure::parse(text).unwrap());
-        Row { requests: Some(requests), mean_ms: figure(mean), p95_ms: figure(p95), p99_ms: figure(p99), ..Row::default() }
+        Row {
+            requests: Some(requests),
+            mean_ms: figure(mean),
+            p95_ms: figure(p95),
+            p99_ms: figure(p99),
+            success_percent: figure("100.0000"),
+            ..Row::default()
+        }
     }
 
     #[test]

@@ -64,6 +64,8 @@ struct System {
     /// This share fails, after this many of the latency it drew.
     failing: f64,
     failing_takes: f64,
+    /// This share hangs, and fails after so much longer than any other.
+    hanging: f64,
     /// At times everybody's answers take so much longer.
     slow_spells: f64,
     is_waves: bool,
@@ -72,11 +74,27 @@ struct System {
 }
 
 fn system() -> impl Strategy<Value = System> {
-    let relay = (latencies(), 0.3_f64..3000.0, prop_oneof![Just(0.0), 0.0..0.6], prop_oneof![Just(0.0), Just(1.0)]);
+    let relay = (
+        latencies(),
+        0.3_f64..3000.0,
+        prop_oneof![Just(0.0), 0.0..0.6],
+        prop_oneof![Just(0.0), Just(1.0)],
+        prop_oneof![Just(0.0), 0.0..0.02],
+    );
     let load = (prop_oneof![Just(1.0), 1.0..20.0], any::<bool>(), 1_usize..300, 1_usize..3000);
-    (relay, load).prop_map(|((latencies, scale_ms, failing, failing_takes), (slow_spells, is_waves, concurrency, requests))| {
-        System { latencies, scale_ms, failing, failing_takes, slow_spells, is_waves, concurrency, requests }
-    })
+    (relay, load).prop_map(
+        |((latencies, scale_ms, failing, failing_takes, hanging), (slow_spells, is_waves, concurrency, requests))| System {
+            latencies,
+            scale_ms,
+            failing,
+            failing_takes,
+            hanging,
+            slow_spells,
+            is_waves,
+            concurrency,
+            requests,
+        },
+    )
 }
 
 /// What a run gave.
@@ -122,8 +140,14 @@ impl System {
             };
             let is_slow = (sent / (self.scale_ms * 7.0)) as u64 % 4 == 3;
             let drawn = self.latencies.draw(rng) * self.scale_ms * if is_slow { self.slow_spells } else { 1.0 };
-            let fails = rng.random_range(0.0..1.0) < self.failing;
-            let took = (if fails { drawn * self.failing_takes } else { drawn }).min(1e10);
+            let hangs = rng.random_range(0.0..1.0) < self.hanging;
+            let fails = hangs || rng.random_range(0.0..1.0) < self.failing;
+            let took = match (hangs, fails) {
+                (true, _) => self.scale_ms * 50.0,
+                (false, true) => drawn * self.failing_takes,
+                (false, false) => drawn,
+            };
+            let took = took.min(1e10);
             ends.push(Reverse(((sent + took) * 1e6) as u64));
             wall_ms = wall_ms.max(sent + took);
             requests.push((sent, sent + took, !fails));
@@ -165,14 +189,31 @@ fn load_table(system: &System, rng: &mut Pcg64Mcg) -> Option<String> {
     let succeeded = outcome.ms.len();
     let completed = if counts_all { system.requests } else { succeeded };
     let whole_rps = completed as f64 / outcome.wall_ms * 1e3;
-    let longest_ms = outcome.requests.iter().map(|(sent, ended, _)| ended - sent).fold(0.0, f64::max);
+    let taken = outcome.requests.iter().filter(|(_, _, succeeded)| *succeeded).map(|(sent, ended, _)| ended - sent);
+    let longest_ms = taken.fold(0.0, f64::max);
+    let in_flight = system.concurrency.min(system.requests);
     let (ms, rps) = if is_window { outcome.steady(system.concurrency, counts_all)? } else { (outcome.ms, whole_rps) };
     if ms.is_empty() || outcome.wall_ms <= 0.0 {
         return None;
     }
-    let tells_success = counts_all || rng.random_range(0..2) == 0;
+    let tells_success = rng.random_range(0..3) > 0;
+    let tells_requests = rng.random_range(0..4) > 0;
+    let counts = if rng.random_range(0..2) == 0 {
+        "unstated"
+    } else if counts_all {
+        "all"
+    } else {
+        "succeeded"
+    };
+    // A connection carries one request, or, over HTTP/2, many.
+    let (protocol, connections) = match rng.random_range(0..3) {
+        0 => ("http/1.1", in_flight),
+        1 => ("http/2", 1),
+        _ => ("unstated", 1),
+    };
     let mut toml = format!(
-        "[load]\nmethod = \"{}\"\nsuccess = \"complete\"\nthroughput_over = \"{}\"\n{}[[load.row]]\nconcurrency = {}\n",
+        "[load]\nmethod = \"{}\"\nsuccess = \"complete\"\nthroughput_over = \"{}\"\nthroughput_counts = \"{counts}\"\n\
+         protocol = \"{protocol}\"\nconnections = {connections}\n{}[[load.row]]\nconcurrency = {in_flight}\n",
         if system.is_waves {
             "waves"
         } else if rng.random_range(0..2) == 0 {
@@ -181,16 +222,13 @@ fn load_table(system: &System, rng: &mut Pcg64Mcg) -> Option<String> {
             "unstated"
         },
         if is_window { "window" } else { "whole" },
-        // Without a success rate nobody knows how many of the requests the percentiles are of.
-        if tells_success { format!("requests = {}\n", system.requests) } else { String::new() },
-        system.concurrency
+        if tells_requests { format!("requests = {}\n", system.requests) } else { String::new() },
     );
     let mut tell = |key: &str, value: f64| toml += &format!("{key} = {}\n", printed(value, rng));
     tell("mean_ms", ms.iter().sum::<f64>() / ms.len() as f64);
     tell("p50_ms", percentile(&ms, 0.5, definition));
     tell("p95_ms", percentile(&ms, 0.95, definition));
     tell("p99_ms", percentile(&ms, 0.99, definition));
-    // Where failures can take longer than successes, the longest of all is told.
     tell("max_ms", longest_ms);
     tell("throughput_rps", rps);
     if tells_success {
@@ -230,9 +268,139 @@ proptest! {
         let load = load_table(&system, rng);
         prop_assume!(load.is_some());
         // What is available is known, and what succeeded differs from it by chance.
-        let available = printed((1.0 - system.failing) * 100.0, rng);
-        let toml = format!("name = \"x\"\navailability_percent = {available}\n{}{}", load.unwrap(), price_table(rng));
+        let available = printed((1.0 - system.failing) * (1.0 - system.hanging) * 100.0, rng);
+        let toml = format!(
+            "name = \"x\"\navailability_percent = {available}\navailability_of = \"requests\"\n{}{}",
+            load.unwrap(),
+            price_table(rng)
+        );
         let audit = audit(&Claims::parse(&toml, "x.toml").unwrap());
         prop_assert!(audit.verdict != Some(Verdict::Inconsistent), "{}\n{toml}", table(&audit));
+    }
+
+    #[test]
+    fn no_limited_provider_is_called_inconsistent(limiter in limiter(), concurrency in 1_usize..300, latency_ms in 1.0_f64..3000.0, seed: u64) {
+        let rng = &mut Pcg64Mcg::seed_from_u64(seed);
+        let requests = rng.random_range(1..3000_usize);
+        let (begins_ms, tokens_per_request) = (rng.random_range(0.0..60_000.0), rng.random_range(1..200_u32) as f64);
+        let mut limiter = limiter;
+        let mut slots: BinaryHeap<Reverse<u64>> = (0..concurrency).map(|_| Reverse((begins_ms * 1e6) as u64)).collect();
+        let (mut passed, mut ended_ms, mut took_ms) = (0, 0.0_f64, 0.0);
+        for _ in 0..requests {
+            let sent_ms = slots.pop().unwrap().0 as f64 / 1e6;
+            let is_let_in = limiter.lets_in(sent_ms);
+            // Whoever is refused may come back at once, or wait.
+            let took = if is_let_in { latency_ms * rng.random_range(0.5..1.5) } else { rng.random_range(0.0..2.0) * latency_ms };
+            passed += usize::from(is_let_in);
+            took_ms += if is_let_in { took } else { 0.0 };
+            ended_ms = ended_ms.max(sent_ms + took);
+            slots.push(Reverse(((sent_ms + took) * 1e6) as u64));
+        }
+        let seconds = (ended_ms - begins_ms) / 1e3;
+        prop_assume!(passed > 0);
+        let success = rng.random_range(0..2) == 0;
+        let tells_requests = rng.random_range(0..2) == 0;
+        // Without a number of requests it is of a second at least.
+        prop_assume!(tells_requests || seconds >= 1.0);
+        let counts_all = success && rng.random_range(0..2) == 0;
+        let completed = if counts_all { requests } else { passed };
+        let mut toml = format!(
+            "name = \"x\"\n[[provider]]\nname = \"p\"\nconcurrency = {concurrency}\nmean_ms = {}\nthroughput_rps = {}\nrequests_per_minute = {}\n\
+             tokens_per_minute = {}\ntokens_per_request = {}\n",
+            printed(took_ms / passed as f64, rng),
+            printed(completed as f64 / seconds, rng),
+            limiter.most,
+            printed(limiter.most * tokens_per_request, rng),
+            printed(tokens_per_request, rng),
+        );
+        if success {
+            toml += &format!("success_percent = {}\n", printed(passed as f64 / requests as f64 * 100.0, rng));
+        }
+        if tells_requests {
+            toml += &format!("requests = {requests}\n");
+        }
+        let audit = audit(&Claims::parse(&toml, "x.toml").unwrap());
+        prop_assert!(audit.verdict != Some(Verdict::Inconsistent), "{passed} of {requests} in {seconds} s\n{}\n{toml}", table(&audit));
+    }
+
+    #[test]
+    fn no_true_headline_discount_or_cost_of_a_mix_is_called_inconsistent(
+        prices in proptest::collection::vec((1_u32..3000, 0_u32..3000, 0.0_f64..50.0), 1..5),
+        rows in proptest::collection::vec((1_u64..5, 1_u32..3000, 1_u32..3000), 1..6),
+        quoted: proptest::sample::Index,
+        unlisted: bool,
+        seed: u64,
+    ) {
+        let rng = &mut Pcg64Mcg::seed_from_u64(seed);
+        let (concurrency, mean, rps) = *quoted.get(&rows);
+        let sum = |of: fn(&(u32, u32, f64)) -> f64| prices.iter().map(of).sum::<f64>();
+        let (official, relay) = (sum(|price| f64::from(price.0) / 100.0 * price.2), sum(|price| f64::from(price.1) / 100.0 * price.2));
+        let mtok = sum(|price| price.2);
+        prop_assume!(official > 0.0);
+        // Of some models the file has no prices.
+        let listed = if unlisted { &prices[..prices.len() / 2] } else { &prices[..] };
+        let mut toml = format!("name = \"x\"\nall_models_priced = {}\n[headline]\nconcurrency = {concurrency}\n", !unlisted);
+        toml += &format!("mean_ms = {}\nthroughput_rps = {}\n", printed(f64::from(mean), rng), printed(f64::from(rps), rng));
+        if relay <= official {
+            toml += &format!("cheaper_percent = {}\n", printed((1.0 - relay / official) * 100.0, rng));
+        }
+        toml += "[load]\n";
+        for (concurrency, mean, rps) in &rows {
+            toml += &format!("[[load.row]]\nconcurrency = {concurrency}\nmean_ms = {mean}.0\nthroughput_rps = {rps}.0\n");
+        }
+        for (place, (official, relay, _)) in listed.iter().enumerate() {
+            let (official, relay) = (f64::from(*official) / 100.0, f64::from(*relay) / 100.0);
+            toml += &format!("[[price]]\nmodel = \"{place}\"\nofficial_usd_per_mtok = {official:.2}\nrelay_usd_per_mtok = {relay:.2}\n");
+        }
+        toml += &format!("[[saving]]\nname = \"mix\"\nmtok = {}\nofficial_usd = {}\nrelay_usd = {}\n", printed(mtok, rng), printed(official, rng), printed(relay, rng));
+        let audit = audit(&Claims::parse(&toml, "x.toml").unwrap());
+        prop_assert!(audit.verdict != Some(Verdict::Inconsistent), "{}\n{toml}", table(&audit));
+    }
+}
+
+/// What lets so many pass in a minute.
+#[derive(Clone, Debug)]
+struct Limiter {
+    most: f64,
+    kind: LimiterKind,
+    /// When what passed did.
+    passed_ms: Vec<f64>,
+    /// What is left in the bucket, as of when.
+    left: (f64, f64),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum LimiterKind {
+    Bucket,
+    Fixed,
+    Sliding,
+}
+
+fn limiter() -> impl Strategy<Value = Limiter> {
+    let kind = prop_oneof![Just(LimiterKind::Bucket), Just(LimiterKind::Fixed), Just(LimiterKind::Sliding)];
+    (1_u32..500, kind).prop_map(|(most, kind)| {
+        let most = f64::from(most);
+        Limiter { most, kind, passed_ms: Vec::new(), left: (most, 0.0) }
+    })
+}
+
+impl Limiter {
+    fn lets_in(&mut self, now_ms: f64) -> bool {
+        let within =
+            |is_within: &dyn Fn(f64) -> bool| self.passed_ms.iter().rev().take_while(|ms| is_within(**ms)).count() as f64;
+        let is_let_in = match self.kind {
+            LimiterKind::Fixed => within(&|ms| (ms / 6e4).floor() == (now_ms / 6e4).floor()) < self.most,
+            LimiterKind::Sliding => within(&|ms| now_ms - ms < 6e4) < self.most,
+            LimiterKind::Bucket => {
+                let (left, as_of) = self.left;
+                self.left = ((left + (now_ms - as_of) * self.most / 6e4).min(self.most), now_ms);
+                self.left.0 >= 1.0
+            }
+        };
+        if is_let_in {
+            self.passed_ms.push(now_ms);
+            self.left.0 -= 1.0;
+        }
+        is_let_in
     }
 }

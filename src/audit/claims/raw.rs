@@ -6,7 +6,10 @@ use relaybench_mock::config::{Problem, Spanned, nearest};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
-use super::{Claims, Headline, LoadClaims, Method, PriceClaim, ProviderClaim, Row, SavingClaim, SuccessClaim, ThroughputOver};
+use super::{
+    AvailabilityOf, Claims, Headline, LoadClaims, Method, PriceClaim, Protocol, ProviderClaim, Row, SavingClaim, SuccessClaim,
+    ThroughputCounts, ThroughputOver,
+};
 use crate::audit::figure::Figure;
 
 #[derive(Deserialize)]
@@ -17,6 +20,10 @@ pub(super) struct RawClaims {
     load: Option<RawLoad>,
     headline: Option<RawHeadline>,
     availability_percent: Option<Spanned<Number>>,
+    #[serde(default)]
+    availability_of: AvailabilityOf,
+    #[serde(default)]
+    all_models_priced: bool,
     #[serde(default)]
     price: Vec<RawPrice>,
     #[serde(default)]
@@ -33,12 +40,16 @@ struct RawLoad {
     #[serde(default)]
     method: Method,
     connections: Option<Spanned<u64>>,
+    #[serde(default)]
+    protocol: Protocol,
     requests: Option<Spanned<u64>>,
     repeats: Option<Spanned<u64>>,
     #[serde(default)]
     success: SuccessClaim,
     #[serde(default)]
     throughput_over: ThroughputOver,
+    #[serde(default)]
+    throughput_counts: ThroughputCounts,
     row: Spanned<Vec<RawRow>>,
 }
 
@@ -68,6 +79,9 @@ struct RawHeadline {
     throughput_rps: Option<Spanned<Number>>,
     success_percent: Option<Spanned<Number>>,
     cheaper_percent: Option<Spanned<Number>>,
+    cheaper_model: Option<Spanned<String>>,
+    #[serde(default)]
+    all_cheaper: bool,
 }
 
 #[derive(Deserialize)]
@@ -98,6 +112,7 @@ struct RawProvider {
     requests: Option<Spanned<u64>>,
     mean_ms: Option<Spanned<Number>>,
     throughput_rps: Option<Spanned<Number>>,
+    success_percent: Option<Spanned<Number>>,
     limit: Option<String>,
     requests_per_minute: Option<Spanned<Number>>,
     tokens_per_minute: Option<Spanned<Number>>,
@@ -128,8 +143,10 @@ impl RawClaims {
             name: self.name.into_inner(),
             source: self.source,
             load: self.load.map(|raw| read.load(raw)).transpose()?,
-            headline: self.headline.map(|raw| read.headline(raw)).transpose()?,
+            headline: self.headline.map(|raw| read.headline(raw, &prices)).transpose()?,
             availability_percent: read.percent(self.availability_percent)?,
+            availability_of: self.availability_of,
+            are_all_models_priced: self.all_models_priced,
             savings,
             providers: self.provider.into_iter().map(|raw| read.provider(raw)).collect::<Result<_, _>>()?,
             prices,
@@ -154,9 +171,11 @@ impl Reader<'_> {
         Ok(LoadClaims {
             method: raw.method,
             connections: count(raw.connections)?,
+            protocol: raw.protocol,
             repeats: count(raw.repeats)?,
             success: raw.success,
             throughput_over: raw.throughput_over,
+            throughput_counts: raw.throughput_counts,
             rows,
         })
     }
@@ -175,7 +194,8 @@ impl Reader<'_> {
         })
     }
 
-    fn headline(self, raw: RawHeadline) -> Result<Headline, Problem> {
+    fn headline(self, raw: RawHeadline, prices: &[PriceClaim]) -> Result<Headline, Problem> {
+        raw.cheaper_model.as_ref().map_or(Ok(()), |model| is_priced(model, prices))?;
         let row = Row {
             concurrency: count(raw.concurrency)?,
             requests: None,
@@ -187,14 +207,16 @@ impl Reader<'_> {
             throughput_rps: self.amount(raw.throughput_rps)?,
             success_percent: self.percent(raw.success_percent)?,
         };
-        Ok(Headline { row, cheaper_percent: self.percent(raw.cheaper_percent)? })
+        Ok(Headline {
+            row,
+            cheaper_percent: self.percent(raw.cheaper_percent)?,
+            cheaper_model: raw.cheaper_model.map(Spanned::into_inner),
+            is_all_cheaper: raw.all_cheaper,
+        })
     }
 
     fn saving(self, raw: RawSaving, prices: &[PriceClaim]) -> Result<SavingClaim, Problem> {
-        if let Some(model) = raw.model.as_ref().filter(|model| prices.iter().all(|price| price.model != **model.get_ref())) {
-            let hint = nearest(model.get_ref(), prices.iter().map(|price| price.model.as_str()));
-            return Err(Problem::at(model, format!("no [[price]] has the model \"{}\", {hint}", model.get_ref())));
-        }
+        raw.model.as_ref().map_or(Ok(()), |model| is_priced(model, prices))?;
         Ok(SavingClaim {
             name: raw.name,
             model: raw.model.map(Spanned::into_inner),
@@ -212,6 +234,7 @@ impl Reader<'_> {
             requests: count(raw.requests)?,
             mean_ms: self.amount(raw.mean_ms)?,
             throughput_rps: self.amount(raw.throughput_rps)?,
+            success_percent: self.percent(raw.success_percent)?,
             ..Row::default()
         };
         Ok(ProviderClaim {
@@ -227,7 +250,8 @@ impl Reader<'_> {
     fn amount(self, number: Option<Spanned<Number>>) -> Result<Option<Figure>, Problem> {
         let Some(number) = number else { return Ok(None) };
         let written = self.text.get(number.span()).unwrap_or_default().trim();
-        let wrong = |_| Problem::at(&number, format!("{written} is no figure; write a decimal number from 0, as it was printed"));
+        let wrong =
+            |_| Problem::at(&number, format!("{written} is no figure; write a decimal number from 0 to 1e15, as it was printed"));
         Figure::parse(written).map(Some).map_err(wrong)
     }
 
@@ -241,6 +265,14 @@ impl Reader<'_> {
             (_, figure) => Ok(figure),
         }
     }
+}
+
+fn is_priced(model: &Spanned<String>, prices: &[PriceClaim]) -> Result<(), Problem> {
+    if prices.iter().any(|price| price.model == *model.get_ref()) {
+        return Ok(());
+    }
+    let hint = nearest(model.get_ref(), prices.iter().map(|price| price.model.as_str()));
+    Err(Problem::at(model, format!("no [[price]] has the model \"{}\", {hint}", model.get_ref())))
 }
 
 fn count(number: Option<Spanned<u64>>) -> Result<Option<u64>, Problem> {
