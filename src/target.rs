@@ -82,7 +82,7 @@ pub fn spending(live: &Live, scenario: &Scenario, policy: &Policy) -> String {
     let requests = per_stage * scenario.stages.len() as u64;
     let model = scenario.request.models.names().collect::<Vec<_>>().join(", ");
     let price = if scenario.request.models.names().all(|model| scenario.request.prices.of(model).is_some()) {
-        "list price"
+        "known price"
     } else {
         "price unknown, the dearest of the catalog assumed"
     };

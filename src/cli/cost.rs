@@ -11,6 +11,7 @@ use relaybench::cost::{Cost, Demand, Savings, Tokens, Use};
 use relaybench::provider::Provider;
 
 use super::known::{Known, KnownArgs};
+use super::output::{COMPARISON, SAMPLES};
 use super::run::print_text;
 
 /// The claims whose savings are shown where nothing else is asked, and the two providers that they compare.
@@ -72,13 +73,10 @@ Examples:
 
 pub(super) fn run(args: &CostArgs) -> anyhow::Result<u8> {
     let known = args.known.load()?;
-    let Some(mut demand) = demand(args)? else {
+    let Some(mut demand) = demand(args, &known)? else {
         return savings(args, &known);
     };
     demand.cached_share = args.cached_share.unwrap_or(demand.cached_share);
-    for usage in &mut demand.uses {
-        usage.model = name(&usage.model, &known)?;
-    }
     let cost = Cost::of(demand, chosen(args, &known)?, &known.catalog);
     print_text(&match args.format {
         CostFormat::Table => cost.table(),
@@ -88,15 +86,26 @@ pub(super) fn run(args: &CostArgs) -> anyhow::Result<u8> {
 }
 
 /// The demand of a file, of flags or of a run; none where nothing is asked.
-fn demand(args: &CostArgs) -> anyhow::Result<Option<Demand>> {
+fn demand(args: &CostArgs, known: &Known) -> anyhow::Result<Option<Demand>> {
     if let Some(path) = &args.mix {
-        return Ok(Some(Demand::from_file(path)?));
+        return Ok(Some(Demand::from_file(path, |model| name(model, known).map_err(|error| error.to_string()))?));
     }
     if let Some(directory) = &args.run {
-        let path = if directory.is_dir() { directory.join(super::output::SAMPLES) } else { directory.clone() };
+        let path = if directory.is_dir() { directory.join(SAMPLES) } else { directory.clone() };
+        if !path.exists() && directory.join(COMPARISON).exists() {
+            bail!(
+                "{}: a comparison of several runs; name one of them, like {}",
+                directory.display(),
+                directory.join("holysheep").display()
+            );
+        }
         let file = File::open(&path).with_context(|| format!("{}: cannot be read", path.display()))?;
         let requests = args.requests_per_month.map(|requests| requests.0);
-        return Ok(Some(Demand::of_run(BufReader::new(file), &path.display().to_string(), requests)?));
+        let mut demand = Demand::of_run(BufReader::new(file), &path.display().to_string(), requests)?;
+        for usage in &mut demand.uses {
+            usage.model = name(&usage.model, known)?;
+        }
+        return Ok(Some(demand));
     }
     if args.model.is_empty() {
         return Ok(None);
@@ -105,13 +114,15 @@ fn demand(args: &CostArgs) -> anyhow::Result<Option<Demand>> {
     if inputs != models || outputs != models {
         bail!("--model: {models} models have {inputs} --input and {outputs} --output; write one of each for each model");
     }
-    let uses = args.model.iter().zip(args.input.iter().zip(&args.output)).map(|(model, (input, output))| Use {
-        model: model.clone(),
-        input_tokens: input.0,
-        output_tokens: output.0,
-        wasted_attempts: 0.0,
-    });
-    Ok(Some(Demand { name: args.model.join(" and "), uses: uses.collect(), cached_share: 0.0, measured: None }))
+    let mut uses: Vec<Use> = Vec::new();
+    for (written, (input, output)) in args.model.iter().zip(args.input.iter().zip(&args.output)) {
+        let model = name(written, known)?;
+        if uses.iter().any(|usage| usage.model == model) {
+            bail!("--model: {written} is {model}, which is named twice; write each model once");
+        }
+        uses.push(Use { model, input_tokens: input.0, output_tokens: output.0, wasted_attempts: 0.0 });
+    }
+    Ok(Some(Demand { name: args.model.join(" and "), uses, cached_share: 0.0, measured: None }))
 }
 
 fn savings(args: &CostArgs, known: &Known) -> anyhow::Result<u8> {
@@ -132,6 +143,9 @@ fn chosen<'a>(args: &CostArgs, known: &'a Known) -> anyhow::Result<Vec<&'a Provi
     if args.provider.is_empty() {
         return Ok(known.providers.iter().collect());
     }
+    if let Some((_, twice)) = (1..).zip(&args.provider).find(|(after, name)| args.provider[*after..].contains(name)) {
+        bail!("--provider: {twice} is named twice");
+    }
     args.provider.iter().map(|name| Ok(known.providers.named(name)?)).collect()
 }
 
@@ -142,7 +156,7 @@ fn name(model: &str, known: &Known) -> anyhow::Result<String> {
     }
     match known.providers.iter().find_map(|provider| provider.model(model)) {
         Some(offer) => Ok(offer.name.clone()),
-        None => Ok(known.catalog.resolve(model)?.to_owned()),
+        None => Ok(known.all_models().resolve(model)?.to_owned()),
     }
 }
 

@@ -48,6 +48,14 @@ impl KnownArgs {
 }
 
 impl Known {
+    /// The catalog with what providers have of their own.
+    pub(crate) fn all_models(&self) -> Catalog {
+        let mut all = self.catalog.clone();
+        let own = self.providers.iter().flat_map(|provider| &provider.models).map(|offer| offer.name.as_str());
+        all.extend_from(Catalog::new(own.filter(|name| self.catalog.model(name).is_none())));
+        all
+    }
+
     pub(crate) fn prices(&self) -> Prices {
         Prices::of_all(&self.providers, &self.catalog)
     }

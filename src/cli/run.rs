@@ -262,7 +262,7 @@ fn plan(args: &RunArgs) -> anyhow::Result<Run> {
     }
     override_scenario(&mut scenario, args, live.as_ref())?;
     scenario.repeat(repeats);
-    some_for_each(live.as_ref(), &scenario)?;
+    some_for_each(live.as_ref(), &scenario, 1)?;
     let policy = Policy::named(args.policy.as_deref().unwrap_or(&scenario.policy))?;
     let target = match live {
         Some(live) => Target::Live(live),
@@ -277,14 +277,17 @@ fn plan(args: &RunArgs) -> anyhow::Result<Run> {
     Ok(Run { scenario, policy, target, transport: args.transport.into(), catalog: (!args.any_model).then_some(catalog) })
 }
 
-/// Refuses a cap under which a stage of a live run would send nothing.
-pub(super) fn some_for_each(live: Option<&Live>, scenario: &Scenario) -> anyhow::Result<()> {
-    match live.filter(|live| live.requests_per_stage(scenario.stages.len()) == 0) {
-        Some(live) => {
-            bail!("{MAX_REQUESTS}: {} requests are not even one for each of {} stages", live.max_requests, scenario.stages.len())
-        }
-        None => Ok(()),
+/// Refuses a cap under which a stage of a live run would send nothing, when so many endpoints have equal shares of it.
+pub(super) fn some_for_each(live: Option<&Live>, scenario: &Scenario, endpoints: usize) -> anyhow::Result<()> {
+    let (Some(live), stages) = (live, scenario.stages.len()) else { return Ok(()) };
+    if live.max_requests / endpoints.max(1) as u64 / stages.max(1) as u64 > 0 {
+        return Ok(());
     }
+    let (requests, least) = (live.max_requests, stages * endpoints);
+    let each = if endpoints > 1 { format!(" at each of {endpoints} providers") } else { String::new() };
+    bail!(
+        "{MAX_REQUESTS}: {requests} requests are not even one for each of {stages} stages{each}; write {least} or more, or play less"
+    )
 }
 
 pub(super) fn override_scenario(scenario: &mut Scenario, args: &RunArgs, live: Option<&Live>) -> anyhow::Result<()> {

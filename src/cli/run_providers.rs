@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use relaybench::client::Policy;
+use relaybench::client::{Catalog, Policy};
 use relaybench::load::{Run, Scenario, Stop};
 use relaybench::provider::{Provider, StandIn};
 use relaybench::report::{Compared, Comparison};
@@ -97,17 +97,19 @@ fn plan(args: &RunArgs) -> anyhow::Result<Vec<Planned>> {
         only_one(args, live, providers.len())?;
     }
     let (mut planned, count) = (Vec::new(), providers.len());
+    let all_models = known.all_models();
     for provider in providers {
         let live = match &endpoint {
             Some(live) => Some(live.clone()),
-            None if args.live => Some(Live::at(provider, environment)?.shared_by(count)),
+            None if args.live => Some(Live::at(provider, environment)?),
             None => None,
         };
         let mut scenario = scenario.clone();
         override_scenario(&mut scenario, args, live.as_ref())?;
         scenario.repeat(repeats);
-        some_for_each(live.as_ref(), &scenario)?;
-        planned.push(at(provider, scenario, live, &known, args)?);
+        some_for_each(live.as_ref(), &scenario, count)?;
+        let live = live.map(|live| live.shared_by(count));
+        planned.push(at(provider, scenario, live, &known, &all_models, args)?);
     }
     Ok(planned)
 }
@@ -143,10 +145,17 @@ fn named<'a>(names: &[String], known: &'a Known) -> anyhow::Result<Vec<&'a Provi
 }
 
 /// The scenario as it is played there.
-fn at(provider: &Provider, mut scenario: Scenario, live: Option<Live>, known: &Known, args: &RunArgs) -> anyhow::Result<Planned> {
+fn at(
+    provider: &Provider,
+    mut scenario: Scenario,
+    live: Option<Live>,
+    known: &Known,
+    all_models: &Catalog,
+    args: &RunArgs,
+) -> anyhow::Result<Planned> {
     let wanted = |model: &str| {
         let is_offered = known.providers.iter().any(|provider| provider.model(model).is_some());
-        if is_offered || args.any_model { Ok(()) } else { known.catalog.resolve(model).map(drop) }
+        if is_offered || args.any_model { Ok(()) } else { all_models.resolve(model).map(drop) }
     };
     scenario.request.models.names().try_for_each(wanted)?;
     scenario.request.models = scenario.request.models.renamed(|model| known.catalog.resolve(model).unwrap_or(model));

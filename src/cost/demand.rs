@@ -6,6 +6,7 @@ use relaybench_mock::config::{self, ConfigError, LoadError, Problem, Spanned};
 use serde::{Deserialize, Serialize};
 
 use super::measured::Measured;
+use crate::pricing::raw::words;
 
 /// What is asked for in a month.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -47,18 +48,28 @@ impl Demand {
     ///
     /// The first thing that is wrong, with its line.
     pub fn parse(text: &str, origin: &str) -> Result<Self, ConfigError> {
-        config::parse_valid(text, origin, RawDemand::validate)
+        Self::parse_named(text, origin, |model| Ok(model.to_owned()))
     }
 
-    /// As [`parse`](Self::parse), from the file at a path.
+    /// As [`parse`](Self::parse), with the names that models are known by: `name` is given each as it is written, and refuses one that
+    /// nobody knows with a sentence.
+    ///
+    /// # Errors
+    ///
+    /// As for `parse`; two names of one model are refused as well.
+    pub fn parse_named(text: &str, origin: &str, name: impl Fn(&str) -> Result<String, String>) -> Result<Self, ConfigError> {
+        config::parse_valid(text, origin, |raw: RawDemand| raw.validate(&name))
+    }
+
+    /// As [`parse_named`](Self::parse_named), from the file at a path.
     ///
     /// # Errors
     ///
     /// When it cannot be read, and when it is wrong.
-    pub fn from_file(path: &str) -> Result<Self, LoadError> {
+    pub fn from_file(path: &str, name: impl Fn(&str) -> Result<String, String>) -> Result<Self, LoadError> {
         let text = fs::read_to_string(path);
         let text = text.map_err(|source| LoadError::Unreadable { what: "mix of models", path: path.to_owned(), source })?;
-        Ok(Self::parse(&text, path)?)
+        Ok(Self::parse_named(&text, path, name)?)
     }
 }
 
@@ -95,7 +106,7 @@ impl Tokens {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawDemand {
-    name: String,
+    name: Spanned<String>,
     cached_share: Option<Spanned<f64>>,
     r#use: Spanned<Vec<RawUse>>,
 }
@@ -112,11 +123,13 @@ struct RawUse {
 #[serde(untagged, expecting = "tokens like \"10M\" or 200000")]
 enum RawTokens {
     Whole(u64),
+    Fraction(f64),
     Written(String),
 }
 
 impl RawDemand {
-    fn validate(self) -> Result<Demand, Problem> {
+    fn validate(self, known: impl Fn(&str) -> Result<String, String>) -> Result<Demand, Problem> {
+        let name = words(&self.name)?;
         if self.r#use.get_ref().is_empty() {
             return Err(Problem::at(&self.r#use, "nothing is used; write a [[use]] for each model"));
         }
@@ -126,20 +139,26 @@ impl RawDemand {
         })?;
         let mut uses: Vec<Use> = Vec::new();
         for raw in self.r#use.into_inner() {
-            let model = raw.model.get_ref();
-            if uses.iter().any(|known| known.model == *model) {
-                return Err(Problem::at(&raw.model, format!("\"{model}\" is used above; write each model once")));
+            let written = words(&raw.model)?;
+            let model = known(&written).map_err(|why| Problem::at(&raw.model, why))?;
+            if uses.iter().any(|known| known.model == model) {
+                let is = if model == written { String::new() } else { format!(" is \"{model}\", which") };
+                return Err(Problem::at(&raw.model, format!("\"{written}\"{is} is used above; write each model once")));
             }
             let (input_tokens, output_tokens) = (tokens(&raw.input)?, tokens(&raw.output)?);
-            uses.push(Use { model: model.clone(), input_tokens, output_tokens, wasted_attempts: 0.0 });
+            uses.push(Use { model, input_tokens, output_tokens, wasted_attempts: 0.0 });
         }
-        Ok(Demand { name: self.name, uses, cached_share, measured: None })
+        Ok(Demand { name, uses, cached_share, measured: None })
     }
 }
 
 fn tokens(raw: &Spanned<RawTokens>) -> Result<f64, Problem> {
     match raw.get_ref() {
         RawTokens::Whole(tokens) => Ok(*tokens as f64),
+        RawTokens::Fraction(tokens) => {
+            let right = "write a whole number, or a text like \"10M\", \"1.5M\" or \"800k\"";
+            Err(Problem::at(raw, format!("{tokens} is no number of tokens; {right}")))
+        }
         RawTokens::Written(text) => Tokens::parse(text).map(|tokens| tokens.0).map_err(|why| Problem::at(raw, why)),
     }
 }
@@ -166,6 +185,9 @@ mod tests {
             "mix.toml:2: cached_share: 2 is no share; write a number from 0 to 1"
         );
         assert!(refusal(&format!("name = \"x\"\n{one}{one}")).starts_with("mix.toml:7: use.model: \"a\" is used above"));
+        let tokens = one.replace("= 5", "= 1.5");
+        assert!(refusal(&format!("name = \"x\"\n{tokens}")).starts_with("mix.toml:5: use.output: 1.5 is no number of tokens"));
+        assert!(refusal(&format!("name = \" \"\n{one}")).starts_with("mix.toml:1: name: \"\" says nothing"));
         assert!(refusal("name = \"x\"\nuse = []\n").starts_with("mix.toml:2: use: nothing is used"));
         assert!(
             refusal("name = \"x\"\n[[use]]\nmodel = \"a\"\ninput = \"much\"\noutput = 5\n")

@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::savings::{Saving, Savings, Side};
 use super::{Cost, Missing, ModelCost, ProviderCost};
-use crate::provider::table::{Sources, figures};
+use crate::provider::table::{Sources, figures, usd as usd_per_mtok};
 use crate::report::figures::{amount, grouped};
 use crate::report::table::{WIDTH, wrapped};
 
@@ -23,7 +23,7 @@ pub(super) fn cost(cost: &Cost) -> String {
             let usage = &cost.demand.uses[place];
             let title = if place == 0 { provider.title.as_str() } else { "" };
             let mut row = vec![title.to_owned(), model.model.clone(), tokens(usage.input_tokens), tokens(usage.output_tokens)];
-            row.extend([price(model, &mut sources), model.usd.map_or_else(|| missing(model), usd)]);
+            row.extend([price(model, cost.demand.cached_share, &mut sources), model.usd.map_or_else(|| missing(model), usd)]);
             row.extend(has_waste.then(|| model.most_usd.map_or_else(|| NONE.to_owned(), usd)));
             table.add_row(row);
         }
@@ -44,10 +44,12 @@ fn total(provider: &ProviderCost, has_waste: bool) -> Vec<String> {
     row
 }
 
-fn price(model: &ModelCost, sources: &mut Sources) -> String {
+fn price(model: &ModelCost, cached_share: f64, sources: &mut Sources) -> String {
     let Some(quote) = &model.price else { return NONE.to_owned() };
     let star = if model.is_list_price { "*" } else { "" };
-    format!("{}{star} {}", figures(quote.price), sources.mark(&quote.source, &quote.date))
+    let cached = quote.price.cached_input_usd_per_mtok.filter(|_| cached_share > 0.0);
+    let cached = cached.map_or_else(String::new, |cached| format!("cached {} / ", usd_per_mtok(cached)));
+    format!("{cached}{}{star} {}", figures(quote.price), sources.mark(&quote.source, &quote.date))
 }
 
 fn missing(model: &ModelCost) -> String {

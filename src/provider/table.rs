@@ -96,7 +96,7 @@ pub(crate) fn figures(price: Price) -> String {
 }
 
 /// At least two decimals.
-fn usd(usd: f64) -> String {
+pub(crate) fn usd(usd: f64) -> String {
     let shortest = usd.to_string();
     let decimals = shortest.split_once('.').map_or(0, |(_, decimals)| decimals.len());
     format!("{usd:.*}", decimals.max(2))

@@ -154,6 +154,15 @@ fn what_cannot_be_calculated_is_refused() {
     refused(&["--run", "Cargo.toml"], 1, "Cargo.toml:1: no record of a run");
     refused(&["--provider", "opnai", "--model", "gpt-4.1", "--input", "1M", "--output", "1M"], 1, "did you mean \"openai\"?");
     refused(&["--cached-share", "0.5"], 1, "--cached-share");
+    let twice = ["--model", "gpt-4.1", "--input", "1M", "--output", "1M", "--provider", "openai,groq,openai"];
+    refused(&twice, 1, "--provider: openai is named twice");
+    let one = ["--input", "1M", "--output", "1M", "--model"];
+    refused(
+        &[&one[..], &["gpt-4.1"], &one, &["gpt-4.1-2025-04-14"]].concat(),
+        1,
+        "gpt-4.1-2025-04-14 is gpt-4.1, which is named twice",
+    );
+    refused(&[&one[..], &["llama-3.1-8b-instent"]].concat(), 1, "did you mean \"llama-3.1-8b-instant\"?");
 }
 
 #[test]
@@ -190,4 +199,28 @@ fn a_file_of_ones_own_wins_however_it_calls_the_model() {
     let tokens = usage["prompt_tokens"].as_u64().unwrap() + usage["completion_tokens"].as_u64().unwrap();
     let cost = comparison["providers"][0]["stages"][0]["cost_usd"].as_f64().unwrap();
     assert!((cost / (tokens as f64 * 2.0 / 1e6) - 1.0).abs() < 1e-9, "{cost} for {tokens}");
+}
+
+#[test]
+fn a_mix_of_models_that_nobody_knows_or_twice_is_refused_by_file_line_and_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("mix.toml");
+    let refused = |models: [&str; 2], says: &str| {
+        let uses = models.map(|model| format!("[[use]]\nmodel = \"{model}\"\ninput = \"1M\"\noutput = 1\n"));
+        fs::write(&file, format!("name = \"x\"\n{}", uses.concat())).unwrap();
+        let ended = command(&[file.to_str().unwrap()]);
+        assert_eq!((ended.code, ended.stderr.lines().count()), (Some(1), 1), "{}", ended.stderr);
+        assert!(ended.stderr.contains(&format!("mix.toml:{says}")), "{}", ended.stderr);
+    };
+    refused(["gpt-4.1", "gpt-4.l"], "7: use.model: unknown model \"gpt-4.l\"; did you mean \"gpt-4.1\"?");
+    refused(["gpt-4.1", "gpt-4.1-2025-04-14"], "7: use.model: \"gpt-4.1-2025-04-14\" is \"gpt-4.1\", which is used above");
+    refused(["", "gpt-4.1"], "3: use.model: \"\" says nothing");
+}
+
+#[test]
+fn the_price_of_cached_input_is_shown_where_it_is_used() {
+    let asked = ["--model", "gpt-4o", "--input", "8M", "--output", "1M", "--provider", "openai"];
+    assert!(!command(&asked).stdout.contains("cached 1.25"));
+    let shown = command(&[&asked[..], &["--cached-share", "0.5"]].concat()).stdout;
+    assert!(shown.contains("cached 1.25 / 2.50 / 10.00*"), "{shown}");
 }

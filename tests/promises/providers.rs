@@ -356,3 +356,12 @@ fn the_files_that_the_documentation_shows_are_read_and_refused_as_it_says() {
         assert_eq!(error.strip_prefix(&path("providers.toml")), Some(refusal));
     }
 }
+
+#[test]
+fn a_cap_that_is_not_one_request_for_each_stage_at_each_provider_is_told_whole() {
+    let mut run = relaybench(&["run", "--provider", "holysheep,openai", "--live"]);
+    let run = ended(run.env("HOLYSHEEP_API_KEY", "k").env("OPENAI_API_KEY", "k").env("RELAYBENCH_MAX_REQUESTS", "3"));
+    let says =
+        "RELAYBENCH_MAX_REQUESTS: 3 requests are not even one for each of 4 stages at each of 2 providers; write 8 or more";
+    assert!(run.code == Some(1) && run.stderr.contains(says), "{}", run.stderr);
+}
