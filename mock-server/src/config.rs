@@ -49,7 +49,7 @@ pub fn parse<T: DeserializeOwned>(text: &str, origin: &str) -> Result<T, ConfigE
     toml::from_str(text).map_err(|error| {
         let message = message(error.message());
         match error.span() {
-            Some(span) => ConfigError::located(text, origin, &Problem { span, message }),
+            Some(span) => ConfigError::located(text, origin, &Problem { span, message }).with_what_would_be_right(text),
             None => ConfigError { origin: origin.to_owned(), line: None, key: None, message },
         }
     })
@@ -98,6 +98,18 @@ impl ConfigError {
             key: locate::key(text, problem.span.start),
             message: problem.message.clone(),
         }
+    }
+
+    /// Adds how to write what is often written otherwise.
+    fn with_what_would_be_right(mut self, text: &str) -> Self {
+        let line = self.line.and_then(|line| text.lines().nth(line.saturating_sub(1))).unwrap_or_default();
+        let has_comma = || line.as_bytes().windows(3).any(|three| matches!(three, [b'0'..=b'9', b',', b'0'..=b'9']));
+        if let (true, Some(key)) = (self.message.ends_with("map, expected an array"), &self.key) {
+            self.message += &format!("; write [[{key}]] for each");
+        } else if self.message.starts_with("unexpected key or value") && has_comma() {
+            self.message += "; write numbers without commas, like 1456 or 1_456";
+        }
+        self
     }
 
     /// The file, as it was named to [`parse`].
@@ -218,6 +230,19 @@ mod tests {
         assert_eq!(
             refusal("[latency]\ntotal = { every = 612 }\n"),
             "x.toml:2: latency.total.every: 612 has no unit; write a duration such as \"250ms\" or \"1.5s\""
+        );
+    }
+
+    #[test]
+    fn what_is_often_written_otherwise_is_answered_with_how_it_is_written() {
+        assert_eq!(
+            refusal("[burst]\nevery = \"1s\"\n"),
+            "x.toml:1: burst: invalid type: map, expected an array; write [[burst]] for each"
+        );
+        let comma = refusal("count = 1,456\n");
+        assert!(
+            comma.starts_with("x.toml:1: ") && comma.ends_with("write numbers without commas, like 1456 or 1_456"),
+            "{comma}"
         );
     }
 
