@@ -1,12 +1,13 @@
 //! A report from the file of a run's samples.
 
 use std::io::{self, BufRead};
+use std::time::Duration;
 
 use thiserror::Error;
 
 use super::details::Details;
 use super::summary::{Collector, Report};
-use crate::load::{Record, RunHeader, Sink as _};
+use crate::load::{Outcome, Record, RunHeader, Sample, Sink as _, StageEnd};
 
 /// Why a file of samples gives no report.
 #[derive(Debug, Error)]
@@ -84,6 +85,10 @@ pub struct Records<R> {
     stages: usize,
     /// The stage that goes on; those before it are over.
     stage: u32,
+    /// When the last request of that stage ended.
+    last_end: Duration,
+    /// For how many requests the samples stand.
+    requests: u64,
     is_cut_off: bool,
     is_over: bool,
 }
@@ -92,7 +97,18 @@ impl<R: BufRead> Records<R> {
     /// Of a file that is called `origin` in errors.
     pub fn new(input: R, origin: &str) -> Self {
         let origin = origin.to_owned();
-        Self { input, origin, text: Vec::new(), line: 0, stages: 0, stage: 0, is_cut_off: false, is_over: false }
+        Self {
+            input,
+            origin,
+            text: Vec::new(),
+            line: 0,
+            stages: 0,
+            stage: 0,
+            last_end: Duration::ZERO,
+            requests: 0,
+            is_cut_off: false,
+            is_over: false,
+        }
     }
 
     fn read(&mut self) -> Result<Option<Record>, RebuildError> {
@@ -104,6 +120,9 @@ impl<R: BufRead> Records<R> {
         self.line += 1;
         let (origin, line) = (&self.origin, self.line);
         let wrong = |problem: String| RebuildError::Line { origin: origin.clone(), line, problem };
+        if self.text.trim_ascii().is_empty() {
+            return Err(wrong("is blank; keep the lines as they were written, one a record".to_owned()));
+        }
         let record = match serde_json::from_slice::<Record>(&self.text) {
             Ok(record) => record,
             Err(_) if line > 1 && !self.text.ends_with(b"\n") => {
@@ -122,6 +141,23 @@ impl<R: BufRead> Records<R> {
             return Err(wrong(format!(
                 "stage {stage} was over before this line; keep the lines in the order in which they were written"
             )));
+        }
+        if stage > self.stage {
+            self.last_end = Duration::ZERO;
+        }
+        match &record {
+            Record::Run(_) => {}
+            Record::Sample(sample) => {
+                check_sample(sample).map_err(wrong)?;
+                let requests = self.requests.checked_add(sample.count);
+                self.requests =
+                    requests.ok_or_else(|| wrong("the samples stand for more requests than can be counted".to_owned()))?;
+                self.last_end = self.last_end.max(sample.ended.unwrap_or_default());
+            }
+            Record::Stage(end) => {
+                check_end(end, self.last_end).map_err(wrong)?;
+                self.last_end = Duration::ZERO;
+            }
         }
         self.stage = next;
         Ok(Some(record))
@@ -159,4 +195,36 @@ fn check(record: &Record, line: u64, stages: usize) -> Result<usize, String> {
         _ if stage as usize >= stages => Err(format!("{kind} of stage {stage}, but the run has {stages}, counted from 0")),
         _ => Ok(stages),
     }
+}
+
+/// Refuses what no run writes, and what would be counted as if it had happened.
+fn check_sample(sample: &Sample) -> Result<(), String> {
+    let Sample { sent, ended, count, .. } = sample;
+    let problem = match (&sample.outcome, sent, ended) {
+        (Outcome::Unsent { .. }, None, None) if *count == 0 || sample.index.checked_add(*count).is_none() => {
+            format!("count: {count} requests from {} on are not possible", sample.index)
+        }
+        (Outcome::Unsent { .. }, None, None) if sample.attempts > 0 => {
+            format!("attempts: {} of a request that was not sent", sample.attempts)
+        }
+        (Outcome::Unsent { .. }, None, None) => return Ok(()),
+        (Outcome::Unsent { .. }, ..) => "sent_ns, ended_ns: a request that was not sent has neither".to_owned(),
+        (_, None, _) => "sent_ns: a request that was sent has an instant there".to_owned(),
+        (_, _, None) => "ended_ns: a request that was sent has an instant there".to_owned(),
+        (_, Some(sent), Some(ended)) if ended < sent => {
+            format!("ended_ns: {} is before the request was sent ({})", ended.as_nanos(), sent.as_nanos())
+        }
+        _ if *count != 1 => format!("count: {count}, but each request that was sent has a sample of its own"),
+        _ => return Ok(()),
+    };
+    Err(format!("{problem}; use the samples as they were written"))
+}
+
+/// Refuses a stage that was over before its requests were.
+fn check_end(end: &StageEnd, last_end: Duration) -> Result<(), String> {
+    if end.duration >= last_end {
+        return Ok(());
+    }
+    let (duration, last_end) = (end.duration.as_nanos(), last_end.as_nanos());
+    Err(format!("duration_ns: {duration} is before the last request ended ({last_end}); use the samples as they were written"))
 }

@@ -121,8 +121,10 @@ impl Accumulator {
         self.requests.sent += 1;
         self.attempts += u64::from(sample.attempts);
         let usage = self.usage.entry(Arc::clone(sample.model.as_ref().unwrap_or(&self.model))).or_default();
-        usage.prompt_tokens += sample.prompt_tokens.unwrap_or(0);
-        usage.completion_tokens += sample.completion_tokens.unwrap_or(0);
+        *usage = usage.plus(Usage {
+            prompt_tokens: sample.prompt_tokens.unwrap_or(0),
+            completion_tokens: sample.completion_tokens.unwrap_or(0),
+        });
         self.place(sample);
         match &sample.outcome {
             Outcome::Succeeded => self.succeeded(sample),

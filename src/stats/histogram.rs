@@ -17,7 +17,7 @@ const SIGNIFICANT_DIGITS: u8 = 3;
 
 /// Durations from 1 µs to 1 h in an HDR histogram of three digits, with the exact sum beside it for the mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(into = "Stored", from = "Stored")]
+#[serde(into = "Stored", try_from = "Stored")]
 pub struct Histogram {
     pub(super) counts: hdrhistogram::Histogram<u64>,
     pub(super) sum_ns: u128,

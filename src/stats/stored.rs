@@ -32,8 +32,18 @@ impl From<Histogram> for Stored {
     }
 }
 
-impl From<Stored> for Histogram {
-    fn from(stored: Stored) -> Self {
+/// More of anything is counted by nobody, and sums of it might not fit.
+const MOST_COUNTED: u64 = 1 << 53;
+
+impl TryFrom<Stored> for Histogram {
+    type Error = String;
+
+    fn try_from(stored: Stored) -> Result<Self, String> {
+        let total = stored.counts.iter().try_fold(0_u64, |total, (_, count)| total.checked_add(*count));
+        let total = total.filter(|total| *total <= MOST_COUNTED).ok_or("a histogram counts more than anybody can")?;
+        if stored.clipped > total || u128::from(stored.sum_ns) > u128::from(stored.max_ns) * u128::from(total) {
+            return Err("a histogram's sum_ns, max_ns, clipped and counts contradict each other".to_owned());
+        }
         let mut histogram = Self {
             sum_ns: stored.sum_ns.into(),
             max: Duration::from_nanos(stored.max_ns),
@@ -43,7 +53,8 @@ impl From<Stored> for Histogram {
         for (value_ns, count) in stored.counts {
             histogram.counts.saturating_record_n(value_ns, count);
         }
-        histogram
+        let is_max = histogram.counts.lowest_equivalent(histogram.counts.max()) <= stored.max_ns;
+        if is_max { Ok(histogram) } else { Err(format!("a histogram's max_ns, {}, is less than what it counts", stored.max_ns)) }
     }
 }
 
@@ -61,5 +72,23 @@ mod tests {
         let line = serde_json::to_string(&histogram).unwrap();
         let read: Histogram = serde_json::from_str(&line).unwrap();
         assert_eq!((&read, read.summary()), (&histogram, histogram.summary()), "{line}");
+    }
+
+    #[test]
+    fn one_that_cannot_be_is_refused() {
+        let read = |text: &str| serde_json::from_str::<Histogram>(text).map_err(|error| error.to_string());
+        assert!(read(r#"{"sum_ns":5000,"max_ns":3000,"counts":[[2000,1],[3000,1]]}"#).is_ok());
+        for (text, says) in [
+            (
+                r#"{"sum_ns":0,"max_ns":0,"counts":[[4611686018427387904,9223372036854775808],[5,9223372036854775808]]}"#,
+                "more than",
+            ),
+            (r#"{"sum_ns":0,"max_ns":9,"counts":[[5,9007199254740993]]}"#, "more than"),
+            (r#"{"sum_ns":7000,"max_ns":3000,"counts":[[2000,1],[3000,1]]}"#, "contradict"),
+            (r#"{"sum_ns":5000,"max_ns":3000,"clipped":3,"counts":[[2000,1],[3000,1]]}"#, "contradict"),
+            (r#"{"sum_ns":5000,"max_ns":3000,"counts":[[2000,1],[900000,1]]}"#, "is less than"),
+        ] {
+            assert!(read(text).unwrap_err().contains(says), "{text}");
+        }
     }
 }

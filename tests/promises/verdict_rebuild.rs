@@ -107,6 +107,57 @@ fn what_is_no_file_of_one_run_is_refused_by_its_line() {
 }
 
 #[test]
+fn what_no_run_writes_is_refused_by_its_line() {
+    let scenario = scenario("[[stage]]\nload = { kind = \"closed\", concurrency = 1 }\nrequests = 3\n");
+    let played =
+        play(run(scenario, "none", Target::Virtual(profile("[latency]\ntotal = { dist = \"fixed\", value = \"1s\" }\n"))));
+    let lines: Vec<String> = String::from_utf8(lines(&played)).unwrap().lines().map(str::to_owned).collect();
+    let changed = |line: usize, from: &str, to: &str| {
+        let mut lines = lines.clone();
+        assert!(lines[line - 1].contains(from), "{from} is not in {}", lines[line - 1]);
+        lines[line - 1] = lines[line - 1].replacen(from, to, 1);
+        rebuild((lines.join("\n") + "\n").as_bytes(), "x.jsonl", Collector::default())
+    };
+    assert!(changed(1, "{", "{").is_ok());
+    for (line, from, to, says) in [
+        (3, "\"sent_ns\":1000000000", "\"sent_ns\":null", "sent_ns: a request that was sent has an instant there"),
+        (3, "\"ended_ns\":2000000000", "\"ended_ns\":null", "ended_ns: a request that was sent has an instant there"),
+        (
+            3,
+            "\"ended_ns\":2000000000",
+            "\"ended_ns\":999999999",
+            "ended_ns: 999999999 is before the request was sent (1000000000)",
+        ),
+        (3, "\"index\":1", "\"index\":1,\"count\":5", "count: 5, but each request that was sent has a sample of its own"),
+        (3, "\"succeeded\"", "\"unsent\",\"reason\":\"cost-cap\"", "sent_ns, ended_ns: a request that was not sent has neither"),
+        (5, "\"duration_ns\":3000000000", "\"duration_ns\":0", "duration_ns: 0 is before the last request ended (3000000000)"),
+        (5, "\"duration_ns\":3000000000", "\"duration_ns\":2999999999", "duration_ns: 2999999999 is before the last request"),
+        (
+            5,
+            "\"harness_error_ns\":{",
+            "\"harness_error_ns\":{\"sum_ns\":0,\"max_ns\":0,\"counts\":[[5,9223372036854775808],[6,9223372036854775808]]},\"was\":{",
+            "is no record of a run (a histogram counts more than anybody can",
+        ),
+        (3, "{", "\n{", "is blank; keep the lines as they were written"),
+    ] {
+        let refusal = changed(line, from, to).unwrap_err().to_string();
+        assert!(refusal.starts_with(&format!("x.jsonl:{line}: ")) && refusal.contains(says), "{says}: {refusal}");
+    }
+    let unsent = |keys: &str| {
+        let sample = format!(
+            "{{\"record\":\"sample\",\"stage\":0,\"index\":3,\"outcome\":\"unsent\",\"reason\":\"cost-cap\",\"window\":null,\
+             \"sent_ns\":null,\"ended_ns\":null,\"service_ns\":null,\"prompt_tokens\":null,\"completion_tokens\":null,{keys}}}"
+        );
+        let lines = [&lines[..4], &[sample], &lines[4..]].concat().join("\n");
+        rebuild(lines.as_bytes(), "x.jsonl", Collector::default()).map_err(|error| error.to_string())
+    };
+    assert!(unsent("\"attempts\":0").is_ok());
+    assert!(unsent("\"attempts\":1").unwrap_err().contains("x.jsonl:5: attempts: 1 of a request that was not sent"));
+    assert!(unsent("\"attempts\":0,\"count\":0").unwrap_err().contains("x.jsonl:5: count: 0 requests"));
+    assert!(unsent("\"attempts\":0,\"count\":18446744073709551615").unwrap_err().contains("are not possible"));
+}
+
+#[test]
 fn the_command_prints_the_report_that_the_run_wrote() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("out");

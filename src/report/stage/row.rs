@@ -134,10 +134,11 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// What servers say that they used may be any number.
     pub(super) fn plus(self, other: Self) -> Self {
         Self {
-            prompt_tokens: self.prompt_tokens + other.prompt_tokens,
-            completion_tokens: self.completion_tokens + other.completion_tokens,
+            prompt_tokens: self.prompt_tokens.saturating_add(other.prompt_tokens),
+            completion_tokens: self.completion_tokens.saturating_add(other.completion_tokens),
         }
     }
 }
