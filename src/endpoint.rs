@@ -8,6 +8,7 @@ use relaybench_clock::{now, sleep};
 use relaybench_mock::{Entry, Ledger, MockRelay, MockServer};
 
 use crate::client::{ApiKey, Catalog, Client, Error, Policy, TransportKind, connector};
+use crate::load::{LedgerLost, is_refused_connection};
 use crate::target::Live;
 use elsewhere::LedgerElsewhere;
 
@@ -36,8 +37,8 @@ enum Books {
 pub(crate) struct Settled {
     /// What was not told before.
     pub(crate) entries: Vec<Entry>,
-    /// So many could not be read, since the mock no longer keeps them.
-    pub(crate) forgotten: u64,
+    /// Why that is not all.
+    pub(crate) lost: Option<LedgerLost>,
 }
 
 #[derive(Clone, Debug)]
@@ -122,7 +123,7 @@ impl Endpoint {
     }
 
     /// Takes what the ledger has gathered, once every attempt in it has ended; of another process, once so many of the stage have, whose
-    /// ids begin with `prefix`. None where the target keeps no ledger of ours, or not any longer.
+    /// ids begin with `prefix`. None where the target keeps no ledger of ours.
     pub(crate) async fn settled_ledger(&self, prefix: &str, expected: usize) -> Option<Settled> {
         /// How long the mock may take to notice that its callers are gone.
         const PATIENCE: Duration = Duration::from_secs(5);
@@ -134,17 +135,23 @@ impl Endpoint {
                 while ledger.open() > 0 && now() < deadline {
                     sleep(STEP).await;
                 }
-                Some(Settled { entries: ledger.drain(), forgotten: 0 })
+                Some(Settled { entries: ledger.drain(), lost: None })
             }
             Books::Elsewhere(ledger) => {
-                let (mut entries, mut forgotten) = (Vec::new(), 0);
+                let mut entries = Vec::new();
                 loop {
-                    let read = ledger.read().await.ok()?;
-                    forgotten += read.forgotten;
+                    let Ok(read) = ledger.read().await else {
+                        return Some(Settled { entries, lost: Some(LedgerLost::Unread) });
+                    };
+                    let lost = match read.forgotten {
+                        _ if read.is_anew => Some(LedgerLost::Reset),
+                        0 => None,
+                        forgotten => Some(LedgerLost::Forgotten(forgotten)),
+                    };
                     // Whoever else asks the same mock is no business of the run.
                     entries.extend(read.entries.into_iter().filter(|entry| is_of(prefix, entry)));
-                    if entries.len() >= expected || forgotten > 0 || now() >= deadline {
-                        return Some(Settled { entries, forgotten });
+                    if entries.len() >= expected || lost.is_some() || now() >= deadline {
+                        return Some(Settled { entries, lost });
                     }
                     sleep(STEP * 50).await;
                 }
@@ -155,7 +162,7 @@ impl Endpoint {
 
 /// Whether an entry is of a stage: by its id, or since it has none as a connection that was refused.
 fn is_of(prefix: &str, entry: &Entry) -> bool {
-    entry.request_id.as_deref().map_or(entry.fault.is_some(), |id| id.starts_with(prefix))
+    entry.request_id.as_deref().map_or_else(|| is_refused_connection(entry), |id| id.starts_with(prefix))
 }
 
 fn in_memory(server: MockServer) -> connector::Connector {

@@ -28,6 +28,8 @@ const PAGE: u32 = 1000;
 pub(super) struct LedgerElsewhere {
     authority: String,
     cursor: Arc<AtomicU64>,
+    /// How often it had been emptied by then.
+    emptied: Arc<AtomicU64>,
 }
 
 /// What was read.
@@ -36,6 +38,8 @@ pub(super) struct Read {
     pub(super) entries: Vec<Entry>,
     /// So many were no longer kept when they were asked for.
     pub(super) forgotten: u64,
+    /// Whether the mock was started anew, and its ledger with it.
+    pub(super) is_anew: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -44,6 +48,8 @@ struct Page {
     next: u64,
     more: bool,
     forgotten: u64,
+    #[serde(default)]
+    emptied: u64,
 }
 
 impl LedgerElsewhere {
@@ -56,7 +62,7 @@ impl LedgerElsewhere {
         if uri.scheme_str() != Some("http") || !is_here {
             return None;
         }
-        let ledger = Self { authority: uri.authority()?.to_string(), cursor: Arc::default() };
+        let ledger = Self { authority: uri.authority()?.to_string(), cursor: Arc::default(), emptied: Arc::default() };
         ledger.skip().await.ok().map(|()| ledger)
     }
 
@@ -64,6 +70,7 @@ impl LedgerElsewhere {
     pub(super) async fn skip(&self) -> io::Result<()> {
         let page = self.page(&format!("since={}&limit=1", u64::MAX)).await?;
         self.cursor.store(page.next, Relaxed);
+        self.emptied.store(page.emptied, Relaxed);
         Ok(())
     }
 
@@ -74,6 +81,8 @@ impl LedgerElsewhere {
             let cursor = self.cursor.load(Relaxed);
             let page = self.page(&format!("cursor={cursor}&limit={PAGE}")).await?;
             self.cursor.store(page.next, Relaxed);
+            // Another process that counts from the beginning is behind the one before, unless it has had more attempts by now.
+            read.is_anew |= page.emptied != self.emptied.swap(page.emptied, Relaxed) || page.next < cursor;
             read.forgotten += page.forgotten.saturating_sub(cursor);
             read.entries.extend(page.entries);
             if !page.more {

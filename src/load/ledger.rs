@@ -111,7 +111,7 @@ impl Reconciliation {
 }
 
 /// A connection over which nothing was ever asked.
-fn is_refused_connection(entry: &Entry) -> bool {
+pub(crate) fn is_refused_connection(entry: &Entry) -> bool {
     entry.request_id.is_none() && entry.fault.is_some_and(|fault| fault.name.befalls_connections())
 }
 

@@ -162,8 +162,8 @@ impl Run {
                 books.received(&settled.entries);
                 sink.ledger(stage, &settled.entries).map_err(RunError::Record)?;
             }
-            let forgotten = settled.as_ref().map_or(0, |settled| settled.forgotten);
-            let is_told_whole = settled.is_some() && forgotten == 0;
+            let lost = settled.as_ref().and_then(|settled| settled.lost);
+            let is_told_whole = settled.is_some() && lost.is_none();
             let end = StageEnd {
                 stage,
                 duration: tally.duration,
@@ -171,7 +171,7 @@ impl Run {
                 interrupted: tally.end != End::Played,
                 in_flight_ns: in_flight.take_sum_ns(),
                 ledger: (is_told_whole && tally.end != End::GivenUp).then(|| books.balance()),
-                ledger_forgotten: forgotten,
+                ledger_lost: lost,
                 harness_error: settled.map(|_| books.harness_error()),
                 cpu: tally.cpu,
             };

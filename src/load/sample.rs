@@ -274,9 +274,9 @@ pub struct StageEnd {
     /// The client's attempts against the mock's ledger; none where the target keeps no ledger of ours, and where calls were given up
     /// whose attempts nobody counted.
     pub ledger: Option<LedgerBalance>,
-    /// How many attempts the mock had forgotten when the stage's were read; above 0 nothing can be balanced.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub ledger_forgotten: u64,
+    /// Why the ledger, which was there at the beginning, could not be read whole, so that nothing can be balanced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger_lost: Option<LedgerLost>,
     /// How far what the client saw of each attempt lies from what the mock's ledger says happened; none where there is no ledger.
     #[serde(rename = "harness_error_ns", default, skip_serializing_if = "Option::is_none")]
     pub harness_error: Option<Histogram>,
@@ -293,10 +293,6 @@ fn is_one(count: &u64) -> bool {
     *count == 1
 }
 
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
 impl StageEnd {
     /// Both sides of Little's law, with the sum of the latencies of all that was sent.
     pub fn littles_law(&self, sum_of_latencies: Duration) -> Option<LittlesLaw> {
@@ -306,6 +302,18 @@ impl StageEnd {
             throughput_times_latency: sum_of_latencies.as_secs_f64() / seconds,
         })
     }
+}
+
+/// How the ledger of a mock in another process can be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LedgerLost {
+    /// The mock no longer kept so many attempts when they were asked for.
+    Forgotten(u64),
+    /// The mock was started anew.
+    Reset,
+    /// The mock did not answer when it was asked.
+    Unread,
 }
 
 /// Attempts that left the client, matched with the ledger's by request id and attempt number.

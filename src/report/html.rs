@@ -14,6 +14,7 @@ use self::charts::Level;
 use self::plot::Plot;
 use super::details::Details;
 use super::summary::Report;
+use super::verdict::accounted_for;
 
 const STYLE: &str = include_str!("html/page.css");
 
@@ -75,7 +76,7 @@ pub fn html(report: &Report, details: &Details) -> String {
 fn verdict(report: &Report) -> Markup {
     html! {
         @if report.verdict.valid {
-            p.verdict.valid { strong { "Valid" } ": every scheduled request is accounted for, and the books balance." }
+            p.verdict.valid { strong { "Valid" } ": " (accounted_for(report.stages.iter())) }
         } @else {
             div.verdict.invalid {
                 p { strong { "Invalid" } ": these numbers may not be quoted." }

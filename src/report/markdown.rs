@@ -8,6 +8,7 @@ use super::repeats::{RepeatReport, Shown};
 use super::stage::StageReport;
 use super::summary::Report;
 use super::table;
+use super::verdict::accounted_for;
 use crate::load::Published;
 
 /// A column's name, what it says of a stage, and what was published of it.
@@ -31,8 +32,8 @@ const COLUMNS: [Column; 10] = [
 pub fn markdown(report: &Report) -> String {
     let mut text = format!("### {}\n\n{}\n\n", escaped(&report.run.scenario), escaped(&table::circumstances(report)));
     let verdict = match report.verdict.valid {
-        true => "**Valid**: every scheduled request is accounted for, and the books balance.",
-        false => "**INVALID**: these numbers may not be quoted.",
+        true => format!("**Valid**: {}", accounted_for(report.stages.iter())),
+        false => "**INVALID**: these numbers may not be quoted.".to_owned(),
     };
     let _ = writeln!(text, "{verdict}\n");
     report.verdict.reasons.iter().for_each(|reason| _ = writeln!(text, "- {}", escaped(reason)));

@@ -10,6 +10,7 @@ use super::figures::{NOTHING, milliseconds, percent, rate};
 use super::repeats::{RepeatReport, Shown};
 use super::stage::{StageReport, ThroughputOver};
 use super::summary::Report;
+use super::verdict::accounted_for;
 use crate::load::Published;
 use crate::stats::{closed_loop_ceiling_rps, in_flight_needed};
 
@@ -170,7 +171,7 @@ fn notes(report: &Report) -> Vec<String> {
     }
     notes.extend(report.warnings.iter().map(|warning| format!("warning: {warning}")));
     if report.verdict.valid {
-        notes.push("valid: every scheduled request is accounted for, and the books balance.".to_owned());
+        notes.push(format!("valid: {}", accounted_for(report.stages.iter())));
     }
     notes.extend(report.verdict.reasons.iter().map(|reason| format!("INVALID: {reason}")));
     if let Some(slo) = &report.slo {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::stage::StageReport;
 use crate::load::{CpuUse, LedgerBalance};
 use crate::stats::{LittlesLaw, Trend};
 
@@ -17,6 +18,9 @@ const LATE_SHARE: f64 = 0.01;
 const SENT_SHARE: f64 = 0.99;
 /// Beyond this share of the cores that it can use, the process waits for itself.
 const CPU_SHARE: f64 = 0.9;
+/// Of a shorter stage no share of the processor is judged: the system counts its time, and gives it to others, in steps of up to 10 ms, and
+/// only of 100 ms are these no more than what lies between the threshold and all.
+const CPU_LEAST: Duration = Duration::from_millis(100);
 /// The counter of requests in flight goes up and down some instructions before and after the instants that samples have.
 const COUNTED_APART: Duration = Duration::from_micros(10);
 /// A change over the steady window that is smaller changes no figure that anyone quotes.
@@ -47,6 +51,21 @@ pub enum Side {
 
 /// The checks of a stage by name. One that says nothing of its load or its target is not among them.
 pub type Checks = BTreeMap<&'static str, Check>;
+
+/// What a verdict says of stages that are valid: what of them was balanced, and with what.
+pub(super) fn accounted_for<'a>(stages: impl Iterator<Item = &'a StageReport>) -> String {
+    let (mut balanced, mut sent) = (0, 0);
+    for stage in stages.filter(|stage| stage.requests.sent > 0) {
+        sent += 1;
+        balanced += u64::from(stage.ledger.is_some());
+    }
+    let with_ledger = match balanced {
+        0 => String::new(),
+        all if all == sent => ", and every attempt is in the mock's ledger".to_owned(),
+        some => format!(", and every attempt of {some} of {sent} stages is in the mock's ledger"),
+    };
+    format!("every scheduled request is accounted for{with_ledger}.")
+}
 
 /// What is known of a stage as a whole.
 #[derive(Clone, Copy, Debug, Default)]
@@ -127,6 +146,9 @@ impl Judged {
     }
 
     fn processor(&mut self, evidence: &Evidence) {
+        if evidence.sent == 0 || evidence.duration < CPU_LEAST {
+            return;
+        }
         let Some((cpu, share)) = evidence.cpu.and_then(|cpu| Some((cpu, cpu.share(evidence.duration)?))) else { return };
         self.check("cpu_share", share, Side::AtMost, CPU_SHARE, || {
             format!(
@@ -161,12 +183,12 @@ impl Judged {
         });
         if let Some(ledger) = evidence.ledger {
             let LedgerBalance { matched, missing, unknown } = ledger;
-            let off = missing + unknown + attempts.abs_diff(matched + missing);
+            let sent = matched.saturating_add(missing);
+            let off = missing.saturating_add(unknown).saturating_add(attempts.abs_diff(sent));
             self.check("unmatched_attempts", off as f64, Side::AtMost, 0.0, || {
                 format!(
                     "attempts and ledger differ: {missing} missing in the ledger, {unknown} unknown to the client, {attempts} by the \
-                     samples and {} by the client's books: let nobody else ask this mock, and use the samples as they were written",
-                    matched + missing
+                     samples and {sent} by the client's books: let nobody else ask this mock, and use the samples as they were written"
                 )
             });
         }
@@ -281,6 +303,18 @@ mod tests {
         fails("trend_share", 0.02, "changed by -3.0 %", |evidence| {
             evidence.trend = Some(Trend { change: -0.03, ci: [-0.04, -0.02] })
         });
+    }
+
+    #[test]
+    fn a_stage_too_short_or_without_a_request_says_nothing_of_the_processor() {
+        let busy = |duration: Duration| CpuUse { used_ns: duration.as_nanos() as u64 * 2, cores: 1 };
+        let judged = |sent: u64, duration: Duration| {
+            let evidence = Evidence { sent, duration, cpu: Some(busy(duration)), ..healthy() };
+            judge(&evidence).0.get("cpu_share").map(|check| check.ok)
+        };
+        assert_eq!(judged(100, MS * 99), None);
+        assert_eq!(judged(0, MS * 1000), None);
+        assert_eq!(judged(1, MS * 100), Some(false));
     }
 
     #[test]

@@ -58,6 +58,7 @@ mod support;
 #[cfg(target_os = "linux")]
 mod terminal;
 mod tutorial;
+mod verdict_elsewhere;
 mod verdict_ledger;
 mod verdict_reasons;
 mod verdict_rebuild;

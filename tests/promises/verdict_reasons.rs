@@ -117,8 +117,9 @@ fn a_wait_under_a_cap_that_was_asked_for_is_not_the_harness_s_lateness() {
 
 #[test]
 fn a_processor_that_has_no_time_left_is_told() {
+    // A quarter of a second at the least: of much less nothing is said.
     let scenario = scenario("[[stage]]\nload = { kind = \"closed\", concurrency = 4 }\nrequests = 200\n");
-    let played = play(run(scenario, "none", Target::Mock(profile(""))));
+    let played = play(run(scenario, "none", Target::Mock(profile("[latency]\ntotal = { dist = \"fixed\", value = \"5ms\" }\n"))));
     // How busy this machine is nobody knows: the check says of what was recorded what it must.
     let stage = &played.report.stages[0];
     let (check, duration_ns) = (stage.checks["cpu_share"], stage.duration_s * 1e9);

@@ -12,6 +12,8 @@ use crate::relay::limits::LimitName;
 /// reading from, whatever is forgotten meanwhile.
 pub(super) struct Kept {
     entries: VecDeque<Entry>,
+    /// How often they were taken away.
+    emptied: u64,
     most: usize,
     /// The number of the first of them.
     first: u64,
@@ -47,11 +49,13 @@ pub(crate) struct Page {
     pub(crate) more: bool,
     /// How many that ended before are no longer kept.
     pub(crate) forgotten: u64,
+    /// How often all that was kept was thrown away at once, as by a reset.
+    pub(crate) emptied: u64,
 }
 
 impl Kept {
     pub(super) fn new(most: usize) -> Self {
-        Self { entries: VecDeque::new(), most, first: 0 }
+        Self { entries: VecDeque::new(), emptied: 0, most, first: 0 }
     }
 
     pub(super) fn push(&mut self, entry: Entry) {
@@ -72,12 +76,14 @@ impl Kept {
 
     pub(super) fn take(&mut self) -> Vec<Entry> {
         self.first += self.entries.len() as u64;
+        self.emptied += 1;
         std::mem::take(&mut self.entries).into()
     }
 
     pub(super) fn page(&self, query: &Query) -> Page {
         let skipped = usize::try_from(query.cursor.saturating_sub(self.first)).unwrap_or(usize::MAX).min(self.entries.len());
-        let mut page = Page { entries: Vec::new(), next: self.first + skipped as u64, more: false, forgotten: self.first };
+        let next = self.first + skipped as u64;
+        let mut page = Page { entries: Vec::new(), next, more: false, forgotten: self.first, emptied: self.emptied };
         for entry in self.entries.range(skipped..) {
             let matches = query.matches(entry);
             if matches && page.entries.len() == query.limit {
@@ -166,7 +172,9 @@ mod tests {
     #[test]
     fn a_cursor_of_what_is_forgotten_goes_on_with_what_is_kept() {
         let mut kept = kept(100, 0..5);
+        assert_eq!(kept.page(&Query::default()).emptied, 0);
         assert_eq!(kept.take().len(), 5);
+        assert_eq!(kept.page(&Query::default()).emptied, 1);
         kept.push(Entry { sequence: 5, ..Entry::default() });
         for cursor in [0, 3, 5] {
             assert_eq!(sequences(&kept.page(&Query { cursor, limit: 9, ..Query::default() })), [5]);

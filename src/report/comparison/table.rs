@@ -7,6 +7,7 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, pr
 use super::{Compared, ComparedStage, Comparison, MeanOver};
 use crate::report::figures::{count, milliseconds, percent, rate};
 use crate::report::table::{WIDTH, counts, cut, wrapped};
+use crate::report::verdict::accounted_for;
 
 pub(super) fn table(comparison: &Comparison) -> String {
     let mut text = format!("{}\n{}\n", wrapped(&headline(comparison)), rows(comparison));
@@ -107,7 +108,8 @@ pub(super) fn notes(comparison: &Comparison) -> Vec<String> {
         notes.push(format!("published: {}; for no load that is told, and nothing of it was measured here.", sources.join(" · ")));
     }
     if comparison.verdict.valid {
-        notes.push("valid: every scheduled request is accounted for, and the books balance.".to_owned());
+        let stages = comparison.providers.iter().flat_map(|compared| &compared.report.stages);
+        notes.push(format!("valid: {}", accounted_for(stages)));
     }
     notes.extend(comparison.verdict.reasons.iter().map(|reason| format!("INVALID: {reason}")));
     for compared in &comparison.providers {

@@ -66,7 +66,7 @@ fn end(stage: u32, scheduled: u64) -> Record {
         interrupted: false,
         in_flight_ns: 0,
         ledger: None,
-        ledger_forgotten: 0,
+        ledger_lost: None,
         harness_error: None,
         cpu: None,
     })

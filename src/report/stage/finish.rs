@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Accumulator, StageReport, ThroughputOver, Usage, nothing_succeeded, sum_of_run};
 use crate::client::ErrorKind;
-use crate::load::{Load, StageEnd, Unsent};
+use crate::load::{INTERRUPTED, Load, StageEnd, Unsent};
 use crate::report::slo::ObjectiveReport;
 use crate::report::verdict::{Checks, Evidence, judge};
 use crate::stats::{Histogram, LittlesLaw, Summary};
@@ -105,13 +105,43 @@ impl Accumulator {
         };
         let (checks, mut reasons) = judge(&self.evidence(end));
         if end.interrupted {
-            let unsent = self.unsent.get(&Unsent::Interrupted).copied().unwrap_or(0);
-            reasons.push(format!("interrupted: {unsent} of {} scheduled requests were not sent", self.requests.scheduled));
+            reasons.push(self.interrupted());
         }
-        if self.requests.sent > 0 && self.requests.succeeded == 0 {
-            reasons.push(nothing_succeeded(self.requests.sent));
+        match self.requests.sent {
+            0 if end.interrupted => {}
+            0 => reasons.push(self.nothing_sent()),
+            sent if self.requests.succeeded == 0 => reasons.push(nothing_succeeded(sent)),
+            _ => {}
         }
         (checks, reasons)
+    }
+
+    fn interrupted(&self) -> String {
+        let unsent = self.unsent.get(&Unsent::Interrupted).copied().unwrap_or(0);
+        // Of a stage of a duration nobody knows how many were to come.
+        let left_out = match unsent {
+            0 => format!("the stage was ended before its time, with {} requests sent", self.requests.sent),
+            unsent => format!("{unsent} of {} scheduled requests were not sent", self.requests.scheduled),
+        };
+        match self.errors.get(INTERRUPTED) {
+            Some(given_up) => format!(
+                "interrupted: {left_out}, and {given_up} were given up in flight, each counted as one attempt whatever it had sent"
+            ),
+            None => format!("interrupted: {left_out}"),
+        }
+    }
+
+    /// Why a stage that sent nothing measured nothing.
+    fn nothing_sent(&self) -> String {
+        let unsent: Vec<_> = self.unsent.iter().map(|(reason, count)| format!("{} {count}", reason.as_str())).collect();
+        let (why, what_helps) = if unsent.is_empty() {
+            ("none is scheduled".to_owned(), "make the stage longer, or its rate higher")
+        } else if self.unsent.contains_key(&Unsent::CostCap) {
+            (unsent.join(", "), "raise RELAYBENCH_MAX_COST_USD, or lower max_tokens")
+        } else {
+            (unsent.join(", "), "raise the cap, or make the stage longer")
+        };
+        format!("no request was sent ({why}), so that there is nothing to measure: {what_helps}")
     }
 
     fn evidence(&self, end: &StageEnd) -> Evidence {

@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 
 use super::*;
-use crate::load::{LedgerBalance, Load};
+use crate::load::{INTERRUPTED, LedgerBalance, Load};
 use crate::stats::Summary;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ fn closed_loop(requests: u64) -> (Accumulator, StageEnd) {
         interrupted: false,
         in_flight_ns: requests * 1_000_000_000,
         ledger: Some(LedgerBalance { matched: requests, missing: 0, unknown: 0 }),
-        ledger_forgotten: 0,
+        ledger_lost: None,
         harness_error: None,
         cpu: None,
     };
@@ -71,6 +71,45 @@ fn each_reason_against_a_stage_is_named_with_its_figure() {
     reason(|_, end| end.in_flight_ns += end.in_flight_ns / 40, "Little's law: 2.0500 in flight by count, 2.0000 by");
     reason(|stage, _| stage.service.record(SECOND * 3601), "1 values are longer");
     reason(|stage, _| stage.requests.succeeded = 0, "none of 20 requests succeeded");
+}
+
+/// Why a stage is invalid that sent nothing, for these reasons.
+fn reasons_of_nothing_sent(unsent: &[Unsent], interrupted: bool) -> Vec<String> {
+    let (mut stage, end) = closed_loop(0);
+    for (index, reason) in (0..).zip(unsent) {
+        stage.add(&Sample::unsent(0, index, *reason));
+    }
+    let cpu = Some(crate::load::CpuUse { used_ns: 9_000_000_000, cores: 1 });
+    reasons(stage, &StageEnd { scheduled: unsent.len() as u64, duration: SECOND, interrupted, cpu, ..end })
+}
+
+#[test]
+fn a_stage_that_sent_nothing_is_invalid_for_what_kept_it_from_sending() {
+    let of = reasons_of_nothing_sent;
+    assert_eq!(
+        of(&[Unsent::CostCap, Unsent::CostCap], false),
+        ["no request was sent (cost-cap 2), so that there is nothing to measure: raise RELAYBENCH_MAX_COST_USD, or lower \
+            max_tokens"]
+    );
+    assert!(of(&[Unsent::RequestCap], false)[0].contains("no request was sent (request-cap 1)"));
+    assert!(of(&[], false)[0].contains("no request was sent (none is scheduled)"));
+    assert_eq!(of(&[Unsent::Interrupted; 3], true), ["interrupted: 3 of 3 scheduled requests were not sent"]);
+    assert_eq!(of(&[], true), ["interrupted: the stage was ended before its time, with 0 requests sent"]);
+}
+
+#[test]
+fn what_was_given_up_in_flight_is_told_beside_what_it_counts_as() {
+    let (mut stage, mut end) = closed_loop(20);
+    stage.add(&Sample { outcome: Outcome::Failed { error: INTERRUPTED.to_owned() }, ..sent(20, Window::Steady, SECOND, SECOND) });
+    (end.interrupted, end.scheduled, end.ledger) = (true, 21, None);
+    let reasons = reasons(stage, &end);
+    assert_eq!(
+        reasons,
+        [
+            "interrupted: the stage was ended before its time, with 21 requests sent, and 1 were given up in flight, each counted as \
+            one attempt whatever it had sent"
+        ]
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What else a reader of a stage's row should know.
 
 use super::{Accumulator, ThroughputOver};
-use crate::load::Unsent;
+use crate::load::{LedgerLost, Unsent};
 use crate::stats::samples_needed;
 
 impl Accumulator {
@@ -25,13 +25,7 @@ impl Accumulator {
             let needed = samples_needed(*quantile);
             warnings.push(format!("{name} and beyond need {needed} succeeded steady requests, there are {samples}"));
         }
-        if let Some(forgotten) = self.end.as_ref().map(|end| end.ledger_forgotten).filter(|forgotten| *forgotten > 0) {
-            warnings.push(format!(
-                "the mock relay had forgotten {forgotten} attempts before they were read, so that its ledger was not balanced: start it \
-                 with --ledger-keep {}",
-                self.attempts
-            ));
-        }
+        warnings.extend(self.end.as_ref().and_then(|end| end.ledger_lost).map(|lost| self.ledger_lost(lost)));
         if self.off_the_trace > 0 {
             warnings.push(format!(
                 "{} of {} answers have another length than the trace: whoever answers may end earlier than max_tokens; a mock does not \
@@ -51,5 +45,24 @@ impl Accumulator {
             warnings.push(format!("{count} requests were not sent: {}", reason.as_str()));
         }
         warnings
+    }
+
+    /// Why the mock's ledger does not balance, and what would help.
+    fn ledger_lost(&self, lost: LedgerLost) -> String {
+        let (why, what_helps) = match lost {
+            LedgerLost::Forgotten(attempts) => (
+                format!("the mock relay had forgotten {attempts} attempts before they were read"),
+                format!("start it with --ledger-keep {}", self.attempts),
+            ),
+            LedgerLost::Reset => (
+                "the mock relay was started anew within the stage".to_owned(),
+                "let nobody reset it while a run goes on".to_owned(),
+            ),
+            LedgerLost::Unread => (
+                "the mock relay's ledger could no longer be read when the stage was over".to_owned(),
+                "see whether the relay still runs".to_owned(),
+            ),
+        };
+        format!("{why}, so that its ledger was not balanced: {what_helps}")
     }
 }
