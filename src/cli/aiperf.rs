@@ -17,7 +17,7 @@ pub(super) struct AiperfRecords {
 
 impl AiperfRecords {
     pub(super) fn new(run: &Path) -> Self {
-        Self { directory: run.join("aiperf"), header: None, current: None }
+        Self { directory: run.join(super::output::AIPERF), header: None, current: None }
     }
 
     pub(super) fn record(&mut self, record: &Record) -> io::Result<()> {

@@ -23,6 +23,14 @@ const MARKDOWN: &str = "report.md";
 const CSV: &str = "report.csv";
 const HLOG: &str = "latency.hlog";
 pub(super) const COMPARISON: &str = "comparison.json";
+pub(super) const COMPARISON_MARKDOWN: &str = "comparison.md";
+pub(super) const COMPARISON_CSV: &str = "comparison.csv";
+/// AIPerf's files lie below it.
+pub(super) const AIPERF: &str = "aiperf";
+
+/// All that a run, a report or a comparison writes: whichever is there already is somebody's.
+const WRITTEN: [&str; 11] =
+    [SAMPLES, REPORT, RUN, HTML, MARKDOWN, CSV, HLOG, AIPERF, COMPARISON, COMPARISON_MARKDOWN, COMPARISON_CSV];
 
 /// A format of other tools.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -160,8 +168,8 @@ pub(super) fn refuse_a_run(directory: &Path) -> anyhow::Result<()> {
     if directory.exists() && !directory.is_dir() {
         bail!("--out {shown}: is a file; name a directory");
     }
-    if [SAMPLES, REPORT, RUN, COMPARISON].iter().any(|file| directory.join(file).exists()) {
-        bail!("--out {shown}: holds a run already; name another directory");
+    if let Some(file) = WRITTEN.iter().find(|file| directory.join(file).exists()) {
+        bail!("--out {shown}: holds a run already ({file}); name another directory");
     }
     Ok(())
 }
@@ -212,6 +220,17 @@ mod tests {
 
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    #[test]
+    fn no_file_that_is_there_is_written_over_whichever_it_is() {
+        for file in WRITTEN {
+            let directory = tempfile::tempdir().unwrap();
+            refuse_a_run(directory.path()).unwrap();
+            fs::write(directory.path().join(file), "kept").unwrap();
+            let refusal = refuse_a_run(directory.path()).unwrap_err().to_string();
+            assert!(refusal.contains(&format!("holds a run already ({file})")), "{refusal}");
         }
     }
 

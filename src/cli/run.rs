@@ -356,10 +356,19 @@ pub(super) fn announce(run: &Run, directory: &Path, args: &RunArgs) {
             run.target.name(),
             directory.display()
         );
+        stages.iter().filter_map(shorter_trace).for_each(|note| eprintln!("{note}"));
     }
     if let Target::Live(live) = &run.target {
         eprintln!("{}", spending(live, &run.scenario, &run.policy));
     }
+}
+
+/// What to know of a stage that asks for more requests than its trace has.
+fn shorter_trace(stage: &Stage) -> Option<String> {
+    let (Load::Trace(trace), Extent::Requests(asked)) = (&stage.load, &stage.extent) else { return None };
+    (trace.requests < *asked).then(|| {
+        format!("note: {}: {asked} requests are asked, and the trace has {}: these are played", stage.name, trace.requests)
+    })
 }
 
 /// Prints the report. Nobody reading on is no failure: the files are written.

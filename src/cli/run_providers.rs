@@ -12,15 +12,13 @@ use relaybench::target::{BASE_URL, Live, Target};
 
 use super::interrupt;
 use super::known::Known;
-use super::output::{COMPARISON, Output, refuse_a_run};
+use super::output::{COMPARISON, COMPARISON_CSV, COMPARISON_MARKDOWN, Output, refuse_a_run};
 use super::run::{
     Format, RunArgs, announce, default_directory, exit_code, override_scenario, play, print_text, refused, some_for_each,
 };
 
 /// All providers that are known.
 const ALL: &str = "all";
-const MARKDOWN: &str = "comparison.md";
-const CSV: &str = "comparison.csv";
 
 /// A run at one provider.
 struct Planned {
@@ -71,7 +69,11 @@ pub(super) fn run(args: &RunArgs) -> anyhow::Result<u8> {
 fn write(directory: &Path, compared: Vec<Compared>, missing: &[String], format: Format) -> anyhow::Result<()> {
     let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
     let Some(comparison) = Comparison::new(compared, &missing) else { return Ok(()) };
-    let forms = [(COMPARISON, comparison.to_json()), (MARKDOWN, comparison.to_markdown()), (CSV, comparison.to_csv())];
+    let forms = [
+        (COMPARISON, comparison.to_json()),
+        (COMPARISON_MARKDOWN, comparison.to_markdown()),
+        (COMPARISON_CSV, comparison.to_csv()),
+    ];
     for (file, text) in &forms {
         let path = directory.join(file);
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
