@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use relaybench::load::{Outcome, Sample};
+use relaybench_mock::Entry;
 use statrs::distribution::{ContinuousCDF, Exp};
 
 use crate::support::fit::assert_fits;
@@ -11,6 +12,11 @@ use crate::support::runs::{Played, play_virtual};
 
 const QUICK: &str =
     "[latency]\ntotal = { dist = \"fixed\", value = \"50ms\" }\n[completion]\ntokens = { dist = \"fixed\", value = 40 }\n";
+
+/// Which request of the stage an attempt is of.
+fn index(entry: &Entry) -> u64 {
+    entry.request_id.as_deref().unwrap().rsplit('-').next().unwrap().parse().unwrap()
+}
 
 fn by_session(played: &Played) -> BTreeMap<u64, Vec<&Sample>> {
     let mut sessions: BTreeMap<u64, Vec<&Sample>> = BTreeMap::new();
@@ -29,13 +35,17 @@ fn a_turn_comes_when_the_answer_was_read_and_thought_about() {
     played.assert_accounted_for();
     let sessions = by_session(&played);
     assert_eq!(sessions.len(), 500);
-    let starts: Vec<Duration> = sessions.values().map(|turns| turns[0].intended.unwrap()).collect();
-    let gaps: Vec<f64> = starts.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect();
+    // By the mock's own account: when each turn came, and when the answer before it had been written.
+    let entries: BTreeMap<u64, &Entry> = played.ledger.iter().map(|entry| (index(entry), entry)).collect();
+    let seconds = |from_ns: u64, to_ns: u64| (to_ns - from_ns) as f64 / 1e9;
+    let starts: Vec<u64> = sessions.values().map(|turns| entries[&turns[0].index].arrived_ns).collect();
+    let gaps: Vec<f64> = starts.windows(2).map(|pair| seconds(pair[0], pair[1])).collect();
     let begun = Exp::new(20.0).unwrap();
     assert_fits("beginnings", &gaps, |gap| begun.cdf(gap));
     let thought: Vec<f64> = sessions
         .values()
-        .flat_map(|turns| turns.windows(2).map(|pair| (pair[1].sent.unwrap() - pair[0].ended.unwrap()).as_secs_f64()))
+        .flat_map(|turns| turns.windows(2).map(|pair| (entries[&pair[0].index], entries[&pair[1].index])))
+        .map(|(before, turn)| seconds(before.end_written_ns.unwrap(), turn.arrived_ns))
         .collect();
     assert_eq!(thought.len(), 2000);
     let think_time = Exp::new(1.0 / 3.0).unwrap();

@@ -63,10 +63,13 @@ impl Played {
 
     /// When the attempts came to the mock, in order, in nanoseconds from the first.
     pub(crate) fn arrivals_ns(&self) -> Vec<u64> {
-        let mut arrivals: Vec<u64> = self.ledger.iter().map(|entry| entry.arrived_ns).collect();
-        arrivals.sort_unstable();
-        let first = arrivals.first().copied().unwrap_or(0);
-        arrivals.iter().map(|at| at - first).collect()
+        from_the_first(self.ledger.iter())
+    }
+
+    /// As [`arrivals_ns`](Self::arrivals_ns), of one stage.
+    pub(crate) fn arrivals_of_ns(&self, stage: u32) -> Vec<u64> {
+        let is_of = |id: &str| id.split('-').nth(2) == Some(stage.to_string().as_str());
+        from_the_first(self.ledger.iter().filter(|entry| entry.request_id.as_deref().is_some_and(is_of)))
     }
 
     /// Asserts that every scheduled request is a sample, and every one that was sent an attempt in the ledger.
@@ -83,6 +86,13 @@ impl Played {
         }
         assert_eq!((samples.len() as u64, self.ledger.len() as u64), (scheduled, attempts));
     }
+}
+
+fn from_the_first<'a>(entries: impl Iterator<Item = &'a Entry>) -> Vec<u64> {
+    let mut arrivals: Vec<u64> = entries.map(|entry| entry.arrived_ns).collect();
+    arrivals.sort_unstable();
+    let first = arrivals.first().copied().unwrap_or(0);
+    arrivals.iter().map(|at| at - first).collect()
 }
 
 #[derive(Default)]
