@@ -6,7 +6,7 @@ use std::thread;
 
 use relaybench::client::ApiKey;
 use relaybench::load::{InFlight, LedgerBalance, Record, Sink, Stop};
-use relaybench::report::{Collector, Report, table};
+use relaybench::report::{Collector, Report, markdown, table};
 use relaybench::target::{Live, Target};
 use relaybench_mock::{MockRelay, Outcome};
 
@@ -173,8 +173,8 @@ fn a_verdict_says_what_was_balanced_with_a_ledger_and_what_was_not() {
             }
             collector.record(&record).unwrap();
         }
-        let table = table(&collector.report().unwrap());
-        table.lines().find_map(|line| line.strip_prefix("valid: ")).unwrap().to_owned()
+        let text = markdown(&collector.report().unwrap());
+        text.lines().find_map(|line| line.strip_prefix("**Valid**: ")).unwrap().to_owned()
     };
     assert_eq!(verdict(0), "every scheduled request is accounted for, and every attempt is in the mock's ledger.");
     assert_eq!(
