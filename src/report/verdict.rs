@@ -342,7 +342,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_measured_is_no_check() {
-        let (checks, reasons) = judge(&Evidence { scheduled: 1, samples: 1, ..Evidence::default() });
+        let (checks, reasons) = judge(&Evidence { scheduled: 1, sent: 1, samples: 1, is_each_once: true, ..Evidence::default() });
         assert_eq!(checks.keys().copied().collect::<Vec<_>>(), ["clipped_values", "unaccounted_requests"]);
         assert!(reasons.is_empty());
     }
