@@ -132,10 +132,16 @@ impl Endpoint {
         match &self.books {
             Books::None => None,
             Books::Here(ledger) => {
-                while ledger.open() > 0 && now() < deadline {
+                let mut entries = Vec::new();
+                loop {
+                    // What has not ended is open; who was not let in yet is neither, and is there when it is noticed to be gone.
+                    let is_over = ledger.open() == 0;
+                    entries.extend(ledger.drain());
+                    if (is_over && entries.len() >= expected) || now() >= deadline {
+                        return Some(Settled { entries, lost: None });
+                    }
                     sleep(STEP).await;
                 }
-                Some(Settled { entries: ledger.drain(), lost: None })
             }
             Books::Elsewhere(ledger) => {
                 let mut entries = Vec::new();

@@ -93,7 +93,7 @@ impl Progress {
     fn begin(&mut self, stage: usize) {
         let Some(Shown { name, scheduled, sends_for }) = self.stages.get(stage).filter(|_| !self.is_hidden) else { return };
         let template = match scheduled {
-            Some(_) => "{prefix:>12} {wide_bar} {pos}/{len}  {rate}  {eta} left\n{in_flight:>12} in flight{wide_msg}",
+            Some(_) => "{prefix:>12} {wide_bar} {pos}/{len}  {rate}{left}\n{in_flight:>12} in flight{wide_msg}",
             None => "{prefix:>12} {spinner} {pos}  {rate}  {elapsed}{sends_for}\n{in_flight:>12} in flight{wide_msg}",
         };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -106,7 +106,12 @@ impl Progress {
         });
         let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
             // A line that cannot be drawn is not worth ending a run for.
-            let _ = write!(out, "{:.0} req/s", state.per_sec());
+            let rate = state.per_sec();
+            let _ = if rate < 10.0 { write!(out, "{rate:.1} req/s") } else { write!(out, "{rate:.0} req/s") };
+        });
+        // Before the first has ended nothing is known of the others.
+        let style = style.with_key("left", |state: &ProgressState, out: &mut dyn Write| {
+            let _ = if state.pos() == 0 { Ok(()) } else { write!(out, "  {:#} left", HumanDuration(state.eta())) };
         });
         self.bar =
             ProgressBar::with_draw_target(*scheduled, ProgressDrawTarget::stderr()).with_style(style).with_prefix(name.clone());

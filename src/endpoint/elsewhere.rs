@@ -28,6 +28,8 @@ const PAGE: u32 = 1000;
 pub(super) struct LedgerElsewhere {
     authority: String,
     cursor: Arc<AtomicU64>,
+    /// Which ledger it was by then.
+    id: Arc<AtomicU64>,
     /// How often it had been emptied by then.
     emptied: Arc<AtomicU64>,
 }
@@ -49,6 +51,8 @@ struct Page {
     more: bool,
     forgotten: u64,
     #[serde(default)]
+    ledger_id: u64,
+    #[serde(default)]
     emptied: u64,
 }
 
@@ -62,7 +66,8 @@ impl LedgerElsewhere {
         if uri.scheme_str() != Some("http") || !is_here {
             return None;
         }
-        let ledger = Self { authority: uri.authority()?.to_string(), cursor: Arc::default(), emptied: Arc::default() };
+        let ledger =
+            Self { authority: uri.authority()?.to_string(), cursor: Arc::default(), id: Arc::default(), emptied: Arc::default() };
         ledger.skip().await.ok().map(|()| ledger)
     }
 
@@ -70,6 +75,7 @@ impl LedgerElsewhere {
     pub(super) async fn skip(&self) -> io::Result<()> {
         let page = self.page(&format!("since={}&limit=1", u64::MAX)).await?;
         self.cursor.store(page.next, Relaxed);
+        self.id.store(page.ledger_id, Relaxed);
         self.emptied.store(page.emptied, Relaxed);
         Ok(())
     }
@@ -81,8 +87,8 @@ impl LedgerElsewhere {
             let cursor = self.cursor.load(Relaxed);
             let page = self.page(&format!("cursor={cursor}&limit={PAGE}")).await?;
             self.cursor.store(page.next, Relaxed);
-            // Another process that counts from the beginning is behind the one before, unless it has had more attempts by now.
-            read.is_anew |= page.emptied != self.emptied.swap(page.emptied, Relaxed) || page.next < cursor;
+            let is_another = page.ledger_id != self.id.swap(page.ledger_id, Relaxed);
+            read.is_anew |= page.emptied != self.emptied.swap(page.emptied, Relaxed) || is_another;
             read.forgotten += page.forgotten.saturating_sub(cursor);
             read.entries.extend(page.entries);
             if !page.more {

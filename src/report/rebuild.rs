@@ -214,6 +214,9 @@ fn check_sample(sample: &Sample) -> Result<(), String> {
         (_, Some(sent), Some(ended)) if ended < sent => {
             format!("ended_ns: {} is before the request was sent ({})", ended.as_nanos(), sent.as_nanos())
         }
+        (_, Some(sent), _) if sample.intended.is_some_and(|intended| *sent < intended) => {
+            format!("sent_ns: {} is before the request was meant to be sent", sent.as_nanos())
+        }
         _ if *count != 1 => format!("count: {count}, but each request that was sent has a sample of its own"),
         _ => return Ok(()),
     };

@@ -2,7 +2,10 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::process::Child;
+use std::process::{Child, Command};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -51,6 +54,14 @@ fn the_progress_goes_on_while_nothing_ends() {
     let [profile, out] = [&profile, &out].map(|path| path.to_str().unwrap());
     let arguments = ["run", "--profile", profile, "--rate", "50", "--duration", "60s", "--policy", "none", "--out", out];
     let (going, mut terminal) = in_a_terminal(&arguments);
+    // The run's end ends the reading too, should nothing be shown.
+    let id = going.0.id().to_string();
+    let (over, is_over) = mpsc::channel::<()>();
+    let watch = thread::spawn(move || {
+        if is_over.recv_timeout(Duration::from_secs(120)) == Err(mpsc::RecvTimeoutError::Timeout) {
+            Command::new("kill").arg(id).status().unwrap();
+        }
+    });
     // No request ever ends: whatever is drawn is drawn by time.
     let in_flight = |shown: &str| -> Vec<usize> {
         shown.split(" in flight").filter_map(|before| before.rsplit(' ').next()?.parse().ok()).collect()
@@ -58,5 +69,6 @@ fn the_progress_goes_on_while_nothing_ends() {
     let shown = shown_until(&mut terminal, |shown| in_flight(shown).into_iter().any(|count| count >= 25));
     assert!(in_flight(&shown).is_sorted(), "{shown:?}");
     assert!(shown.contains("s of 60s"), "{shown:?}");
-    drop(going);
+    drop(over);
+    watch.join().unwrap();
 }

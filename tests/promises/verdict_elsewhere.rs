@@ -2,6 +2,7 @@
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc;
 use std::thread;
 
 use relaybench::client::ApiKey;
@@ -10,7 +11,7 @@ use relaybench::report::{Collector, Report, markdown, table};
 use relaybench::target::{Live, Target};
 use relaybench_mock::{MockRelay, Outcome};
 
-use crate::support::runs::{play_virtual, profile, run, scenario};
+use crate::support::runs::{play, play_virtual, profile, run, scenario};
 
 const QUICK: &str = "[latency]\ntotal = { dist = \"fixed\", value = \"2ms\" }\n";
 
@@ -146,6 +147,30 @@ fn a_mock_that_is_started_anew_meanwhile_is_not_balanced_and_the_run_says_why() 
     assert_eq!(balance(&report), None);
     assert!(says(&report.warnings, "the mock relay was started anew within the stage"), "{:?}", report.warnings);
     assert!(!says(&report.warnings, "--ledger-keep"), "to keep more would not help: {:?}", report.warnings);
+}
+
+#[test]
+fn another_mock_on_the_same_port_is_no_ledger_of_the_run() {
+    let relay = MockRelay::start(profile(QUICK)).unwrap();
+    let addr = relay.addr();
+    let (sender, receiver) = mpsc::channel();
+    let report = reported(addr, move || {
+        drop(relay);
+        sender.send(MockRelay::builder(profile(QUICK)).listen(addr).start().unwrap()).unwrap();
+    });
+    drop(receiver);
+    assert_eq!(balance(&report), None);
+    assert!(says(&report.warnings, "the mock relay was started anew within the stage"), "{:?}", report.warnings);
+}
+
+#[test]
+fn who_gives_up_before_it_is_let_in_is_in_the_books() {
+    let mock = "[[fault]]\nfault = \"slow-accept=31s\"\nprobability = 0.5\n";
+    let scenario = scenario("[[stage]]\nload = { kind = \"closed\", concurrency = 20 }\nrequests = 100\n");
+    let report = play(run(scenario, "tutorial-bench", Target::Virtual(profile(mock)))).report;
+    assert!(report.verdict.valid, "{:?}", report.verdict.reasons);
+    let given_up = report.stages[0].requests.failed;
+    assert!(given_up > 10, "{given_up}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The entries in memory, and those of them that somebody asks for.
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher as _, RandomState};
 
 use serde::Serialize;
 
@@ -12,6 +13,8 @@ use crate::relay::limits::LimitName;
 /// reading from, whatever is forgotten meanwhile.
 pub(super) struct Kept {
     entries: VecDeque<Entry>,
+    /// Which ledger this is.
+    id: u32,
     /// How often they were taken away.
     emptied: u64,
     most: usize,
@@ -49,13 +52,17 @@ pub(crate) struct Page {
     pub(crate) more: bool,
     /// How many that ended before are no longer kept.
     pub(crate) forgotten: u64,
+    /// A number of the ledger's own, drawn when it was made: another process on the same port has another.
+    pub(crate) ledger_id: u32,
     /// How often all that was kept was thrown away at once, as by a reset.
     pub(crate) emptied: u64,
 }
 
 impl Kept {
     pub(super) fn new(most: usize) -> Self {
-        Self { entries: VecDeque::new(), emptied: 0, most, first: 0 }
+        // Draws nothing for any answer: it only has to differ from process to process.
+        let id = RandomState::new().hash_one(most) as u32;
+        Self { entries: VecDeque::new(), id, emptied: 0, most, first: 0 }
     }
 
     pub(super) fn push(&mut self, entry: Entry) {
@@ -83,7 +90,8 @@ impl Kept {
     pub(super) fn page(&self, query: &Query) -> Page {
         let skipped = usize::try_from(query.cursor.saturating_sub(self.first)).unwrap_or(usize::MAX).min(self.entries.len());
         let next = self.first + skipped as u64;
-        let mut page = Page { entries: Vec::new(), next, more: false, forgotten: self.first, emptied: self.emptied };
+        let mut page =
+            Page { entries: Vec::new(), next, more: false, forgotten: self.first, ledger_id: self.id, emptied: self.emptied };
         for entry in self.entries.range(skipped..) {
             let matches = query.matches(entry);
             if matches && page.entries.len() == query.limit {

@@ -104,21 +104,30 @@ pub struct Welcome {
 /// draws are those of its number; of several rules for the same fault the first that strikes holds.
 pub fn welcome(profile: &Profile, number: u64, now: Duration, tally: &Tally) -> Welcome {
     let draws = Draws::new(profile.seed, draw::hash(b"connection"), number);
-    let mut welcome = Welcome::default();
-    for ((rule, seen), which) in profile.listener.iter().zip(&tally.listener).zip(0..) {
+    let is_refusal = |rule: &ListenerRule| rule.fault == ListenerFault::Refuse;
+    let strikes = |rule: &ListenerRule, seen: &AtomicU64, which: u32| {
         let phase = rule.phase.and_then(|phase| profile.phases.get(phase as usize));
         let strength = phase.map_or(1.0, |phase| phase.strength(now));
-        if strength == 0.0 || !take_turn(rule.first, seen) {
-            continue;
-        }
-        if draws.uniform(Purpose::ListenerFault(which)) >= rule.probability * strength {
+        let has_turn = strength > 0.0 && take_turn(rule.first, seen);
+        has_turn && draws.uniform(Purpose::ListenerFault(which)) < rule.probability * strength
+    };
+    let rules = || profile.listener.iter().zip(&tally.listener).zip(0..);
+    let mut welcome = Welcome::default();
+    for ((rule, seen), which) in rules().filter(|((rule, _), _)| is_refusal(rule)) {
+        welcome.is_refused |= strikes(rule, seen, which);
+    }
+    // What is refused takes no turn of the others.
+    if welcome.is_refused {
+        return welcome;
+    }
+    for ((rule, seen), which) in rules().filter(|((rule, _), _)| !is_refusal(rule)) {
+        if !strikes(rule, seen, which) {
             continue;
         }
         match rule.fault {
-            ListenerFault::Refuse => welcome.is_refused = true,
             ListenerFault::SlowAccept(time) if welcome.served_after.is_zero() => welcome.served_after = time,
             ListenerFault::CloseIdle(time) => welcome.closes_idle_after = welcome.closes_idle_after.or(Some(time)),
-            ListenerFault::SlowAccept(_) => {}
+            ListenerFault::SlowAccept(_) | ListenerFault::Refuse => {}
         }
     }
     welcome

@@ -2,8 +2,10 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use relaybench_clock::{now, run_virtual, sleep};
+use relaybench_mock::relay::{Tally, welcome};
 use relaybench_mock::{Ending, FaultName, FaultOutcome, MockRelay, PlannedFault, ServerLimits, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -271,4 +273,14 @@ fn after_a_reset_connections_are_refused_as_they_were_the_first_time() {
         server.reset();
         assert_eq!(refused(), first);
     });
+}
+
+#[test]
+fn a_refused_connection_takes_no_turn_of_what_it_cannot_show() {
+    let rules = "[[fault]]\nfault = \"slow-accept=1s\"\nfirst = 1\n[[fault]]\nfault = \"refuse\"\nfirst = 1\n";
+    let (profile, now) = (profile(rules), Duration::ZERO);
+    let tally = Tally::new(&profile);
+    let welcomes = [0, 1, 2].map(|number| welcome(&profile, number, now, &tally));
+    assert_eq!(welcomes.map(|welcome| welcome.is_refused), [true, false, false]);
+    assert_eq!(welcomes.map(|welcome| welcome.served_after.as_secs()), [0, 1, 0]);
 }

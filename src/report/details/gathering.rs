@@ -49,7 +49,7 @@ impl Gathering {
     fn steady(&mut self, sample: &Sample, latency: Duration) {
         self.latency.record(latency);
         let tokens = sample.completion_tokens.unwrap_or(0);
-        self.steady_tokens += tokens;
+        self.steady_tokens = self.steady_tokens.saturating_add(tokens);
         sample.gaps_ns.iter().for_each(|gap_ns| self.inter_token.record(Duration::from_nanos(*gap_ns)));
         let Some(ttft) = sample.time_to_first_token() else { return };
         self.time_to_first_token.record(ttft);
