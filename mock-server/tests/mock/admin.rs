@@ -225,7 +225,7 @@ fn metrics_count_what_happened() {
 #[test]
 fn metrics_count_faults_by_what_came_of_them_those_of_connections_too() {
     run_virtual(async {
-        let rules = ["slow-accept=3s\"\nfirst = 2", "refuse\"\nfirst = 1", "close-idle=5s\""];
+        let rules = ["slow-accept=3s\"\nfirst = 1", "refuse\"\nfirst = 1", "close-idle=5s\""];
         let server = server(&rules.map(|rule| format!("[[fault]]\nfault = \"{rule}\n")).concat());
         assert!(server.connect().is_err());
         let mut idle = server.connect().unwrap();
