@@ -7,6 +7,7 @@
 use super::claims::{Claims, LoadClaims, Method, Row, ThroughputCounts, ThroughputOver};
 use super::figure::{Figure, Interval};
 use super::finding::{Line, Verdict};
+use super::spread::{longest_ms, mean_ms};
 use super::waves::{self, Level};
 use crate::report::figures::{amount, grouped};
 
@@ -27,7 +28,10 @@ fn level(load: &LoadClaims, row: &Row) -> Option<Line> {
         return Some(Line::cannot_tell(about, why));
     }
     let counts_failed = load.throughput_counts != ThroughputCounts::Succeeded;
-    let law = Law { concurrency, mean, throughput, counts_failed };
+    let law = Law { concurrency: in_flight(concurrency, row), mean, throughput, counts_failed };
+    if load.has_repeats() {
+        return Some(law.of_means(row, about));
+    }
     let waves = (load.method == Method::Waves).then(|| Level::of(concurrency, row)).flatten();
     let verdict = match load.throughput_over {
         ThroughputOver::Whole => law.over_the_whole(row),
@@ -39,6 +43,9 @@ fn level(load: &LoadClaims, row: &Row) -> Option<Line> {
             let expected = waves.and_then(|level| level.expected_rps());
             let in_waves = expected.map(|rps| format!(", in waves about {}", grouped(rps.round()))).unwrap_or_default();
             Line::new(about, verdict, law.refutation() + &in_waves)
+        }
+        (_, _) if whole && law.outlasted(row).is_some() => {
+            Line::new(about, Verdict::Inconsistent, law.outlasted(row).unwrap_or_default())
         }
         (Verdict::CannotTell, _) => Line::new(about, verdict, law.leeway(row)),
         (_, Some(level)) if whole => in_waves(&law, &level, about),
@@ -57,7 +64,7 @@ pub(super) fn providers(claims: &Claims) -> Vec<Line> {
         };
         // Its throughput is of those that succeeded, unless a share that did not is told.
         let counts_failed = row.success_percent.is_some();
-        let law = Law { concurrency, mean, throughput, counts_failed };
+        let law = Law { concurrency: in_flight(concurrency, row), mean, throughput, counts_failed };
         let verdict = law.over_the_whole(row);
         let why = if verdict == Verdict::Inconsistent { law.refutation() } else { law.confirmation() };
         Some(Line::new(name, verdict, why))
@@ -65,7 +72,13 @@ pub(super) fn providers(claims: &Claims) -> Vec<Line> {
     claims.providers.iter().filter_map(|provider| line(&provider.name, &provider.row)).collect()
 }
 
+/// No more than there are requests.
+fn in_flight(concurrency: u64, row: &Row) -> u64 {
+    row.requests.map_or(concurrency, |requests| requests.min(concurrency))
+}
+
 struct Law<'a> {
+    /// The most that can have been in flight.
     concurrency: u64,
     mean: &'a Figure,
     throughput: &'a Figure,
@@ -76,7 +89,7 @@ struct Law<'a> {
 impl Law<'_> {
     /// The most a second where this share succeeded, with the printed digits' room. The failed may have taken no time.
     fn most(&self, succeeded: f64) -> f64 {
-        self.concurrency as f64 / (self.mean.interval().low / 1e3 * succeeded)
+        self.concurrency as f64 / (mean_ms(self.mean).low / 1e3 * succeeded)
     }
 
     /// Where some failed, the throughput may count them, and the mean latency may not.
@@ -89,6 +102,33 @@ impl Law<'_> {
             Some(_) => Verdict::Consistent,
             None => Verdict::CannotTell,
         }
+    }
+
+    /// The figures of several repeats are means over them: a fast repeat adds more to the mean throughput than it takes from the mean
+    /// latency, so that nothing bounds the one by the other.
+    fn of_means(&self, row: &Row, about: String) -> Line {
+        match self.over_the_whole(row) {
+            Verdict::Consistent => Line::new(about, Verdict::Consistent, self.confirmation()),
+            _ => Line::cannot_tell(
+                about,
+                format!(
+                    "{} if all repeats are alike; of their means it cannot be told, one may have been faster",
+                    self.confirmation()
+                ),
+            ),
+        }
+    }
+
+    /// Why the longest request alone leaves no room for the throughput, where it does not: the run lasts as long as that at least.
+    fn outlasted(&self, row: &Row) -> Option<String> {
+        let (requests, longest_ms) = (row.requests? as f64, longest_ms(row)?);
+        let succeeded = row.succeeded().map_or(requests, |share| (requests * share.high).ceil().min(requests));
+        let counted = if self.counts_failed { requests } else { succeeded };
+        let most = counted / (longest_ms / 1e3);
+        self.throughput.interval().is_above(most).then(|| {
+            let [counted, longest, most] = [grouped(counted), amount(longest_ms / 1e3), amount(most)];
+            format!("{} req/s; {counted} in the {longest} s that one of them took are {most} req/s at most", self.throughput)
+        })
     }
 
     /// Without ramp and drain: either is as long as the longest request at most, and no more requests end meanwhile than in all. The mean
@@ -109,13 +149,18 @@ impl Law<'_> {
     }
 
     fn ceiling(&self) -> String {
-        let seconds = self.mean.value() / 1e3;
-        format!("{} / {seconds} s = {} req/s", grouped(self.concurrency as f64), amount(self.concurrency as f64 / seconds))
+        // Thousandths of what is printed are exact again once they are rounded.
+        let seconds = (self.mean.value() * 1e6).round() / 1e9;
+        let in_flight = grouped(self.concurrency as f64);
+        if seconds <= 0.0 {
+            return format!("{in_flight} / {} ms is no number", self.mean);
+        }
+        format!("{in_flight} / {seconds} s = {} req/s at most", amount(self.concurrency as f64 / seconds))
     }
 
     fn refutation(&self) -> String {
         let needed = amount(self.throughput.value() * self.mean.value() / 1e3);
-        format!("{} req/s need {needed} in flight; {} at most", self.throughput, self.ceiling())
+        format!("{} req/s need {needed} in flight; {}", self.throughput, self.ceiling())
     }
 
     /// What would make true what is above the law's bound.
@@ -129,7 +174,7 @@ impl Law<'_> {
     }
 
     fn confirmation(&self) -> String {
-        format!("{} req/s; {} at most", self.throughput, self.ceiling())
+        format!("{} req/s; {}", self.throughput, self.ceiling())
     }
 }
 
@@ -148,7 +193,16 @@ fn in_waves(law: &Law<'_>, level: &Level, about: String) -> Line {
             format!("{slowest}: {} at most in {runs} simulated runs, unless slow answers came together", amount(independent));
         return Line::new(about, Verdict::Weak, why);
     }
-    Line::new(about, Verdict::Consistent, format!("{slowest}: {} at most", amount(independent.min(certain))))
+    let most = independent.min(certain);
+    let bound = if most.is_finite() { format!("{} at most", amount(most)) } else { "of which too little is told".to_owned() };
+    Line::new(about, Verdict::Consistent, format!("{slowest}: {bound}"))
+}
+
+impl LoadClaims {
+    /// Whether its figures are means over several measurements of a level.
+    pub(super) fn has_repeats(&self) -> bool {
+        self.repeats.is_some_and(|repeats| repeats > 1)
+    }
 }
 
 impl Row {

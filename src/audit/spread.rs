@@ -1,9 +1,9 @@
 //! What a level's percentiles say of its latencies, whichever of the usual definitions made them.
 
 use super::claims::Row;
-use super::figure::Interval;
+use super::figure::{Figure, Interval};
 
-/// A histogram's percentile may be this much above the sample that it stands for.
+/// A histogram's percentile, mean or longest may be this much above the sample that it stands for.
 const HISTOGRAM: f64 = 0.999;
 
 /// A percentile that is told: the share below it, and its latency in milliseconds.
@@ -18,11 +18,29 @@ pub(super) struct Percentile {
 pub(super) fn percentiles(row: &Row) -> Vec<Percentile> {
     let told = [("p50", 0.5, &row.p50_ms), ("p95", 0.95, &row.p95_ms), ("p99", 0.99, &row.p99_ms)];
     let percentile = |(name, share, figure): (&'static str, f64, &Option<_>)| {
-        let figure: &super::figure::Figure = figure.as_ref()?;
+        let figure: &Figure = figure.as_ref()?;
         let Interval { low, high } = figure.interval();
         Some(Percentile { name, share, ms: Interval::new(low * HISTOGRAM, high) })
     };
     told.into_iter().filter_map(percentile).collect()
+}
+
+/// What the mean of the samples may have been: a histogram's is off by half of what a percentile is, either way.
+pub(super) fn mean_ms(printed: &Figure) -> Interval {
+    let Interval { low, high } = printed.interval();
+    Interval::new(low * HISTOGRAM, high / HISTOGRAM)
+}
+
+/// What the longest sample may have been.
+pub(super) fn max_ms(printed: &Figure) -> Interval {
+    let Interval { low, high } = printed.interval();
+    Interval::new(low * HISTOGRAM, high)
+}
+
+/// What the longest request of a row took at least: the longest that is told, or else a percentile.
+pub(super) fn longest_ms(row: &Row) -> Option<f64> {
+    let told = row.max_ms.as_ref().map(max_ms).into_iter().chain(percentiles(row).into_iter().map(|percentile| percentile.ms));
+    told.map(|ms| ms.low).filter(|ms| *ms > 0.0).reduce(f64::max)
 }
 
 /// Of so many samples, how many are certain to be at least as long as the percentile with this share above it (or as short, with this

@@ -5,7 +5,7 @@ use relaybench_mock::dist::Distribution;
 use relaybench_mock::draw;
 
 use super::claims::Row;
-use super::spread::{Percentile, certain, percentiles};
+use super::spread::{Percentile, certain, max_ms, mean_ms, percentiles};
 
 /// How many runs are simulated. Of as many true tables one would be beyond all of them, if the percentiles told all there is.
 pub(super) const RUNS: u32 = 1000;
@@ -46,13 +46,13 @@ impl Level {
     pub(super) fn of(concurrency: u64, row: &Row) -> Option<Self> {
         let (requests, mean) = (row.requests?, row.mean_ms.as_ref()?);
         let (succeeded, all) = (row.succeeded()?, requests as f64);
-        let max = row.max_ms.as_ref().map(super::figure::Figure::interval);
+        let max = row.max_ms.as_ref().map(max_ms);
         let level = Self {
             concurrency,
             requests,
             // They are whole: as many as a share of them is at least.
             samples: ((all * succeeded.low - 1e-6).ceil(), (all * succeeded.high).ceil().min(all)),
-            mean_ms: mean.interval().low,
+            mean_ms: mean_ms(mean).low,
             percentiles: percentiles(row),
             max_ms: max.map_or((0.0, f64::INFINITY), |max| (max.low, max.high)),
         };
