@@ -1,12 +1,15 @@
 //! What counts as a success, and whether as many succeeded as are said to be served.
 
-use super::claims::{AvailabilityOf, Claims, LoadClaims, SuccessClaim};
+use super::claims::{AvailabilityOf, Claims, LoadClaims, Row, SuccessClaim};
 use super::figure::Figure;
 use super::finding::{Line, Verdict};
 use crate::report::figures::{amount, grouped};
 
 /// Below this chance a difference is no accident: it would be one in a million tables.
 const NO_ACCIDENT: f64 = 1e-6;
+
+/// Above this chance a difference is what chance makes often; below it, it is suspect.
+const MAY_BE_ACCIDENT: f64 = 0.05;
 
 /// The success rates by what counted as one.
 pub(super) fn definition(claims: &Claims) -> Vec<Line> {
@@ -30,7 +33,10 @@ pub(super) fn availability(claims: &Claims) -> Vec<Line> {
     let Some(availability) = &claims.availability_percent else { return Vec::new() };
     let about = format!("{availability} % available");
     let rows = claims.load.iter().flat_map(|load| &load.rows);
-    let rates: Vec<_> = rows.filter_map(|row| Some((row.requests, row.success_percent.as_ref()?))).collect();
+    // A rate is that of all repeats, and so many are told beside it.
+    let repeats = claims.load.as_ref().and_then(|load| load.repeats).unwrap_or(1) as f64;
+    let of_all = |row: &Row| row.requests.map(|requests| requests as f64 * repeats);
+    let rates: Vec<_> = rows.filter_map(|row| Some((of_all(row), row.success_percent.as_ref()?))).collect();
     let (Some(load), false) = (&claims.load, rates.is_empty()) else {
         return vec![Line::cannot_tell(about, "no share that succeeded is told")];
     };
@@ -41,9 +47,13 @@ pub(super) fn availability(claims: &Claims) -> Vec<Line> {
         AvailabilityOf::Unstated => Some("unless an outage fell into the measurement: of requests or of the time is not told"),
     };
     let is_below = rates.iter().any(|(_, rate)| rate.interval().is_below(claimed.low));
-    let Some(rates) = rates.iter().map(|(requests, rate)| Some(((*requests)? as f64, rate))).collect::<Option<Vec<_>>>() else {
-        let verdict = if is_below { Verdict::Weak } else { Verdict::Consistent };
-        return vec![Line::new(about, verdict, format!("{} succeeded, of how many is not told", range(load)))];
+    let Some(rates) = rates.iter().map(|(requests, rate)| Some(((*requests)?, rate))).collect::<Option<Vec<_>>>() else {
+        let why = format!("{} succeeded, of how many is not told", range(load));
+        return vec![match untold {
+            _ if !is_below => Line::new(about, Verdict::Consistent, why),
+            Some(unless) => Line::cannot_tell(about, format!("{why}, {unless}")),
+            None => Line::new(about, Verdict::Weak, why),
+        }];
     };
     let failed: f64 = rates.iter().map(|(requests, rate)| least_failed(*requests, rate)).sum();
     let requests: f64 = rates.iter().map(|(requests, _)| requests).sum();
@@ -57,10 +67,14 @@ pub(super) fn availability(claims: &Claims) -> Vec<Line> {
         grouped(requests),
         amount(promised)
     );
-    let is_accident = chance_of_as_many(failed, expected) >= NO_ACCIDENT;
+    let chance = chance_of_as_many(failed, expected);
     vec![match untold {
-        Some(unless) if !is_accident => Line::cannot_tell(about, format!("{why}, {unless}")),
-        _ => Line::inconsistent_if(!is_accident, about, why),
+        _ if chance >= MAY_BE_ACCIDENT => Line::new(about, Verdict::Consistent, why),
+        Some(unless) => Line::cannot_tell(about, format!("{why}, {unless}")),
+        None if chance >= NO_ACCIDENT => {
+            Line::new(about, Verdict::Weak, format!("{why}: by chance in {} % of such tables at most", amount(chance * 100.0)))
+        }
+        None => Line::new(about, Verdict::Inconsistent, why),
     }]
 }
 
