@@ -24,12 +24,19 @@ fn provider(provider: &ProviderClaim) -> Vec<Line> {
     });
     let lines: Vec<Line> = requests.into_iter().chain(tokens).map(line).collect();
     match provider.limit.as_deref() {
-        Some(limit) if lines.is_empty() && !limit.eq_ignore_ascii_case("none") => {
+        Some(limit) if lines.is_empty() && !is_none(limit) => {
             vec![line((Verdict::CannotTell, format!("a limit by {limit} whose figure is not told")))]
         }
         _ => lines,
     }
 }
+
+/// Whether these words say that there is no limit.
+fn is_none(limit: &str) -> bool {
+    NO_LIMIT.iter().any(|none| limit.trim().eq_ignore_ascii_case(none))
+}
+
+const NO_LIMIT: [&str; 5] = ["none", "no limit", "no", "unlimited", "without limit"];
 
 /// What a request takes of a limit.
 #[derive(Clone, Copy)]

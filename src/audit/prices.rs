@@ -10,7 +10,10 @@ use crate::report::figures::amount;
 /// Where the headline says cheaper than official: each model that has both prices.
 pub(super) fn cheaper(claims: &Claims) -> Vec<Line> {
     let Some(headline) = &claims.headline else { return Vec::new() };
-    let is_claimed = headline.cheaper_percent.as_ref().is_some_and(|percent| percent.value() > 0.0);
+    let is_claimed = match &headline.cheaper_percent {
+        Some(percent) => percent.value() > 0.0,
+        None => headline.cheaper_model.is_some(),
+    };
     if !is_claimed && !headline.is_all_cheaper {
         return Vec::new();
     }
@@ -53,7 +56,10 @@ pub(super) fn discount(claims: &Claims) -> Vec<Line> {
             about,
             format!("{}; some mix of them would be it, and of which models it is said is not told", shown()),
         ),
-        None if claims.are_all_models_priced => Line::new(about, Verdict::Inconsistent, shown()),
+        // What a mix may be is only known where no model lacks one of the prices.
+        None if claims.are_all_models_priced && pairs.len() == claims.prices.len() => {
+            Line::new(about, Verdict::Inconsistent, shown())
+        }
         None => Line::cannot_tell(about, format!("{}; of models that are not priced here it may be", shown())),
     }]
 }

@@ -23,7 +23,15 @@ fn amount_of(saving: &SavingClaim) -> Option<Line> {
         return Some(Line::cannot_tell(&saving.name, format!("of $0 nothing can be saved, and ${relay} are no percent of it")));
     }
     let is_off = |figure: &Option<Figure>, truth: Interval| figure.as_ref().is_some_and(|figure| !figure.interval().meets(truth));
-    let is_wrong = is_off(&saving.saved, difference) || is_off(&saving.saved_percent, percent);
+    // Both may agree with the costs and not with each other.
+    let of_saved = saving.saved.as_ref().map(|saved| {
+        let (saved, official) = (saved.interval(), official.interval());
+        let percent = |saved: f64, official: f64| if official > 0.0 { saved / official * 100.0 } else { f64::INFINITY };
+        Interval::new(percent(saved.low, official.high), percent(saved.high, official.low))
+    });
+    let is_wrong = is_off(&saving.saved, difference)
+        || is_off(&saving.saved_percent, percent)
+        || of_saved.is_some_and(|percent| is_off(&saving.saved_percent, percent));
     let (saved, true_percent) = (official.value() - relay.value(), (1.0 - relay.value() / official.value()) * 100.0);
     let mut why = format!("${official} − ${relay} = ${}, {} %", amount(saved), amount(true_percent));
     if is_wrong {
@@ -54,11 +62,16 @@ fn cost_of(claims: &Claims, saving: &SavingClaim) -> Line {
         let Some(claimed) = claimed else { continue };
         lines.push(match &saving.model {
             Some(model) => of_model(claims.price(model).and_then(price), mtok, claimed, side),
-            None => of_any_mix(claims.prices.iter().filter_map(price), claims.are_all_models_priced, mtok, claimed, side),
+            None => of_any_mix(claims.prices.iter().filter_map(price), are_all(claims, price), mtok, claimed, side),
         });
     }
     let verdict = lines.iter().map(|(verdict, _)| *verdict).max().unwrap_or(Verdict::CannotTell);
     Line::new(&saving.name, verdict, lines.into_iter().map(|(_, why)| why).collect::<Vec<_>>().join("; "))
+}
+
+/// Whether every model that there is has a price on this side.
+fn are_all(claims: &Claims, side: Side) -> bool {
+    claims.are_all_models_priced && claims.prices.iter().all(|price| side(price).is_some())
 }
 
 type Side = fn(&PriceClaim) -> Option<&Figure>;
