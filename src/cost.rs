@@ -97,7 +97,7 @@ impl Cost {
     /// What the demand costs at these providers.
     pub fn of<'a>(demand: Demand, providers: impl IntoIterator<Item = &'a Provider>, catalog: &Catalog) -> Self {
         let providers: Vec<_> = providers.into_iter().map(|provider| at(provider, &demand, catalog)).collect();
-        Self { schema: Self::SCHEMA, assumptions: assumptions(&demand, &providers), demand, providers }
+        Self { schema: Self::SCHEMA, assumptions: assumptions(&demand, &providers, catalog), demand, providers }
     }
 
     /// As JSON, with a newline at its end.
@@ -161,12 +161,12 @@ impl Use {
     }
 }
 
-fn assumptions(demand: &Demand, providers: &[ProviderCost]) -> Vec<String> {
+fn assumptions(demand: &Demand, providers: &[ProviderCost], catalog: &Catalog) -> Vec<String> {
     let mut assumptions =
         vec!["A month of these tokens at the prices named below; no free credit, discount or minimum.".to_owned()];
     let models = || providers.iter().flat_map(|provider| &provider.models);
     if demand.cached_share > 0.0 {
-        let share = demand.cached_share * 100.0;
+        let share = (demand.cached_share * 1e11).round() / 1e9;
         let full =
             if models().any(|model| model.price.as_ref().is_some_and(|quote| quote.price.cached_input_usd_per_mtok.is_none())) {
                 "; where a price tells none for cached input, all of it is paid in full"
@@ -177,7 +177,18 @@ fn assumptions(demand: &Demand, providers: &[ProviderCost]) -> Vec<String> {
     } else {
         assumptions.push("No input is read from a provider's cache.".to_owned());
     }
-    if models().any(|model| model.is_list_price) {
+    let compiled_in = Catalog::default();
+    let list_price = |catalog: &Catalog, model: &str| catalog.model(model).and_then(|model| model.list_price.clone());
+    let is_own = |model: &str| list_price(catalog, model) != list_price(&compiled_in, model);
+    let mut own: Vec<&str> =
+        models().filter(|model| model.is_list_price && is_own(&model.model)).map(|model| model.model.as_str()).collect();
+    own.sort_unstable();
+    own.dedup();
+    if !own.is_empty() {
+        let own = own.join(", ");
+        assumptions.push(format!("The list price that was given of {own} takes the place of what is built in (marked *)."));
+    }
+    if models().any(|model| model.is_list_price && !is_own(&model.model)) {
         assumptions.push("Where a provider names no price of its own, the vendor's list price stands in (marked *).".to_owned());
     }
     assumptions.extend(demand.measured.iter().flat_map(Measured::assumptions));

@@ -223,9 +223,14 @@ impl Providers {
     }
 
     /// Models that a catalog of one's own has a price for cost that, whatever was known before: the providers' own prices of them are
-    /// forgotten.
+    /// forgotten. A list price that is compiled in changes nothing when it is said again, with its source and date.
     pub fn forget_prices_of(&mut self, catalog: &Catalog) {
-        let is_priced = |name: &str| catalog.model(name).is_some_and(|model| model.list_price.is_some());
+        let compiled_in = Catalog::default();
+        let list_price = |catalog: &Catalog, name: &str| catalog.model(name).and_then(|model| model.list_price.clone());
+        let is_priced = |name: &str| {
+            let own = list_price(catalog, name);
+            own.is_some() && own != list_price(&compiled_in, name)
+        };
         let offers = self.0.iter_mut().flat_map(|provider| &mut provider.models);
         offers.filter(|offer| is_priced(&offer.name)).for_each(|offer| offer.quote = None);
     }
@@ -265,7 +270,9 @@ fn near_misses(before: &Provider, after: &Provider, catalog: &Catalog) -> Vec<St
     let is_new = |offer: &&Offer| had.model(&offer.name).is_none() && catalog.model(&offer.name).is_none();
     let note = |offer: &Offer| {
         let (name, near, provider) = (&offer.name, had.nearest(&offer.name)?, &before.name);
-        Some(format!("\"{name}\" was added to the models of {provider}; did you mean \"{near}\", which is unchanged?"))
+        let is_changed = before.model(near) != after.model(near);
+        let how = if is_changed { "changed as well" } else { "unchanged" };
+        Some(format!("\"{name}\" was added to the models of {provider}; did you mean \"{near}\", which is {how}?"))
     };
     after.models.iter().filter(is_new).filter_map(note).collect()
 }

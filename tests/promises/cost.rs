@@ -224,3 +224,21 @@ fn the_price_of_cached_input_is_shown_where_it_is_used() {
     let shown = command(&[&asked[..], &["--cached-share", "0.5"]].concat()).stdout;
     assert!(shown.contains("cached 1.25 / 2.50 / 10.00*"), "{shown}");
 }
+
+#[test]
+fn a_list_price_that_is_only_repeated_changes_nothing_and_one_that_is_changed_wins_and_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("models.toml");
+    let cost = |toml: &str| {
+        fs::write(&file, toml).unwrap();
+        let models = ["--models", file.to_str().unwrap(), "--provider", "holysheep"];
+        json(&[&models[..], &["--model", "gpt-4.1", "--input", "1M", "--output", "1M"]].concat())
+    };
+    let listed = Catalog::default().to_toml();
+    let (repeated, changed) = (cost(&listed), cost(&listed.replace("input_usd_per_mtok = 2.0", "input_usd_per_mtok = 3.0")));
+    assert_eq!(repeated["providers"][0]["total_usd"], 16.0);
+    assert!(!repeated["assumptions"].to_string().contains("list price"), "{}", repeated["assumptions"]);
+    assert_eq!(changed["providers"][0]["total_usd"], 11.0);
+    let said = changed["assumptions"].to_string();
+    assert!(said.contains("The list price that was given of gpt-4.1") && !said.contains("names no price"), "{said}");
+}

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Catalog, KnownModel};
 use crate::pricing::raw::{RawQuote, words};
+use crate::provider::Providers;
 
 impl Catalog {
     /// The models of a TOML file, and no others. `origin` is the file's name in errors.
@@ -46,7 +47,7 @@ impl Catalog {
     /// The first thing that is wrong, with its line: an unknown key, a name or alias that means two models, a negative price, a price
     /// without source and date.
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, ConfigError> {
-        config::parse_valid(text, origin, |raw: RawCatalog| raw.valid(&Self(Vec::new())))
+        config::parse_valid(text, origin, |raw: RawCatalog| raw.valid(&Self(Vec::new()), &[]))
     }
 
     /// As [`from_toml`](Self::from_toml), from the file at a path.
@@ -64,11 +65,12 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// As for [`from_file`](Self::from_file), and an alias that is the name of another model that is known. Nothing was changed then.
+    /// As for [`from_file`](Self::from_file), and a name or an alias that means another model that is known, of the catalog or of a
+    /// provider that is compiled in. Nothing was changed then.
     pub fn extend_from_file(&mut self, path: &str) -> Result<Self, LoadError> {
         let text = fs::read_to_string(path);
         let text = text.map_err(|source| LoadError::Unreadable { what: "catalog", path: path.to_owned(), source })?;
-        let own: Self = config::parse_valid(&text, path, |raw: RawCatalog| raw.valid(self))?;
+        let own: Self = config::parse_valid(&text, path, |raw: RawCatalog| raw.valid(self, &provided()))?;
         self.extend_from(own.clone());
         Ok(own)
     }
@@ -81,6 +83,13 @@ impl Catalog {
         }
         toml::to_string(&Written { model: self.models().collect() }).expect("names, numbers and tables of them are TOML")
     }
+}
+
+/// What the providers that are compiled in call their models, and the name of each.
+fn provided() -> Vec<(String, String)> {
+    let providers = Providers::built_in();
+    let offers = providers.iter().flat_map(|provider| &provider.models);
+    offers.flat_map(|offer| [(offer.name.clone(), offer.name.clone()), (offer.own_name.clone(), offer.name.clone())]).collect()
 }
 
 #[derive(Deserialize)]
@@ -102,8 +111,9 @@ struct RawModel {
 }
 
 impl RawCatalog {
-    /// `known`: other models, whose names are no aliases.
-    fn valid(self, known: &Catalog) -> Result<Catalog, Problem> {
+    /// `known`: other models, whose names and aliases are taken, unless one of this file takes their place. `provided`: what providers
+    /// call models, and their names.
+    fn valid(self, known: &Catalog, provided: &[(String, String)]) -> Result<Catalog, Problem> {
         if self.model.get_ref().is_empty() {
             return Err(Problem::at(&self.model, "there is no model; write [[model]] and a name"));
         }
@@ -125,6 +135,18 @@ impl RawCatalog {
                     alias,
                     format!("\"{}\" means a model already; remove it here or there", alias.get_ref()),
                 ));
+            }
+        }
+        let is_here = |name: &str| self.model.get_ref().iter().any(|model| model.name.get_ref() == name);
+        for model in self.model.get_ref() {
+            let name = model.name.get_ref();
+            for call in model.aliases.iter().chain([&model.name]) {
+                let of_catalog = known.model(call.get_ref()).map(|known| &known.name).filter(|known| !is_here(known));
+                let of_provider = provided.iter().find(|(provided, of)| provided == call.get_ref() && of != name);
+                if let Some(other) = of_catalog.or(of_provider.map(|(_, of)| of)) {
+                    let message = format!("\"{}\" means the model \"{other}\" already; write another name", call.get_ref());
+                    return Err(Problem::at(call, message));
+                }
             }
         }
         self.model.get_ref().iter().map(RawModel::valid).collect::<Result<_, _>>().map(Catalog)
@@ -166,5 +188,32 @@ mod tests {
             "{refusal}"
         );
         assert_eq!(catalog, Catalog::default());
+    }
+
+    #[test]
+    fn what_means_another_model_is_refused_with_its_line_unless_that_is_told_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("models.toml");
+        let path = path.to_str().unwrap();
+        let extended = |toml: &str| {
+            fs::write(path, toml).unwrap();
+            Catalog::default().extend_from_file(path).map_err(|error| error.to_string())
+        };
+        for (toml, line, call) in [
+            ("[[model]]\nname = \"mine\"\naliases = [\"claude-sonnet-4.5\"]\n", 3, "claude-sonnet-4.5"),
+            ("[[model]]\nname = \"claude-sonnet-4.5\"\n", 2, "claude-sonnet-4.5"),
+            ("[[model]]\nname = \"mine\"\naliases = [\"llama-3.3-70b-versatile\"]\n", 3, "llama-3.3-70b-versatile"),
+        ] {
+            let refusal = extended(toml).unwrap_err();
+            assert!(
+                refusal.contains(&format!("models.toml:{line}: ")) && refusal.contains(&format!("\"{call}\" means")),
+                "{refusal}"
+            );
+        }
+        let anew =
+            "[[model]]\nname = \"claude-sonnet-4-20250514\"\n[[model]]\nname = \"mine\"\naliases = [\"claude-sonnet-4.5\"]\n";
+        assert!(extended(anew).is_ok());
+        assert!(extended("[[model]]\nname = \"llama-3.3-70b-versatile\"\n").is_ok(), "a provider's model may be told of");
+        assert!(extended(&Catalog::default().to_toml()).is_ok(), "what was written may be read");
     }
 }
