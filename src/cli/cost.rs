@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
@@ -93,11 +93,8 @@ fn demand(args: &CostArgs, known: &Known) -> anyhow::Result<Option<Demand>> {
     if let Some(directory) = &args.run {
         let path = if directory.is_dir() { directory.join(SAMPLES) } else { directory.clone() };
         if !path.exists() && directory.join(COMPARISON).exists() {
-            bail!(
-                "{}: a comparison of several runs; name one of them, like {}",
-                directory.display(),
-                directory.join("holysheep").display()
-            );
+            let like = a_run_in(directory).map(|run| format!(", like {}", run.display())).unwrap_or_default();
+            bail!("{}: a comparison of several runs; name one of them{like}", directory.display());
         }
         let file = File::open(&path).with_context(|| format!("{}: cannot be read", path.display()))?;
         let requests = args.requests_per_month.map(|requests| requests.0);
@@ -137,6 +134,12 @@ fn savings(args: &CostArgs, known: &Known) -> anyhow::Result<u8> {
         CostFormat::Json => savings.to_json(),
     })?;
     Ok(super::DONE)
+}
+
+/// The first run in a directory of several, by name.
+fn a_run_in(directory: &Path) -> Option<PathBuf> {
+    let entries = directory.read_dir().ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    entries.filter(|path| path.join(SAMPLES).exists()).min()
 }
 
 fn chosen<'a>(args: &CostArgs, known: &'a Known) -> anyhow::Result<Vec<&'a Provider>> {

@@ -154,6 +154,9 @@ impl RawDemand {
 
 fn tokens(raw: &Spanned<RawTokens>) -> Result<f64, Problem> {
     match raw.get_ref() {
+        RawTokens::Whole(tokens) if *tokens as f64 > Tokens::MOST => {
+            Err(Problem::at(raw, format!("{tokens} is more tokens than anybody uses in a month; write at most 1e15")))
+        }
         RawTokens::Whole(tokens) => Ok(*tokens as f64),
         RawTokens::Fraction(tokens) => {
             let right = "write a whole number, or a text like \"10M\", \"1.5M\" or \"800k\"";
@@ -185,6 +188,8 @@ mod tests {
             "mix.toml:2: cached_share: 2 is no share; write a number from 0 to 1"
         );
         assert!(refusal(&format!("name = \"x\"\n{one}{one}")).starts_with("mix.toml:7: use.model: \"a\" is used above"));
+        let many = one.replace("= 5", "= 9_000_000_000_000_000");
+        assert!(refusal(&format!("name = \"x\"\n{many}")).starts_with("mix.toml:5: use.output: 9000000000000000 is more tokens"));
         let tokens = one.replace("= 5", "= 1.5");
         assert!(refusal(&format!("name = \"x\"\n{tokens}")).starts_with("mix.toml:5: use.output: 1.5 is no number of tokens"));
         assert!(refusal(&format!("name = \" \"\n{one}")).starts_with("mix.toml:1: name: \"\" says nothing"));
