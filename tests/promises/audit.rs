@@ -468,3 +468,128 @@ fn claims_that_cannot_be_read_are_refused_by_file_line_and_key() {
     assert_eq!(unknown.code, Some(1));
     assert!(unknown.stderr.contains("did you mean \"holysheep-2025\"?"), "{}", unknown.stderr);
 }
+
+/// The verdict of a rule on claims that have a name already.
+fn verdict(rule: Rule, toml: &str) -> Option<Verdict> {
+    of(&format!("name = \"x\"\n{toml}")).verdict(rule)
+}
+
+#[test]
+fn means_over_repeats_are_bounded_by_no_law_of_one_run() {
+    // One repeat at 1,000 req/s and 10 ms, one at 25.6 req/s and 390 ms.
+    for (method, repeats, expected) in [
+        ("closed", "repeats = 2", Verdict::CannotTell),
+        ("waves", "repeats = 2", Verdict::CannotTell),
+        ("closed", "repeats = 1", Verdict::Inconsistent),
+        ("closed", "", Verdict::Inconsistent),
+    ] {
+        let toml = format!(
+            "[load]\nmethod = \"{method}\"\nrequests = 1000\n{repeats}\n[[load.row]]\nconcurrency = 10\nmean_ms = 200\n\
+             throughput_rps = 513\nsuccess_percent = 100.00\n"
+        );
+        assert_eq!(verdict(Rule::LittlesLaw, &toml), Some(expected), "{toml}");
+    }
+}
+
+#[test]
+fn availability_counts_the_requests_of_all_repeats() {
+    let rows = "[[load.row]]\nsuccess_percent = 99.9\n".repeat(20);
+    let available = |repeats: u32| {
+        let load = format!("[load]\nrequests = 1000\nrepeats = {repeats}\n");
+        verdict(Rule::Availability, &format!("availability_percent = 99.99\navailability_of = \"requests\"\n{load}{rows}"))
+    };
+    assert_eq!(available(10), Some(Verdict::Consistent));
+    assert_eq!(available(1), Some(Verdict::Inconsistent));
+}
+
+#[test]
+fn models_with_one_price_leave_open_what_a_mix_costs() {
+    let toml = |second: &str| {
+        format!(
+            "all_models_priced = true\n[headline]\ncheaper_percent = 60\n[[price]]\nmodel = \"a\"\nofficial_usd_per_mtok = 15.00\n\
+             relay_usd_per_mtok = 8.00\n[[price]]\nmodel = \"b\"\nrelay_usd_per_mtok = 0.42\n{second}\n\
+             [[saving]]\nname = \"s\"\nmtok = 10\nofficial_usd = 300\nrelay_usd = 10\n"
+        )
+    };
+    for (second, expected) in [("", Verdict::CannotTell), ("official_usd_per_mtok = 0.50", Verdict::Inconsistent)] {
+        assert_eq!(verdict(Rule::Discount, &toml(second)), Some(expected));
+        assert_eq!(verdict(Rule::Costs, &toml(second)), Some(expected));
+    }
+}
+
+#[test]
+fn no_run_is_shorter_than_its_longest_request_or_has_more_in_flight_than_requests() {
+    let row = |requests: u32, row: &str| {
+        format!(
+            "[load]\nmethod = \"closed\"\nrequests = {requests}\nthroughput_counts = \"succeeded\"\n[[load.row]]\nconcurrency = 500\n\
+             success_percent = 100.00\n{row}\n"
+        )
+    };
+    let law = |requests, of: &str| verdict(Rule::LittlesLaw, &row(requests, of));
+    assert_eq!(law(100, "mean_ms = 1000\nthroughput_rps = 300"), Some(Verdict::Inconsistent));
+    assert_eq!(law(1000, "mean_ms = 1000\nthroughput_rps = 300"), Some(Verdict::Consistent));
+    assert_eq!(law(1000, "mean_ms = 100\nmax_ms = 60000\nthroughput_rps = 3000"), Some(Verdict::Inconsistent));
+    assert_eq!(law(1000, "mean_ms = 100\nmax_ms = 60000\nthroughput_rps = 16.6"), Some(Verdict::Consistent));
+    assert_eq!(law(1000, "mean_ms = 100\np99_ms = 2000\nthroughput_rps = 600"), Some(Verdict::Inconsistent));
+    // One of a thousand that takes a thousand seconds makes a mean of a second.
+    let order = |mean: &str| verdict(Rule::Percentiles, &row(1000, &format!("{mean}\nmax_ms = 1000000")));
+    assert_eq!(order("mean_ms = 1"), Some(Verdict::Inconsistent));
+    assert_eq!(order("mean_ms = 1001"), Some(Verdict::Consistent));
+    assert_eq!(verdict(Rule::Percentiles, &row(1000, "p50_ms = 105\np95_ms = 1.0e2\np99_ms = 100")), Some(Verdict::Inconsistent));
+}
+
+#[test]
+fn what_a_histogram_makes_of_mean_and_longest_is_left_room_for() {
+    let row =
+        |row: &str| format!("[load]\nrequests = 1000\nthroughput_counts = \"succeeded\"\n{row}\nsuccess_percent = 100.00\n");
+    let closed = "method = \"closed\"\n[[load.row]]\nconcurrency = 50\nmean_ms = 1499.6\nthroughput_rps = 33.35";
+    let waves = "method = \"waves\"\n[[load.row]]\nconcurrency = 1000\nmean_ms = 700.0\nmax_ms = 1500.2\nthroughput_rps = 667.1";
+    for of in [closed, waves] {
+        assert_eq!(verdict(Rule::LittlesLaw, &row(of)), Some(Verdict::Consistent), "{of}");
+    }
+    assert!(table(&of(&format!("name = \"x\"\n{}", row(closed)))).contains("50 / 1.4996 s"));
+}
+
+#[test]
+fn ten_times_the_failures_that_are_promised_are_suspect_and_of_the_time_cannot_be_told() {
+    let available = |of: &str, requests: &str, rate: &str| {
+        let load = format!("[load]\n{requests}\n[[load.row]]\nsuccess_percent = {rate}\n");
+        verdict(Rule::Availability, &format!("availability_percent = 99.9\navailability_of = \"{of}\"\n{load}"))
+    };
+    assert_eq!(available("requests", "requests = 1000", "99.0"), Some(Verdict::Weak));
+    assert_eq!(available("requests", "requests = 1000", "99.8"), Some(Verdict::Consistent));
+    assert_eq!(available("time", "requests = 1000", "99.0"), Some(Verdict::CannotTell));
+    assert_eq!(available("time", "", "99.0"), Some(Verdict::CannotTell));
+    assert_eq!(available("requests", "", "99.0"), Some(Verdict::Weak));
+}
+
+#[test]
+fn a_model_that_is_said_to_be_cheaper_is_checked_without_a_percent() {
+    let cheaper = |relay: &str| {
+        let price = format!("[[price]]\nmodel = \"a\"\nofficial_usd_per_mtok = 1.00\nrelay_usd_per_mtok = {relay}\n");
+        verdict(Rule::Cheaper, &format!("[headline]\ncheaper_model = \"a\"\n{price}"))
+    };
+    assert_eq!(cheaper("2.00"), Some(Verdict::Inconsistent));
+    assert_eq!(cheaper("0.50"), Some(Verdict::Consistent));
+}
+
+#[test]
+fn what_is_saved_agrees_with_its_percent() {
+    let saving = |saved: u32, percent: u32| {
+        let saved = format!("saved_usd = {saved}\nsaved_percent = {percent}\n");
+        verdict(Rule::Savings, &format!("[[saving]]\nname = \"s\"\nofficial_usd = 10\nrelay_usd = 5\n{saved}"))
+    };
+    assert_eq!(saving(6, 40), Some(Verdict::Inconsistent));
+    assert_eq!(saving(5, 50), Some(Verdict::Consistent));
+}
+
+#[test]
+fn no_figure_is_shown_that_is_none() {
+    let rows = "[[load.row]]\nconcurrency = 50\nmean_ms = 0\nthroughput_rps = 100\nsuccess_percent = 100\n";
+    for method in ["closed", "waves"] {
+        let text = table(&of(&format!("name = \"x\"\n[load]\nmethod = \"{method}\"\nrequests = 1000\n{rows}")));
+        assert!(!text.contains("inf") && !text.contains("NaN"), "{text}");
+    }
+    let limit = "[[provider]]\nname = \"p\"\nthroughput_rps = 10\nlimit = \"unlimited\"\n";
+    assert_eq!(verdict(Rule::Limits, limit), None);
+}

@@ -346,6 +346,9 @@ fn the_files_that_the_documentation_shows_are_read_and_refused_as_it_says() {
         providers.named("openai").unwrap().model("gpt-4.1").unwrap().quote.as_ref().unwrap().price.input_usd_per_mtok,
         2.0
     );
+    let arguments = ["--virtual", "--concurrency", "1", "--requests", "30", "--providers", &path("providers.toml")];
+    let run = at("mine", &arguments, directory.path());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
     let catalog = Catalog::from_toml(block("toml", 2), "models.toml").unwrap();
     assert_eq!(catalog.resolve("mine").unwrap(), "my-model");
     let refusals = documentation.lines().filter_map(|line| line.strip_prefix("error: mine.toml"));
