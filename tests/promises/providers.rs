@@ -368,3 +368,17 @@ fn a_cap_that_is_not_one_request_for_each_stage_at_each_provider_is_told_whole()
         "RELAYBENCH_MAX_REQUESTS: 3 requests are not even one for each of 4 stages at each of 2 providers; write 8 or more";
     assert!(run.code == Some(1) && run.stderr.contains(says), "{}", run.stderr);
 }
+
+#[test]
+fn hints_say_what_the_file_did_and_name_each_model_once() {
+    let read = |text: &str| {
+        let mut providers = Providers::built_in();
+        providers.extend_from_toml(&format!("[[provider]]\nname = \"openai\"\n{text}"), "p.toml", &Catalog::default())
+    };
+    let (slip, named) =
+        ("[[provider.model]]\nname = \"gpt-4.l\"\n", "[[provider.model]]\nname = \"gpt-4.1\"\nown_name = \"gpt-4.1-ours\"\n");
+    assert!(read(slip).unwrap()[0].ends_with("did you mean \"gpt-4.1\", which is unchanged?"));
+    assert!(read(&[slip, named].concat()).unwrap()[0].ends_with("did you mean \"gpt-4.1\", which is changed as well?"));
+    let refusal = read("default_model = \"zzz\"\n").unwrap_err().to_string();
+    assert_eq!(refusal.matches("gpt-4o-mini").count(), 1, "{refusal}");
+}
