@@ -38,17 +38,16 @@ fn level(load: &LoadClaims, row: &Row) -> Option<Line> {
         ThroughputOver::Window => law.over_a_window(row),
     };
     let whole = load.throughput_over == ThroughputOver::Whole;
-    Some(match (verdict, waves) {
-        (Verdict::Inconsistent, waves) => {
+    let outlasted = law.outlasted(row).filter(|_| whole);
+    Some(match (verdict, waves, outlasted) {
+        (Verdict::Inconsistent, waves, _) => {
             let expected = waves.and_then(|level| level.expected_rps());
             let in_waves = expected.map(|rps| format!(", in waves about {}", grouped(rps.round()))).unwrap_or_default();
             Line::new(about, verdict, law.refutation() + &in_waves)
         }
-        (_, _) if whole && law.outlasted(row).is_some() => {
-            Line::new(about, Verdict::Inconsistent, law.outlasted(row).unwrap_or_default())
-        }
-        (Verdict::CannotTell, _) => Line::new(about, verdict, law.leeway(row)),
-        (_, Some(level)) if whole => in_waves(&law, &level, about),
+        (_, _, Some(why)) => Line::new(about, Verdict::Inconsistent, why),
+        (Verdict::CannotTell, ..) => Line::new(about, verdict, law.leeway(row)),
+        (_, Some(level), _) if whole => in_waves(&law, &level, about),
         _ => Line::new(about, verdict, law.confirmation()),
     })
 }

@@ -26,9 +26,9 @@ fn level(load: &LoadClaims, row: &Row) -> Option<Line> {
 
 /// A percentile that is longer than a higher one.
 fn descent(ascending: &[Percentile]) -> Option<String> {
-    let pairs =
+    let mut pairs =
         ascending.iter().enumerate().flat_map(|(place, lower)| ascending[place + 1..].iter().map(move |higher| [lower, higher]));
-    let pair = pairs.into_iter().find(|[lower, higher]| lower.ms.is_above(higher.ms.high))?;
+    let pair = pairs.find(|[lower, higher]| lower.ms.is_above(higher.ms.high))?;
     let shown = |percentile: &Percentile| format!("{} of {} ms", percentile.name, amount(printed(percentile.ms)));
     Some(format!("{} is above {}", shown(pair[0]), shown(pair[1])))
 }

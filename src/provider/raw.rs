@@ -221,7 +221,7 @@ fn check_default(default: &str, models: &[Offer], place: &Spanned<String>) -> Re
     if served().any(|offer| offer.is_called(default)) {
         return Ok(());
     }
-    let own_name = |offer: &'_ Offer| (offer.own_name != offer.name).then(|| offer.own_name.clone());
+    let own_name = |offer: &Offer| (offer.own_name != offer.name).then(|| offer.own_name.clone());
     let names: Vec<String> = served().flat_map(|offer| [Some(offer.name.clone()), own_name(offer)]).flatten().collect();
     let hint = nearest(default, names.iter().map(String::as_str));
     Err(Problem::at(place, format!("the default model \"{default}\" is not among those that are served, {hint}")))
